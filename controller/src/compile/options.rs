@@ -1,0 +1,88 @@
+//! What the operator decides about compiling.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use fairway_crds::Policy;
+use fairway_snapshot::{HostPattern, ListenerName, Normalization, ObjectId, Protocol, Upstream};
+
+/// What the operator decides about compiling.
+#[derive(Clone, Debug)]
+pub struct CompileOptions {
+    /// The class whose objects are served.
+    pub class: String,
+    /// The listeners by name.
+    pub listeners: BTreeMap<ListenerName, ListenerSettings>,
+    /// Policy where neither listener, spec nor rule says anything.
+    pub defaults: Policy,
+    /// Policy that wins over all others.
+    pub overrides: Policy,
+    /// The DNS name of a Service, with `{service}` and `{namespace}` as holes.
+    pub service_dns: String,
+    /// What becomes of a Service that nobody described.
+    pub unknown_service: UnknownService,
+    /// Addresses that replace those of a Service.
+    pub backend_overrides: BTreeMap<ObjectId, Upstream>,
+    /// Which hosts outside the cluster a backend may name.
+    pub external_hosts: ExternalHosts,
+}
+
+/// A row of the operator's table of listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// The address to bind.
+    pub bind: SocketAddr,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// How paths are normalised.
+    pub normalization: Normalization,
+    /// Policy for the rules that this listener serves.
+    pub policy: Policy,
+}
+
+/// What becomes of a Service that nobody described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownService {
+    /// It does not exist: in a cluster every Service is known.
+    Refuse,
+    /// It is taken as named, and DNS will tell: from a folder of manifests. Its port must be a
+    /// number, since nobody says what a name stands for.
+    TakeAsNamed,
+}
+
+/// Which hosts outside the cluster a backend may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExternalHosts {
+    /// Every host: the manifests are the operator's own.
+    All,
+    /// Those that match one of these.
+    Only(Vec<HostPattern>),
+}
+
+impl CompileOptions {
+    /// The DNS names of Services in a cluster with the usual domain; absolute, so that no search
+    /// list is tried.
+    pub const SERVICE_DNS: &str = "{service}.{namespace}.svc.cluster.local.";
+}
+
+/// In a cluster, with one listener `http` on port 8080.
+impl Default for CompileOptions {
+    fn default() -> Self {
+        let http = ListenerSettings {
+            bind: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            protocol: Protocol::Http,
+            normalization: Normalization::default(),
+            policy: Policy::default(),
+        };
+        Self {
+            class: fairway_crds::DEFAULT_CLASS.to_owned(),
+            listeners: BTreeMap::from([(ListenerName::from("http"), http)]),
+            defaults: Policy::default(),
+            overrides: Policy::default(),
+            service_dns: Self::SERVICE_DNS.to_owned(),
+            unknown_service: UnknownService::Refuse,
+            backend_overrides: BTreeMap::new(),
+            external_hosts: ExternalHosts::Only(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Where a request goes.
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// A Service of the cluster, or a host outside it, with its share of the requests.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("has(self.service) != has(self.host)", "a backend has either service or host: write service: finance for a Service, or host: api.example.com with a port"),
+    validation = ("!has(self.host) || has(self.port)", "a backend with host needs a port: write port: 443"),
+    validation = ("!has(self.__namespace__) || has(self.service)", "namespace goes with service: remove it beside host"),
+)]
+pub struct BackendRef {
+    /// Name of a Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::service_name")]
+    pub service: Option<String>,
+
+    /// Namespace of the Service. Default: the namespace of this object. Another namespace has to
+    /// permit it with a ReferenceGrant of the Gateway API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::namespace")]
+    pub namespace: Option<String>,
+
+    /// Name or address of a host outside the cluster, instead of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::backend_host")]
+    pub host: Option<String>,
+
+    /// Port of the Service, by number or by name, or of the host, by number. May be left out when
+    /// the Service has exactly one port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::port")]
+    pub port: Option<IntOrString>,
+
+    /// Share of the requests, relative to the other backends of the rule. 0: none. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::weight")]
+    pub weight: Option<u32>,
+}

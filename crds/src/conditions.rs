@@ -1,0 +1,67 @@
+//! The words of a ServiceRoute's conditions. They are an interface: scripts and alerts compare them.
+
+/// Condition: every rule compiled.
+pub const ACCEPTED: &str = "Accepted";
+/// Condition: every reference was found and is permitted.
+pub const RESOLVED_REFS: &str = "ResolvedRefs";
+/// Condition: the data plane has applied a snapshot that holds this object as it is written.
+pub const PROGRAMMED: &str = "Programmed";
+
+/// Why a condition has its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// `Accepted` is true.
+    Accepted,
+    /// A rule cannot be compiled; the message names rule, field and problem.
+    InvalidRule,
+    /// A value is well formed, but this version cannot do it.
+    UnsupportedValue,
+    /// The object names a listener that the operator has not set up.
+    ListenerNotFound,
+    /// `ResolvedRefs` is true.
+    ResolvedRefs,
+    /// A Service does not exist.
+    BackendNotFound,
+    /// A Service does not have that port, or has several and none is named.
+    PortNotFound,
+    /// A reference to another namespace that nobody permitted.
+    RefNotPermitted,
+    /// The operator does not allow this host outside the cluster.
+    ExternalHostNotAllowed,
+    /// `Programmed` is true.
+    Programmed,
+    /// The data plane has not applied this version yet.
+    Pending,
+    /// Some rules answer 500, the others serve.
+    PartiallyInvalid,
+    /// A listener could not be bound.
+    AddressInUse,
+}
+
+impl Reason {
+    /// The word as it stands in a condition.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::InvalidRule => "InvalidRule",
+            Self::UnsupportedValue => "UnsupportedValue",
+            Self::ListenerNotFound => "ListenerNotFound",
+            Self::ResolvedRefs => "ResolvedRefs",
+            Self::BackendNotFound => "BackendNotFound",
+            Self::PortNotFound => "PortNotFound",
+            Self::RefNotPermitted => "RefNotPermitted",
+            Self::ExternalHostNotAllowed => "ExternalHostNotAllowed",
+            Self::Programmed => "Programmed",
+            Self::Pending => "Pending",
+            Self::PartiallyInvalid => "PartiallyInvalid",
+            Self::AddressInUse => "AddressInUse",
+        }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,38 @@
+//! The Kubernetes API of Fairway: what a team writes and reads with `kubectl`.
+//!
+//! Types, their schema and the words of their status, and nothing else: no client, no runtime,
+//! no meaning. What a ServiceRoute means is decided where it is compiled.
+
+pub mod backend;
+pub mod conditions;
+pub mod matches;
+pub mod policy;
+mod schema;
+pub mod service_route;
+pub mod status;
+
+pub use backend::BackendRef;
+pub use matches::RouteMatch;
+pub use policy::{Policy, Timeouts};
+pub use service_route::{Rewrite, RouteRule, ServiceRoute, ServiceRouteSpec};
+pub use status::ServiceRouteStatus;
+
+/// The API group of every kind that Fairway defines.
+pub const GROUP: &str = "fairway.dev";
+/// The only version that is served and stored.
+pub const VERSION: &str = "v1alpha1";
+/// The installation class that serves an object which names none.
+pub const DEFAULT_CLASS: &str = "fairway";
+/// The weight of a backend that states none.
+pub const DEFAULT_WEIGHT: u32 = 1;
+/// The greatest weight of one backend.
+pub const MAX_WEIGHT: u32 = 1_000_000;
+
+/// The custom resource definitions of this version, in the order in which to apply them.
+#[must_use]
+pub fn all()
+-> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition>
+{
+    use kube::CustomResourceExt;
+    vec![ServiceRoute::crd()]
+}

@@ -1,0 +1,18 @@
+//! Policy: one struct with the same meaning on a rule, on a spec, on a listener and on the
+//! installation. The more specific place replaces field by field.
+
+mod timeouts;
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+pub use timeouts::Timeouts;
+
+/// How requests are treated on their way.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// How long each part of a request may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<Timeouts>,
+}

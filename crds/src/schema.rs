@@ -1,0 +1,171 @@
+//! Schemas of single strings and numbers, each with the message that a user sees at `kubectl apply`.
+//!
+//! They are CEL rules rather than patterns, because a rule carries a sentence that says what to
+//! write instead, and a failed pattern only prints the pattern. Every string has a maximal length:
+//! the API server computes the worst cost of a rule from it.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// A list of `item`s, at most `max` of them.
+fn list(item: &Schema, max: u32) -> Schema {
+    json_schema!({ "type": "array", "items": item, "maxItems": max })
+}
+
+pub(crate) fn hosts(_: &mut SchemaGenerator) -> Schema {
+    list(
+        &json_schema!({
+            "type": "string", "minLength": 1, "maxLength": 253,
+            "x-kubernetes-validations": [
+                {
+                    "rule": r"!self.matches('[\\s/@:]')",
+                    "message": "a host is a name without scheme, port, path or blanks: write api.example.com or *.example.com"
+                },
+                {
+                    "rule": r"!self.contains('*') || self == '*' || (self.startsWith('*.') && self.indexOf('*', 1) < 0 && self.size() > 2)",
+                    "message": "a * stands only as the whole first label: write *.example.com"
+                }
+            ]
+        }),
+        64,
+    )
+}
+
+pub(crate) fn listeners(_: &mut SchemaGenerator) -> Schema {
+    list(
+        &json_schema!({
+            "type": "string", "minLength": 1, "maxLength": 63,
+            "x-kubernetes-validations": [{
+                "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+                "message": "a listener is named with lower case letters, digits and -: write the name of one of the operator's listeners, for example http"
+            }]
+        }),
+        16,
+    )
+}
+
+pub(crate) fn rule_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "a rule is named with lower case letters, digits and -, beginning and ending with a letter or digit: write quotes or get-quotes"
+        }]
+    })
+}
+
+pub(crate) fn path(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 1024,
+        "x-kubernetes-validations": [
+            {
+                "rule": "self.startsWith('/')",
+                "message": "a path begins with /: write /e/fin/*"
+            },
+            {
+                "rule": "!self.contains('*') || (self.indexOf('*') == self.size() - 1 && self.endsWith('/*'))",
+                "message": "a * stands only at the end of a path, after /: write /e/*; to match one segment in the middle, write {name}"
+            },
+            {
+                "rule": r"!self.matches('[?#\\s\\\\]')",
+                "message": "a path holds no query, fragment, blank or backslash: write the path alone, blanks as %20"
+            }
+        ]
+    })
+}
+
+pub(crate) fn methods(_: &mut SchemaGenerator) -> Schema {
+    list(
+        &json_schema!({
+            "type": "string", "minLength": 1, "maxLength": 32,
+            "x-kubernetes-validations": [{
+                "rule": "self.matches('^[A-Z][A-Z0-9_-]*$')",
+                "message": "a method is one word in capital letters: write GET"
+            }]
+        }),
+        16,
+    )
+}
+
+pub(crate) fn rewrite_path(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 1024,
+        "x-kubernetes-validations": [
+            {
+                "rule": "self.startsWith('/')",
+                "message": "a path begins with /: write /fin/*"
+            },
+            {
+                "rule": "!self.contains('*') || (self.indexOf('*') == self.size() - 1 && self.endsWith('/*'))",
+                "message": "a * stands only at the end of a path, after /: write /fin/*"
+            }
+        ]
+    })
+}
+
+pub(crate) fn class(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 63, "default": crate::DEFAULT_CLASS,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "a class is named with lower case letters, digits and -: write fairway"
+        }]
+    })
+}
+
+pub(crate) fn service_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "the name of a Service has lower case letters, digits and -, and begins with a letter: write finance-v1"
+        }]
+    })
+}
+
+pub(crate) fn namespace(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "a namespace has lower case letters, digits and -: write market"
+        }]
+    })
+}
+
+pub(crate) fn backend_host(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": r"!self.matches('[\\s/@*]')",
+            "message": "the host of a backend is a name or an address without scheme, port, path or blanks: write api.example.com and put the port into port"
+        }]
+    })
+}
+
+pub(crate) fn port(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "anyOf": [{ "type": "integer" }, { "type": "string" }],
+        "x-kubernetes-validations": [{
+            "rule": "type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.size() <= 15",
+            "message": "a port is a number from 1 to 65535 or the name of a port of the Service: write 8000 or http"
+        }]
+    })
+}
+
+pub(crate) fn weight(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "integer", "format": "int32",
+        "minimum": 0, "maximum": crate::MAX_WEIGHT, "default": crate::DEFAULT_WEIGHT
+    })
+}
+
+pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 32,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')",
+            "message": "a duration is a number and a unit of h, m, s or ms: write 15s, 500ms or 1m30s, and 0s for no limit"
+        }]
+    })
+}

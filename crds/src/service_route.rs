@@ -1,0 +1,137 @@
+//! ServiceRoute: how requests from outside reach the Services of one namespace.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::{BackendRef, Policy, RouteMatch, ServiceRouteStatus, schema};
+
+/// A ServiceRoute sends requests from outside to the Services of its namespace: it says for which
+/// hosts it speaks, and lists rules that match requests and name the backends that answer them.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "fairway.dev",
+    version = "v1alpha1",
+    kind = "ServiceRoute",
+    namespaced,
+    status = "ServiceRouteStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    shortname = "sr",
+    shortname = "sroute",
+    category = "fairway",
+    doc = "A ServiceRoute sends requests from outside to the Services of its namespace.",
+    printcolumn(
+        name = "Hosts",
+        type_ = "string",
+        json_path = ".status.hosts",
+        description = "Hosts that this object serves; * is any host."
+    ),
+    printcolumn(
+        name = "Rules",
+        type_ = "integer",
+        json_path = ".status.rules",
+        description = "Number of rules that serve."
+    ),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].status",
+        description = "Whether every rule compiled."
+    ),
+    printcolumn(
+        name = "Programmed",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Programmed')].status",
+        description = "Whether the gateway serves this version."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Refs",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='ResolvedRefs')].status",
+        priority = "1",
+        description = "Whether every reference was found."
+    ),
+    printcolumn(
+        name = "Hash",
+        type_ = "string",
+        json_path = ".status.hash",
+        priority = "1",
+        description = "Hash of this object's compiled form."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.status=='False')].message",
+        priority = "1",
+        description = "What is wrong."
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceRouteSpec {
+    /// The installation that serves this object: the value of its `--class`. Default: fairway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::class")]
+    pub class: Option<String>,
+
+    /// Hosts for which the rules speak: exact names (api.example.com) or wildcards
+    /// (*.example.com, which takes every name below example.com, but not example.com itself).
+    /// None, or *: every host. The most specific host that knows a request's path decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::hosts")]
+    pub hosts: Vec<String>,
+
+    /// Names of the operator's listeners that serve the rules. None: every listener.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::listeners")]
+    pub listeners: Vec<String>,
+
+    /// Policy for every rule that does not set the same field itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+
+    /// The rules. Their order in this list does not matter unless two match equally well; then
+    /// the earlier one wins.
+    #[schemars(length(min = 1, max = 128))]
+    pub rules: Vec<RouteRule>,
+}
+
+/// A rule: which requests it takes, and what happens to them.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteRule {
+    /// Stable name of this rule in status, logs and metrics; unique within the object. Default:
+    /// rule-<index>, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::rule_name")]
+    pub name: Option<String>,
+
+    /// A request is taken when any one of these matches it. None: every request.
+    #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub matches: Vec<RouteMatch>,
+
+    /// How the request is changed before it goes to the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<Rewrite>,
+
+    /// Where the request goes: each backend gets its share of the requests by weight.
+    #[schemars(length(min = 1, max = 16))]
+    pub backends: Vec<BackendRef>,
+
+    /// Policy for this rule. A field that is set here replaces the same field of the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+}
+
+/// How a request is changed before it goes to the backend.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Rewrite {
+    /// The path that the backend sees. It may use what the match captured: /fin/* puts what the
+    /// wildcard matched behind /fin, and /orders/of/{id} puts in the segment named id. The
+    /// query string stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::rewrite_path")]
+    pub path: Option<String>,
+}

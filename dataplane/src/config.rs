@@ -1,0 +1,102 @@
+//! Settings of the data plane that are not routing, each with its default and the reason for it.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use fairway_snapshot::ListenerName;
+
+/// Settings of the data plane.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Threads that serve traffic, each with its own listeners and connection pools. Default: the
+    /// processors that this process may use, the quota of its cgroup honoured.
+    pub workers: NonZeroUsize,
+    /// Where the status port listens: health, readiness, metrics. Default 0.0.0.0:9901.
+    pub status: SocketAddr,
+    /// Where the admin port listens: the live page and the routes. Default 127.0.0.1:9902.
+    pub admin: SocketAddr,
+    /// What a caller of the admin port must show as `Authorization: Bearer`; needed when the port
+    /// is not on loopback.
+    pub admin_token: Option<String>,
+    /// Whether a line is written to stdout for each request. Default: yes.
+    pub access_log: bool,
+    /// Whether responses carry `X-Process-Time` in seconds. Default: yes.
+    pub process_time: bool,
+    /// Whether responses carry `Server-Timing`. Default: yes.
+    pub server_timing: bool,
+    /// Who is asked for names. Default: `/etc/resolv.conf`.
+    pub dns: DnsServers,
+    /// How long, after the order to end, new connections are still accepted while readiness is
+    /// already off: the time until load balancers have noticed. Default: 5 s.
+    pub drain_delay: Duration,
+    /// How long requests in flight may go on after that. Default: 30 s.
+    pub drain_deadline: Duration,
+    /// How long a client connection may be idle between requests. Default: 75 s, a little more
+    /// than what clients and load balancers use, so that they close first.
+    pub client_idle: Duration,
+    /// How long the head of a request may take. Default: 15 s.
+    pub client_head: Duration,
+    /// The greatest head of a request, in bytes. Default: 64 KiB.
+    pub client_head_bytes: usize,
+    /// How long an idle connection to a backend is kept. Default: 15 s: most servers close after
+    /// more.
+    pub upstream_idle: Duration,
+    /// How many idle connections to one endpoint each worker keeps. Default: 256.
+    pub upstream_idle_connections: usize,
+    /// Whether a port may be shared with another process, to take over from it. Default: no.
+    pub takeover: bool,
+}
+
+/// Who is asked for names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DnsServers {
+    /// The servers, search list and options of `/etc/resolv.conf`.
+    System,
+    /// These servers, over UDP and TCP.
+    These(Vec<SocketAddr>),
+}
+
+/// What the data plane reports once it has applied a snapshot, or could not apply all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The revision that requests see now; 0 before the first.
+    pub revision: u64,
+    /// Listeners that could not be bound. They are tried again with the next snapshot and every
+    /// few seconds.
+    pub failures: Vec<ListenerFailure>,
+}
+
+/// A listener that could not be bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerFailure {
+    /// The listener.
+    pub listener: ListenerName,
+    /// The address that it should have.
+    pub bind: SocketAddr,
+    /// What the system said, and what to do.
+    pub message: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            status: SocketAddr::from(([0, 0, 0, 0], 9901)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 9902)),
+            admin_token: None,
+            access_log: true,
+            process_time: true,
+            server_timing: true,
+            dns: DnsServers::System,
+            drain_delay: Duration::from_secs(5),
+            drain_deadline: Duration::from_secs(30),
+            client_idle: Duration::from_secs(75),
+            client_head: Duration::from_secs(15),
+            client_head_bytes: 64 * 1024,
+            upstream_idle: Duration::from_secs(15),
+            upstream_idle_connections: 256,
+            takeover: false,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The contract between the controller and the data plane: plain, parsed, immutable values, and
+//! the pure functions that match a request against them.
+//!
+//! A [`Snapshot`] is everything that the data plane needs to know. It has no indexes, so that it
+//! can be written down, compared and sent; [`RouteTable`] makes the indexes. Nothing here knows
+//! of Kubernetes, of async, or of an HTTP server, and nothing behind it parses user text.
+
+pub mod filter;
+pub mod host;
+pub mod ids;
+pub mod methods;
+pub mod normalize;
+pub mod path;
+pub mod policy;
+pub mod precedence;
+pub mod snapshot;
+pub mod table;
+mod text;
+pub mod upstream;
+
+pub use filter::{Filter, Phase};
+pub use host::HostPattern;
+pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};
+pub use methods::{MethodMatch, MethodSet};
+pub use normalize::Normalization;
+pub use path::{PathPattern, PathTemplate};
+pub use policy::{Policy, Source, Sourced, Timeouts};
+pub use precedence::Precedence;
+pub use snapshot::{
+    Action, Backend, Host, InvalidReason, Listener, Protocol, Published, Resource, Route, Rule,
+    Semantics, Snapshot, WrongMethod,
+};
+pub use table::{Find, ListenerTable, RouteMatch, RouteRequest, RouteTable};
+pub use upstream::{Target, Upstream};

@@ -1,0 +1,119 @@
+//! Effective policy of a rule: every layer merged, and each value with the place it came from.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The place that set a value; later places win over earlier ones, and overrides over all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// The value that Fairway ships with.
+    BuiltIn,
+    /// The installation's `defaults`.
+    Installation,
+    /// The listener.
+    Listener,
+    /// `spec.policy` of the object.
+    Spec,
+    /// `policy` of the rule.
+    Rule,
+    /// The installation's `overrides`, which a tenant cannot weaken.
+    Override,
+}
+
+/// A value and the place that set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Who set it.
+    pub source: Source,
+}
+
+impl<T> Sourced<T> {
+    /// The value that Fairway ships with.
+    pub const fn built_in(value: T) -> Self {
+        Self { value, source: Source::BuiltIn }
+    }
+
+    /// Replaces the value when `layer` sets one.
+    pub fn layer(&mut self, value: Option<T>, source: Source) {
+        if let Some(value) = value {
+            *self = Self { value, source };
+        }
+    }
+}
+
+/// How long each part of a request may take; `None` is no limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeouts {
+    /// From the end of the request's body to the head of the response, retries included.
+    #[serde(with = "limit")]
+    pub response: Sourced<Option<Duration>>,
+    /// The whole request, bodies included.
+    #[serde(with = "limit")]
+    pub request: Sourced<Option<Duration>>,
+    /// From the end of the request's body to the head of the response, of one attempt.
+    #[serde(with = "limit")]
+    pub attempt: Sourced<Option<Duration>>,
+    /// Opening a connection.
+    #[serde(with = "limit")]
+    pub connect: Sourced<Option<Duration>>,
+    /// A body that moves in neither direction.
+    #[serde(with = "limit")]
+    pub idle: Sourced<Option<Duration>>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            response: Sourced::built_in(Some(Duration::from_secs(30))),
+            request: Sourced::built_in(None),
+            attempt: Sourced::built_in(None),
+            connect: Sourced::built_in(Some(Duration::from_secs(2))),
+            idle: Sourced::built_in(Some(Duration::from_secs(60))),
+        }
+    }
+}
+
+/// All policies of a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// How long each part of a request may take.
+    pub timeouts: Timeouts,
+}
+
+/// A limit in milliseconds beside its source; without a limit the value is null.
+mod limit {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Source, Sourced};
+
+    #[derive(Serialize, Deserialize)]
+    struct Milliseconds {
+        milliseconds: Option<u64>,
+        source: Source,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        limit: &Sourced<Option<Duration>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let milliseconds =
+            limit.value.map(|value| u64::try_from(value.as_millis()).unwrap_or(u64::MAX));
+        Milliseconds { milliseconds, source: limit.source }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Sourced<Option<Duration>>, D::Error> {
+        let read = Milliseconds::deserialize(deserializer)?;
+        Ok(Sourced { value: read.milliseconds.map(Duration::from_millis), source: read.source })
+    }
+}

@@ -1,0 +1,212 @@
+//! The snapshot: listeners, their hosts, and for each host its routes in order.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Filter, HostPattern, ListenerName, MethodMatch, Normalization, PathPattern, Policy, ResourceId,
+    RuleId, Upstream, UpstreamId,
+};
+
+/// Everything that the data plane needs to know, as plain values without indexes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Version of this format: [`Snapshot::VERSION`].
+    pub version: u32,
+    /// The listeners by name.
+    pub listeners: BTreeMap<ListenerName, Listener>,
+    /// The upstreams that backends refer to.
+    pub upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    /// The resources that policies refer to (certificates, keys); the data plane holds each with
+    /// a revision and a state of its own.
+    pub resources: BTreeMap<ResourceId, Resource>,
+}
+
+impl Snapshot {
+    /// The version of the format that this code writes and reads.
+    pub const VERSION: u32 = 1;
+}
+
+/// A snapshot on its way to the data plane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// Counts the snapshots of this process, from 1. It grows only when the content differs.
+    pub revision: u64,
+    /// The content.
+    pub snapshot: Snapshot,
+}
+
+/// A port that takes traffic, and the hosts that it serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listener {
+    /// The address to bind. Port 0 binds a free port.
+    pub bind: SocketAddr,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// How paths are normalised before they are matched and forwarded.
+    pub normalization: Normalization,
+    /// The hosts, the more specific first. A host whose routes did not change is the same `Arc`
+    /// as in the snapshot before.
+    pub hosts: Vec<Arc<Host>>,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// HTTP without TLS.
+    Http,
+}
+
+/// The routes of one host pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Host {
+    /// For which hosts they speak.
+    pub pattern: HostPattern,
+    /// The routes in the order of [`crate::Precedence`]: the first that matches wins.
+    pub routes: Vec<Route>,
+}
+
+/// One match of one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// The path.
+    pub path: PathPattern,
+    /// The methods.
+    pub methods: MethodMatch,
+    /// Index of the match in its rule, from 0.
+    pub match_index: u16,
+    /// What happens to a request that matches.
+    pub rule: Arc<Rule>,
+}
+
+/// What happens to the requests that a rule takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule {
+    /// Who it is.
+    pub id: RuleId,
+    /// When the object was created, in seconds since 1970; objects without a time (from files)
+    /// count as created at 0.
+    pub created: i64,
+    /// What differs between the kinds of routes that are lowered to rules.
+    pub semantics: Semantics,
+    /// Filters, in the order in which they act within their phase.
+    pub filters: Vec<Filter>,
+    /// Effective policy.
+    pub policy: Policy,
+    /// Where the request ends.
+    pub action: Action,
+}
+
+/// What ServiceRoute and other kinds of routes do differently, as values, so that the matcher
+/// itself has one behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Semantics {
+    /// What a wrong method on a known path is answered with.
+    pub wrong_method: WrongMethod,
+    /// Whether an `OPTIONS` request that no rule takes is answered with 204 and `Allow`.
+    pub answer_options: bool,
+}
+
+/// The semantics of ServiceRoute.
+impl Default for Semantics {
+    fn default() -> Self {
+        Self { wrong_method: WrongMethod::MethodNotAllowed, answer_options: true }
+    }
+}
+
+/// What a wrong method on a known path is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WrongMethod {
+    /// 405 with `Allow`.
+    MethodNotAllowed,
+    /// 404, as if the rule were not there.
+    NotFound,
+}
+
+/// Where a request ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// At one of these backends, by weight. All weights zero: 503.
+    Forward(Vec<Backend>),
+    /// At an answer 500: the rule reads well but could not be compiled.
+    Invalid {
+        /// What is wrong, for the log; never shown to clients.
+        message: Arc<str>,
+    },
+}
+
+/// A weighted reference to an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Backend {
+    /// It was found.
+    Upstream {
+        /// The upstream.
+        upstream: UpstreamId,
+        /// As the user wrote it, for logs and tables: `market/finance:8000`.
+        reference: Arc<str>,
+        /// Share of the requests.
+        weight: u32,
+    },
+    /// It was not; its share of the requests is answered with 500.
+    Invalid {
+        /// As the user wrote it.
+        reference: Arc<str>,
+        /// Share of the requests.
+        weight: u32,
+        /// Why.
+        reason: InvalidReason,
+    },
+}
+
+/// Why a backend cannot be used. Each corresponds to a reason of the condition `ResolvedRefs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum InvalidReason {
+    /// The Service does not exist.
+    BackendNotFound,
+    /// The Service does not have that port.
+    PortNotFound,
+    /// A reference to another namespace that nobody permitted.
+    RefNotPermitted,
+    /// The operator does not allow this host.
+    ExternalHostNotAllowed,
+    /// The Service asks for something that this version cannot do.
+    UnsupportedValue,
+}
+
+/// A resource in the data plane. There are no kinds of resources yet; the place is kept so that
+/// keys and certificates never become part of routes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Resource {}
+
+impl Backend {
+    /// Share of the requests, relative to the other backends of the rule.
+    #[must_use]
+    pub const fn weight(&self) -> u32 {
+        match self {
+            Self::Upstream { weight, .. } | Self::Invalid { weight, .. } => *weight,
+        }
+    }
+
+    /// The reference as the user wrote it.
+    #[must_use]
+    pub const fn reference(&self) -> &Arc<str> {
+        match self {
+            Self::Upstream { reference, .. } | Self::Invalid { reference, .. } => reference,
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The indexes over a snapshot, and the lookup of one request.
+//!
+//! A table is built from a snapshot and from the table before it: a host that did not change
+//! keeps its indexes. What a caller needs beside each rule (`X`: counters, pools) is attached
+//! when the table is built, so that a request looks nothing up by name.
+
+mod paths;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::normalize::Normalization;
+use crate::{
+    Host, HostPattern, Listener, ListenerName, MethodMatch, MethodSet, Route, Rule, Snapshot,
+    WrongMethod,
+};
+use paths::PathIndex;
+
+/// A map with a fast hash that is seeded per process.
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// What of a request decides its route.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteRequest<'a> {
+    /// The host in lower case, without port; empty when the request has none.
+    pub host: &'a str,
+    /// The normalised path.
+    pub path: &'a str,
+    /// The method.
+    pub method: &'a Method,
+    /// The method that a CORS preflight asks for (`Access-Control-Request-Method`).
+    pub preflight: Option<&'a Method>,
+}
+
+/// What the table says of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Find<'t, X> {
+    /// A route takes it.
+    Match(RouteMatch<'t, X>),
+    /// The path is known, but not with this method: 405.
+    MethodNotAllowed {
+        /// The methods that are known there.
+        allow: MethodSet,
+    },
+    /// An `OPTIONS` request that no rule takes: 204.
+    Options {
+        /// The methods that are known there.
+        allow: MethodSet,
+    },
+    /// No route knows the path: 404.
+    NotFound,
+}
+
+/// The route that takes a request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RouteMatch<'t, X> {
+    /// The host pattern that it stands under.
+    pub host: &'t HostPattern,
+    /// The route.
+    pub route: &'t Route,
+    /// What was attached to its rule.
+    pub attached: &'t X,
+}
+
+/// The indexes over one snapshot.
+#[derive(Debug)]
+pub struct RouteTable<X = ()> {
+    listeners: Vec<ListenerTable<X>>,
+}
+
+/// The indexes of one listener.
+#[derive(Debug)]
+pub struct ListenerTable<X = ()> {
+    /// The listener's name.
+    pub name: ListenerName,
+    /// How its paths are normalised.
+    pub normalization: Normalization,
+    exact: FastMap<Box<str>, Arc<HostTable<X>>>,
+    wildcards: FastMap<Box<str>, Arc<HostTable<X>>>,
+    any: Option<Arc<HostTable<X>>>,
+}
+
+/// The indexes of one host pattern.
+#[derive(Debug)]
+struct HostTable<X> {
+    host: Arc<Host>,
+    /// What was attached to the rule of each route, by index of the route.
+    attached: Vec<X>,
+    paths: PathIndex,
+}
+
+// === impl RouteTable ===
+
+impl<X: Clone> RouteTable<X> {
+    /// Builds the indexes. `attach` is called once for each rule of a host that is new or changed;
+    /// a host that is the same `Arc` as in `previous` keeps its indexes and what was attached.
+    pub fn build(
+        snapshot: &Snapshot,
+        previous: Option<&Self>,
+        mut attach: impl FnMut(&Arc<Rule>) -> X,
+    ) -> Self {
+        let listeners = snapshot
+            .listeners
+            .iter()
+            .map(|(name, listener)| {
+                let before = previous.and_then(|table| table.listener(name));
+                ListenerTable::build(name, listener, before, &mut attach)
+            })
+            .collect();
+        Self { listeners }
+    }
+}
+
+impl<X> RouteTable<X> {
+    /// The indexes of a listener. There are few listeners, so they are searched one by one.
+    #[must_use]
+    pub fn listener(&self, name: &ListenerName) -> Option<&ListenerTable<X>> {
+        self.listeners.iter().find(|listener| listener.name == *name)
+    }
+}
+
+// === impl ListenerTable ===
+
+impl<X: Clone> ListenerTable<X> {
+    fn build(
+        name: &ListenerName,
+        listener: &Listener,
+        previous: Option<&Self>,
+        attach: &mut impl FnMut(&Arc<Rule>) -> X,
+    ) -> Self {
+        let mut table = Self {
+            name: name.clone(),
+            normalization: listener.normalization,
+            exact: FastMap::default(),
+            wildcards: FastMap::default(),
+            any: None,
+        };
+        for host in &listener.hosts {
+            let before = previous.and_then(|table| table.host(&host.pattern));
+            let indexed = match before {
+                Some(before) if Arc::ptr_eq(&before.host, host) => Arc::clone(before),
+                _ => Arc::new(HostTable::build(host, attach)),
+            };
+            match &host.pattern {
+                HostPattern::Exact(name) => {
+                    table.exact.insert((**name).into(), indexed);
+                }
+                HostPattern::Wildcard(suffix) => {
+                    table.wildcards.insert((**suffix).into(), indexed);
+                }
+                HostPattern::Any => table.any = Some(indexed),
+            }
+        }
+        table
+    }
+}
+
+impl<X> ListenerTable<X> {
+    fn host(&self, pattern: &HostPattern) -> Option<&Arc<HostTable<X>>> {
+        match pattern {
+            HostPattern::Exact(name) => self.exact.get(&**name),
+            HostPattern::Wildcard(suffix) => self.wildcards.get(&**suffix),
+            HostPattern::Any => self.any.as_ref(),
+        }
+    }
+
+    /// The host tables that speak for `host`, the most specific first.
+    fn tiers<'t>(&'t self, host: &str) -> impl Iterator<Item = &'t Arc<HostTable<X>>> {
+        let exact = self.exact.get(host);
+        let suffixes = host.match_indices('.').map(|(dot, _)| dot).filter(|dot| *dot > 0);
+        let wildcards = suffixes
+            .take_while(|_| !self.wildcards.is_empty())
+            .filter_map(|dot| self.wildcards.get(&host[dot..]));
+        exact.into_iter().chain(wildcards).chain(&self.any)
+    }
+
+    /// Finds the route of a request. The most specific host that knows the path decides; within
+    /// it the first route in order whose conditions all hold.
+    #[must_use]
+    pub fn find(&self, request: &RouteRequest<'_>) -> Find<'_, X> {
+        for table in self.tiers(request.host) {
+            let (found, known) = table.search(request.path, request.method);
+            if let Some(found) = found {
+                return Find::Match(found);
+            }
+            if known {
+                return table.known_path(request);
+            }
+        }
+        Find::NotFound
+    }
+}
+
+// === impl HostTable ===
+
+impl<X: Clone> HostTable<X> {
+    fn build(host: &Arc<Host>, attach: &mut impl FnMut(&Arc<Rule>) -> X) -> Self {
+        // A rule with several matches stands in several routes; it is attached to once.
+        let mut made: HashMap<*const Rule, X> = HashMap::new();
+        let attached = host
+            .routes
+            .iter()
+            .map(|route| {
+                made.entry(Arc::as_ptr(&route.rule)).or_insert_with(|| attach(&route.rule)).clone()
+            })
+            .collect();
+        Self { host: Arc::clone(host), attached, paths: PathIndex::build(&host.routes) }
+    }
+}
+
+impl<X> HostTable<X> {
+    /// The first route for path and method, and whether any route knows the path.
+    fn search(&self, path: &str, method: &Method) -> (Option<RouteMatch<'_, X>>, bool) {
+        let mut known = false;
+        let found = self.paths.first(path, |index| {
+            known = true;
+            self.host.routes[index].methods.matches(method)
+        });
+        (found.map(|index| self.matched(index)), known)
+    }
+
+    fn matched(&self, index: usize) -> RouteMatch<'_, X> {
+        RouteMatch {
+            host: &self.host.pattern,
+            route: &self.host.routes[index],
+            attached: &self.attached[index],
+        }
+    }
+
+    /// The answer for a path that is known, with a method that is not.
+    fn known_path(&self, request: &RouteRequest<'_>) -> Find<'_, X> {
+        if let Some(asked) = request.preflight
+            && let (Some(found), _) = self.search(request.path, asked)
+        {
+            return Find::Match(found);
+        }
+        let mut allow = MethodSet::default();
+        let mut refuses = false;
+        let mut answers_options = false;
+        self.paths.first(request.path, |index| {
+            let route = &self.host.routes[index];
+            if let MethodMatch::Only(methods) = &route.methods {
+                allow.union(methods);
+            }
+            let semantics = route.rule.semantics;
+            refuses |= semantics.wrong_method == WrongMethod::MethodNotAllowed;
+            answers_options |= semantics.answer_options;
+            false
+        });
+        if answers_options {
+            allow.insert(&Method::OPTIONS);
+        }
+        if answers_options && request.method == Method::OPTIONS {
+            Find::Options { allow }
+        } else if refuses {
+            Find::MethodNotAllowed { allow }
+        } else {
+            Find::NotFound
+        }
+    }
+}
