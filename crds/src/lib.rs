@@ -3,6 +3,8 @@
 //! Types, their schema and the words of their status, and nothing else: no client, no runtime,
 //! no meaning. What a ServiceRoute means is decided where it is compiled.
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
 pub mod backend;
 pub mod conditions;
 pub mod matches;
@@ -10,12 +12,14 @@ pub mod policy;
 mod schema;
 pub mod service_route;
 pub mod status;
+mod yaml;
 
 pub use backend::BackendRef;
 pub use matches::RouteMatch;
 pub use policy::{Policy, Timeouts};
 pub use service_route::{Rewrite, RouteRule, ServiceRoute, ServiceRouteSpec};
 pub use status::ServiceRouteStatus;
+pub use yaml::yaml;
 
 /// The API group of every kind that Fairway defines.
 pub const GROUP: &str = "fairway.dev";
@@ -30,9 +34,17 @@ pub const MAX_WEIGHT: u32 = 1_000_000;
 
 /// The custom resource definitions of this version, in the order in which to apply them.
 #[must_use]
-pub fn all()
--> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition>
-{
+pub fn all() -> Vec<CustomResourceDefinition> {
     use kube::CustomResourceExt;
-    vec![ServiceRoute::crd()]
+    let mut crds = vec![ServiceRoute::crd()];
+    for crd in &mut crds {
+        for version in &mut crd.spec.versions {
+            if let Some(schema) = &mut version.schema
+                && let Some(root) = &mut schema.open_api_v3_schema
+            {
+                schema::join_lines(root);
+            }
+        }
+    }
+    crds
 }

@@ -4,6 +4,9 @@
 //! write instead, and a failed pattern only prints the pattern. Every string has a maximal length:
 //! the API server computes the worst cost of a rule from it.
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// A list of `item`s, at most `max` of them.
@@ -146,8 +149,9 @@ pub(crate) fn port(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "x-kubernetes-int-or-string": true,
         "anyOf": [{ "type": "integer" }, { "type": "string" }],
+        "maxLength": 15,
         "x-kubernetes-validations": [{
-            "rule": "type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.size() <= 15",
+            "rule": "type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
             "message": "a port is a number from 1 to 65535 or the name of a port of the Service: write 8000 or http"
         }]
     })
@@ -168,4 +172,21 @@ pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
             "message": "a duration is a number and a unit of h, m, s or ms: write 15s, 500ms or 1m30s, and 0s for no limit"
         }]
     })
+}
+
+/// Joins the lines of every description: `kubectl explain` breaks them to the width of the
+/// terminal itself, and would keep the breaks of our source between.
+pub(crate) fn join_lines(schema: &mut JSONSchemaProps) {
+    if let Some(description) = &mut schema.description {
+        let paragraphs = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+        *description = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
+    for property in schema.properties.iter_mut().flat_map(std::collections::BTreeMap::values_mut) {
+        join_lines(property);
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(item)) => join_lines(item),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(join_lines),
+        None => {}
+    }
 }

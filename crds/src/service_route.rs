@@ -92,7 +92,7 @@ pub struct ServiceRouteSpec {
 
     /// The rules. Their order in this list does not matter unless two match equally well; then
     /// the earlier one wins.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(min = 1, max = 64))]
     pub rules: Vec<RouteRule>,
 }
 
@@ -108,7 +108,7 @@ pub struct RouteRule {
 
     /// A request is taken when any one of these matches it. None: every request.
     #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 16))]
     pub matches: Vec<RouteMatch>,
 
     /// How the request is changed before it goes to the backend.

@@ -95,6 +95,13 @@ struct HostTable<X> {
 
 // === impl RouteTable ===
 
+/// A table without listeners, as it is before the first snapshot.
+impl<X> Default for RouteTable<X> {
+    fn default() -> Self {
+        Self { listeners: Vec::new() }
+    }
+}
+
 impl<X: Clone> RouteTable<X> {
     /// Builds the indexes. `attach` is called once for each rule of a host that is new or changed;
     /// a host that is the same `Arc` as in `previous` keeps its indexes and what was attached.
