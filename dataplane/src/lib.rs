@@ -2,5 +2,31 @@
 //! nothing of Kubernetes, and runs from any sender of snapshots.
 
 pub mod config;
+pub mod telemetry;
+pub mod upstream;
+
+mod admin;
+mod apply;
+mod attempt;
+mod authority;
+mod body;
+mod context;
+mod downstream;
+mod error;
+mod filters;
+mod forwarded;
+mod headers;
+mod listener;
+mod message;
+mod plane;
+mod proxy;
+mod reply;
+mod retry;
+mod rules;
+mod timing;
+mod worker;
 
 pub use config::{Applied, Config, DnsServers, ListenerFailure};
+pub use error::{Blame, ProxyError};
+pub use listener::bind_message;
+pub use plane::{DataPlane, StartError};

@@ -5,6 +5,7 @@
 //! can be written down, compared and sent; [`RouteTable`] makes the indexes. Nothing here knows
 //! of Kubernetes, of async, or of an HTTP server, and nothing behind it parses user text.
 
+pub mod dump;
 pub mod filter;
 pub mod host;
 pub mod ids;

@@ -68,7 +68,7 @@ pub enum Reject {
 }
 
 /// Why a path is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// It does not begin with a slash.
     #[error("path_without_slash")]
@@ -94,6 +94,31 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::NoSlash,
+        Self::Percent,
+        Self::Control,
+        Self::Backslash,
+        Self::RawUtf8,
+        Self::EncodedSlash,
+        Self::EmptySegment,
+    ];
+
+    /// The machine word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSlash => "path_without_slash",
+            Self::Percent => "malformed_percent_triplet",
+            Self::Control => "control_character_in_path",
+            Self::Backslash => "backslash_in_path",
+            Self::RawUtf8 => "raw_utf8_in_path",
+            Self::EncodedSlash => "encoded_slash_in_path",
+            Self::EmptySegment => "empty_segment_in_path",
+        }
+    }
+
     /// What to write instead.
     #[must_use]
     pub const fn advice(self) -> &'static str {

@@ -1,0 +1,163 @@
+//! One attempt: a connection to an endpoint, the request over it, and the wait for the head of
+//! the response within every limit that applies.
+
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use http::Request;
+
+use crate::body::Body;
+use crate::context::{Exchange, RequestContext};
+use crate::downstream::WireBody;
+use crate::error::ProxyError;
+use crate::message::ResponseHead;
+use crate::upstream::UpstreamRuntime;
+use crate::upstream::connect::{SendError, UpstreamConnection, connect};
+use crate::upstream::pool::Lease;
+
+/// The head of a response, its body, and the connection that it comes over.
+pub(crate) type Answer = (ResponseHead, WireBody, Lease);
+
+/// What an attempt that got no answer leaves.
+pub(crate) struct Failed {
+    pub(crate) error: ProxyError,
+    /// The request, when provably nothing of it was sent.
+    pub(crate) unsent: Option<Box<Request<Body>>>,
+    /// Whether a connection that had served before ended before the first byte of an answer.
+    pub(crate) stale: bool,
+}
+
+/// The limits of the wait for a head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadLimits {
+    /// From the end of the request's body, over all attempts.
+    pub(crate) response: Option<Duration>,
+    /// The same for one attempt.
+    pub(crate) attempt: Option<Duration>,
+    /// While the request's body is sent: without any movement.
+    pub(crate) idle: Option<Duration>,
+    /// When the whole request must have ended.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// Makes one attempt. `fresh` asks for a new connection rather than a pooled one.
+pub(crate) async fn attempt(
+    context: &mut RequestContext,
+    upstream: &UpstreamRuntime,
+    request: Box<Request<Body>>,
+    limits: HeadLimits,
+    fresh: bool,
+) -> Result<Answer, Failed> {
+    context.attempts += 1;
+    let began = Instant::now();
+    let mut connection = match connection(context, upstream, fresh).await {
+        Ok(connection) => connection,
+        Err(error) => return Err(Failed { error, unsent: Some(request), stale: false }),
+    };
+    let reused = connection.reused;
+    let exchange = Rc::clone(&context.exchange);
+    let sent = within(&exchange, limits, began, connection.send(*request)).await;
+    match sent {
+        Ok(Ok((head, body))) => {
+            context.upstream = Some(began.elapsed());
+            Ok((head, body, context.worker.pool.lease(connection)))
+        }
+        Ok(Err(SendError { error, unsent, closed })) => {
+            // What the client did wrong with its body is not the backend's fault.
+            let error = exchange.broken.get().unwrap_or(error);
+            Err(Failed { error, unsent, stale: closed && reused })
+        }
+        Err(error) => Err(Failed { error, unsent: None, stale: false }),
+    }
+}
+
+/// An idle connection to one of the upstream's endpoints, or a new one.
+async fn connection(
+    context: &mut RequestContext,
+    upstream: &UpstreamRuntime,
+    fresh: bool,
+) -> Result<UpstreamConnection, ProxyError> {
+    let connect_limit = context.rule.as_ref().and_then(|rule| {
+        rule.rule.policy.timeouts.connect.value
+    });
+    let previous = context.endpoint;
+    let endpoint = upstream.pick(previous, connect_limit).await?;
+    context.endpoint = Some(endpoint);
+    if !fresh && let Some(connection) = context.worker.pool.take(upstream.number, endpoint) {
+        return Ok(connection);
+    }
+    let connected = connect(upstream.number, endpoint, connect_limit).await;
+    context.worker.metrics.connect(connected.as_ref().err().copied());
+    connected
+}
+
+/// Waits for `answer` within the limits.
+///
+/// The limits that begin at the end of the request's body cannot be known before; the timer is
+/// then set as if the body ended now, and looks again when it fires.
+async fn within<T>(
+    exchange: &Exchange,
+    limits: HeadLimits,
+    began: Instant,
+    answer: impl Future<Output = T>,
+) -> Result<T, ProxyError> {
+    let mut answer = pin!(answer);
+    let Some(first) = limits.next(exchange, began, began).ok().flatten() else {
+        return Ok(answer.await);
+    };
+    let mut timer = pin!(tokio::time::sleep_until(first.into()));
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            return Poll::Ready(Ok(answer));
+        }
+        while Pin::as_mut(&mut timer).poll(cx).is_ready() {
+            match limits.next(exchange, began, Instant::now()) {
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(None) => return Poll::Pending,
+                Ok(Some(at)) => timer.as_mut().reset(at.into()),
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+impl HeadLimits {
+    /// When to look again, or which limit has passed.
+    fn next(
+        self,
+        exchange: &Exchange,
+        began: Instant,
+        now: Instant,
+    ) -> Result<Option<Instant>, ProxyError> {
+        let mut nearest: Option<Instant> = None;
+        let mut consider = |limit: Option<Instant>, error: ProxyError| match limit {
+            Some(at) if at <= now => Err(error),
+            Some(at) => {
+                nearest = Some(nearest.map_or(at, |nearest| nearest.min(at)));
+                Ok(())
+            }
+            None => Ok(()),
+        };
+        consider(self.deadline, ProxyError::RequestTimeout)?;
+        if let Some(ended) = exchange.request_ended.get() {
+            consider(self.response.map(|limit| ended + limit), ProxyError::ResponseTimeout)?;
+            let attempt = ended.max(began);
+            consider(self.attempt.map(|limit| attempt + limit), ProxyError::AttemptTimeout)?;
+        } else {
+            let error = if exchange.awaits_client.get() {
+                ProxyError::ClientIdleTimeout
+            } else {
+                ProxyError::IdleTimeout
+            };
+            consider(self.idle.map(|limit| exchange.moved.get() + limit), error)?;
+            let provisional = [self.response, self.attempt].into_iter().flatten().min();
+            // A limit of zero would never let the timer rest.
+            let provisional = provisional.map(|limit| now + limit.max(Duration::from_millis(1)));
+            consider(provisional, ProxyError::ResponseTimeout)?;
+        }
+        Ok(nearest)
+    }
+}

@@ -1,0 +1,73 @@
+//! The host that a request is for (RFC 9112 section 3.2).
+
+#[cfg(test)]
+mod tests;
+
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderValue, Version};
+use smallvec::SmallVec;
+
+use crate::error::ProxyError;
+use crate::message::RequestHead;
+
+/// The host in lower case, without port and final dot.
+pub(crate) struct Host(SmallVec<[u8; 64]>);
+
+impl std::ops::Deref for Host {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // Only visible ASCII gets in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// The host of a request. The authority of a target in absolute form wins over `Host`, and then
+/// replaces it, so that the backend sees the same (RFC 9112 section 3.2.2).
+pub(crate) fn host(head: &mut RequestHead) -> Result<Host, ProxyError> {
+    if let Some(authority) = head.target.authority() {
+        let host = parse(authority.as_str().as_bytes())?;
+        let value = header(authority)?;
+        head.headers.insert(HOST, value);
+        return Ok(host);
+    }
+    let mut fields = head.headers.get_all(HOST).iter();
+    match (fields.next(), fields.next()) {
+        (Some(field), None) => parse(field.as_bytes()),
+        (None, _) if head.version < Version::HTTP_11 => Ok(Host(SmallVec::new())),
+        (None, _) => Err(ProxyError::NoHost),
+        (Some(_), Some(_)) => Err(ProxyError::BadHost),
+    }
+}
+
+fn header(authority: &Authority) -> Result<HeaderValue, ProxyError> {
+    HeaderValue::from_str(authority.as_str()).map_err(|_| ProxyError::BadHost)
+}
+
+/// `uri-host [ ":" port ]` of RFC 9110 section 7.2, without userinfo. Blanks, lists and paths do
+/// not pass, since a backend might read them in another way.
+fn parse(field: &[u8]) -> Result<Host, ProxyError> {
+    let bracketed = field.first() == Some(&b'[');
+    let end = if bracketed {
+        field.iter().position(|byte| *byte == b']').ok_or(ProxyError::BadHost)? + 1
+    } else {
+        field.iter().position(|byte| *byte == b':').unwrap_or(field.len())
+    };
+    let (name, port) = field.split_at(end);
+    let name_ok = if bracketed {
+        name[1..end - 1].iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+    } else {
+        name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    };
+    let port_ok = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if !name_ok || !port_ok || (name.is_empty() && !port.is_empty()) {
+        return Err(ProxyError::BadHost);
+    }
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    Ok(Host(name.iter().map(u8::to_ascii_lowercase).collect()))
+}

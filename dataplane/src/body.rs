@@ -1,0 +1,222 @@
+//! Bodies on their way: streamed, counted and watched, never buffered.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Sleep;
+
+use crate::context::{Exchange, RequestContext};
+use crate::downstream::WireBody;
+use crate::error::ProxyError;
+use crate::upstream::pool::Lease;
+
+/// The body of a message in either direction.
+pub(crate) enum Body {
+    /// Nothing.
+    Empty,
+    /// An answer of our own, with the guard of its request.
+    Own(Option<Bytes>, Box<RequestContext>),
+    /// What a client sends.
+    Client(ClientBody),
+    /// What a backend sends.
+    Upstream(UpstreamBody),
+}
+
+/// Why a body broke off, for the codec that was sending it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BodyError(ProxyError);
+
+/// What a client sends.
+pub(crate) struct ClientBody {
+    body: WireBody,
+    exchange: Rc<Exchange>,
+}
+
+/// What a backend sends, with the guard of its request and the connection that it comes from.
+pub(crate) struct UpstreamBody {
+    body: WireBody,
+    context: Box<RequestContext>,
+    lease: Option<Lease>,
+    limits: BodyLimits,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// How long the body of a response may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    /// Between two movements of either body.
+    pub(crate) idle: Option<Duration>,
+    /// When the whole request must have ended.
+    pub(crate) deadline: Option<Instant>,
+}
+
+// === impl ClientBody ===
+
+impl ClientBody {
+    pub(crate) fn new(body: WireBody, exchange: Rc<Exchange>) -> Self {
+        Self { body, exchange }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
+            self.exchange.awaits_client.set(true);
+            return Poll::Pending;
+        };
+        let now = Instant::now();
+        self.exchange.awaits_client.set(false);
+        self.exchange.moved.set(now);
+        Poll::Ready(match next {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    let length = u64::try_from(data.len()).unwrap_or_default();
+                    self.exchange.received.set(self.exchange.received.get() + length);
+                }
+                if self.body.is_end_stream() {
+                    self.exchange.request_ended.set(Some(now));
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(_)) => {
+                self.exchange.broken.set(Some(ProxyError::RequestBodyError));
+                Some(Err(BodyError(ProxyError::RequestBodyError)))
+            }
+            None => {
+                self.exchange.request_ended.set(Some(now));
+                None
+            }
+        })
+    }
+}
+
+// === impl UpstreamBody ===
+
+impl UpstreamBody {
+    pub(crate) fn new(
+        body: WireBody,
+        context: Box<RequestContext>,
+        lease: Lease,
+        limits: BodyLimits,
+    ) -> Self {
+        let mut body = Self { body, context, lease: Some(lease), limits, timer: None };
+        if body.body.is_end_stream() {
+            body.end();
+        }
+        body
+    }
+
+    /// The backend has sent everything: its connection can serve the next request.
+    fn end(&mut self) {
+        self.context.complete = true;
+        if let Some(lease) = self.lease.take()
+            && self.context.exchange.request_ended.get().is_some()
+        {
+            lease.give_back();
+        }
+    }
+
+    fn fail(&mut self, error: ProxyError) -> BodyError {
+        self.context.error = Some(error);
+        BodyError(error)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
+            return match self.poll_limits(cx) {
+                Poll::Ready(error) => Poll::Ready(Some(Err(self.fail(error)))),
+                Poll::Pending => Poll::Pending,
+            };
+        };
+        Poll::Ready(match next {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    self.context.sent += u64::try_from(data.len()).unwrap_or_default();
+                }
+                self.context.exchange.moved.set(Instant::now());
+                if self.body.is_end_stream() {
+                    self.end();
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(_)) => {
+                let broken = self.context.exchange.broken.get();
+                Some(Err(self.fail(broken.unwrap_or(ProxyError::UpstreamReset))))
+            }
+            None => {
+                self.end();
+                None
+            }
+        })
+    }
+
+    /// Waits for the nearest limit. The timer is made when a body first has to wait, and set
+    /// again only when it fires, so that a body that moves costs no timer.
+    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<ProxyError> {
+        loop {
+            let idle = self.limits.idle.map(|idle| self.context.exchange.moved.get() + idle);
+            let (at, error) = match (idle, self.limits.deadline) {
+                (Some(idle), Some(deadline)) if deadline < idle => {
+                    (deadline, ProxyError::RequestTimeout)
+                }
+                (Some(idle), _) => (idle, ProxyError::IdleTimeout),
+                (None, Some(deadline)) => (deadline, ProxyError::RequestTimeout),
+                (None, None) => return Poll::Pending,
+            };
+            if at <= Instant::now() {
+                return Poll::Ready(error);
+            }
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+            match timer.as_mut().poll(cx) {
+                Poll::Ready(()) => timer.as_mut().reset(at.into()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+// === impl Body ===
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Own(bytes, context) => Poll::Ready(bytes.take().map(|bytes| {
+                context.sent = u64::try_from(bytes.len()).unwrap_or_default();
+                Ok(Frame::data(bytes))
+            })),
+            Self::Client(body) => body.poll(cx),
+            Self::Upstream(body) => body.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Own(bytes, _) => bytes.is_none(),
+            Self::Client(body) => body.body.is_end_stream(),
+            Self::Upstream(body) => body.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Own(bytes, _) => {
+                let length = bytes.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(u64::try_from(length).unwrap_or_default())
+            }
+            Self::Client(body) => body.body.size_hint(),
+            Self::Upstream(body) => body.body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is known of one request, and the guard that tells log and metrics when it ends.
+//!
+//! The guard travels with the request and then with the body of the response. Whatever way the
+//! exchange ends (success, error, a client that leaves), dropping it writes one line and counts
+//! one request.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::header::{ACCEPT, HOST, USER_AGENT};
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
+
+use crate::downstream::ClientConnection;
+use crate::error::ProxyError;
+use crate::forwarded::{RequestId, request_id};
+use crate::message::RequestHead;
+use crate::rules::RuleRuntime;
+use crate::telemetry::access_log::Record;
+use crate::worker::Worker;
+
+/// The state of one request.
+pub(crate) struct RequestContext {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) connection: Rc<ClientConnection>,
+    pub(crate) started: Instant,
+    time: SystemTime,
+    pub(crate) id: RequestId,
+    method: Method,
+    target: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    agent: Option<HeaderValue>,
+    pub(crate) accept: Option<HeaderValue>,
+    /// The rule that took the request.
+    pub(crate) rule: Option<Arc<RuleRuntime>>,
+    /// Index of the backend that was picked.
+    pub(crate) backend: Option<usize>,
+    /// The address of the last attempt.
+    pub(crate) endpoint: Option<SocketAddr>,
+    /// How many attempts were made.
+    pub(crate) attempts: u32,
+    /// The status that the client was sent.
+    pub(crate) status: Option<StatusCode>,
+    /// What went wrong.
+    pub(crate) error: Option<ProxyError>,
+    /// From the start of the last attempt to the head of the backend's response.
+    pub(crate) upstream: Option<Duration>,
+    /// Whether the response was sent to its end.
+    pub(crate) complete: bool,
+    /// Bytes of the response's body.
+    pub(crate) sent: u64,
+    pub(crate) exchange: Rc<Exchange>,
+}
+
+/// What both bodies of a request share.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// Bytes of the request's body.
+    pub(crate) received: Cell<u64>,
+    /// When the request's body ended.
+    pub(crate) request_ended: Cell<Option<Instant>>,
+    /// When a body moved last.
+    pub(crate) moved: Cell<Instant>,
+    /// Whether the client was waited for when the body was asked for last.
+    pub(crate) awaits_client: Cell<bool>,
+    /// Why the request's body broke off.
+    pub(crate) broken: Cell<Option<ProxyError>>,
+}
+
+impl RequestContext {
+    /// Begins a request: from here on it is counted as in flight.
+    pub(crate) fn begin(
+        worker: &Rc<Worker>,
+        connection: &Rc<ClientConnection>,
+        head: &RequestHead,
+        has_body: bool,
+    ) -> Box<Self> {
+        let started = Instant::now();
+        let time = SystemTime::now();
+        let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
+        worker.metrics.request_started();
+        connection.request_started();
+        Box::new(Self {
+            worker: Rc::clone(worker),
+            connection: Rc::clone(connection),
+            started,
+            time,
+            id: request_id(milliseconds),
+            method: head.method.clone(),
+            target: head.target.clone(),
+            version: head.version,
+            host: head.headers.get(HOST).cloned(),
+            agent: head.headers.get(USER_AGENT).cloned(),
+            accept: head.headers.get(ACCEPT).cloned(),
+            rule: None,
+            backend: None,
+            endpoint: None,
+            attempts: 0,
+            status: None,
+            error: None,
+            upstream: None,
+            complete: false,
+            sent: 0,
+            exchange: Rc::new(Exchange {
+                received: Cell::new(0),
+                request_ended: Cell::new((!has_body).then_some(started)),
+                moved: Cell::new(started),
+                awaits_client: Cell::new(false),
+                broken: Cell::new(None),
+            }),
+        })
+    }
+
+    /// The error that the log tells: what was noticed, or that the client left.
+    fn outcome(&self) -> Option<ProxyError> {
+        match self.error {
+            Some(error) => Some(error),
+            None if self.complete => None,
+            None => Some(self.exchange.broken.get().unwrap_or(ProxyError::ClientClosed)),
+        }
+    }
+}
+
+/// The end of every request.
+impl Drop for RequestContext {
+    fn drop(&mut self) {
+        let duration = self.started.elapsed();
+        let error = self.outcome();
+        let status = self.status.unwrap_or_else(|| error.map_or(StatusCode::OK, ProxyError::status));
+        self.connection.request_ended(self.started + duration);
+        self.worker.metrics.request_ended();
+        match &self.rule {
+            Some(rule) => rule.metrics.record(self.worker.index, status.as_u16(), duration),
+            None => self.worker.metrics.unrouted(status.as_u16(), error),
+        }
+        let Some(log) = &self.worker.log else { return };
+        let rule = self.rule.as_deref();
+        let backend = rule.zip(self.backend).map(|(rule, index)| rule.backend_reference(index));
+        log.write(&Record {
+            time: self.time,
+            request_id: self.id.as_str(),
+            client: self.connection.peer,
+            listener: self.connection.listener.as_str(),
+            method: self.method.as_str(),
+            host: self.host.as_ref().map_or(&b""[..], HeaderValue::as_bytes),
+            path: self.target.path(),
+            query: self.target.query().unwrap_or_default(),
+            version: self.version,
+            status: status.as_u16(),
+            error,
+            rule: rule.map(|rule| &rule.rule.id),
+            backend,
+            endpoint: self.endpoint,
+            attempts: self.attempts,
+            bytes_received: self.exchange.received.get(),
+            bytes_sent: self.sent,
+            duration,
+            upstream: self.upstream,
+            user_agent: self.agent.as_ref().map_or(&b""[..], HeaderValue::as_bytes),
+        });
+    }
+}

@@ -1,0 +1,285 @@
+//! The one table of what can go wrong with a request: status, machine reason, whose fault it is,
+//! and whether trying again may help.
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use fairway_snapshot::normalize::Refusal;
+use http::header::HeaderValue;
+use http::StatusCode;
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Blame {
+    /// The client's.
+    Downstream,
+    /// Ours, or that of the configuration.
+    Gateway,
+    /// The backend's.
+    Upstream,
+}
+
+impl Blame {
+    /// The word in log and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Downstream => "downstream",
+            Self::Gateway => "gateway",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// What went wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ProxyError {
+    /// The path is refused.
+    #[error("{0}")]
+    Path(Refusal),
+    /// A request of HTTP/1.1 without `Host` (RFC 9112 section 3.2).
+    #[error("host_missing")]
+    NoHost,
+    /// More than one `Host`, or one that is no host.
+    #[error("host_malformed")]
+    BadHost,
+    /// The target is longer than what can be forwarded.
+    #[error("target_too_long")]
+    TargetTooLong,
+    /// The client's body broke off or is malformed.
+    #[error("request_body_error")]
+    RequestBodyError,
+    /// The client's body did not move for too long.
+    #[error("client_idle_timeout")]
+    ClientIdleTimeout,
+    /// The client left before the end of the answer.
+    #[error("client_closed")]
+    ClientClosed,
+    /// No route knows the path.
+    #[error("route_not_found")]
+    RouteNotFound,
+    /// A route knows the path, but not with this method.
+    #[error("method_not_allowed")]
+    MethodNotAllowed,
+    /// The rule could not be compiled.
+    #[error("rule_invalid")]
+    RuleInvalid,
+    /// The backend that was picked could not be resolved when the rule was compiled.
+    #[error("backend_invalid")]
+    BackendInvalid,
+    /// All weights of the rule are zero.
+    #[error("no_weight")]
+    NoWeight,
+    /// The upstream's name has no address.
+    #[error("no_endpoints")]
+    NoEndpoints,
+    /// The upstream's name could not be resolved.
+    #[error("name_not_resolved")]
+    NameNotResolved,
+    /// The backend refused the connection.
+    #[error("connect_refused")]
+    ConnectRefused,
+    /// The backend could not be reached.
+    #[error("connect_failed")]
+    ConnectFailed,
+    /// The connection was not open in time.
+    #[error("connect_timeout")]
+    ConnectTimeout,
+    /// The backend closed the connection before the end of its answer.
+    #[error("upstream_reset")]
+    UpstreamReset,
+    /// The backend's answer is malformed.
+    #[error("upstream_protocol_error")]
+    UpstreamProtocolError,
+    /// The head of the answer did not come in time.
+    #[error("response_timeout")]
+    ResponseTimeout,
+    /// The head of the answer did not come in the time of one attempt.
+    #[error("attempt_timeout")]
+    AttemptTimeout,
+    /// The whole request took too long.
+    #[error("request_timeout")]
+    RequestTimeout,
+    /// A body did not move for too long, and not for lack of the client.
+    #[error("idle_timeout")]
+    IdleTimeout,
+}
+
+/// A row of the table.
+struct Row {
+    status: u16,
+    title: &'static str,
+    blame: Blame,
+    retryable: bool,
+}
+
+const fn row(status: u16, title: &'static str, blame: Blame, retryable: bool) -> Row {
+    Row { status, title, blame, retryable }
+}
+
+impl ProxyError {
+    /// The table. `retryable` says that another attempt may succeed when nothing was sent.
+    const fn row(self) -> Row {
+        use Blame::{Downstream, Gateway, Upstream};
+        match self {
+            Self::Path(_) => row(400, "The path is refused", Downstream, false),
+            Self::NoHost => row(400, "The request has no Host", Downstream, false),
+            Self::BadHost => row(400, "The Host is malformed", Downstream, false),
+            Self::TargetTooLong => row(414, "The target is too long", Downstream, false),
+            Self::RequestBodyError => row(400, "The body of the request broke off", Downstream, false),
+            Self::ClientIdleTimeout => row(408, "The body of the request stopped", Downstream, false),
+            Self::ClientClosed => row(499, "The client left", Downstream, false),
+            Self::RouteNotFound => row(404, "No route for this path", Downstream, false),
+            Self::MethodNotAllowed => row(405, "Method not allowed here", Downstream, false),
+            Self::RuleInvalid => row(500, "The route is invalid", Gateway, false),
+            Self::BackendInvalid => row(500, "The backend of the route is invalid", Gateway, false),
+            Self::NoWeight => row(503, "Every backend of the route has weight 0", Gateway, false),
+            Self::NoEndpoints => row(503, "The backend has no endpoints", Upstream, false),
+            Self::NameNotResolved => {
+                row(503, "The name of the backend cannot be resolved", Upstream, false)
+            }
+            Self::ConnectRefused => row(502, "The backend refused the connection", Upstream, true),
+            Self::ConnectFailed => row(502, "The backend cannot be reached", Upstream, true),
+            Self::ConnectTimeout => row(504, "The backend did not accept in time", Upstream, true),
+            Self::UpstreamReset => row(502, "The backend closed the connection", Upstream, true),
+            Self::UpstreamProtocolError => {
+                row(502, "The backend's answer is malformed", Upstream, false)
+            }
+            Self::ResponseTimeout => row(504, "The backend did not answer in time", Upstream, false),
+            Self::AttemptTimeout => row(504, "The backend did not answer in time", Upstream, false),
+            Self::RequestTimeout => row(504, "The request took too long", Upstream, false),
+            Self::IdleTimeout => row(504, "The exchange stopped moving", Upstream, false),
+        }
+    }
+
+    /// The status that the client gets. 499 is never sent; it stands in log and metrics, as in
+    /// nginx.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The machine word in log, metrics and problem body.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Path(refusal) => refusal.as_str(),
+            Self::NoHost => "host_missing",
+            Self::BadHost => "host_malformed",
+            Self::TargetTooLong => "target_too_long",
+            Self::RequestBodyError => "request_body_error",
+            Self::ClientIdleTimeout => "client_idle_timeout",
+            Self::ClientClosed => "client_closed",
+            Self::RouteNotFound => "route_not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::RuleInvalid => "rule_invalid",
+            Self::BackendInvalid => "backend_invalid",
+            Self::NoWeight => "no_weight",
+            Self::NoEndpoints => "no_endpoints",
+            Self::NameNotResolved => "name_not_resolved",
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectFailed => "connect_failed",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::UpstreamReset => "upstream_reset",
+            Self::UpstreamProtocolError => "upstream_protocol_error",
+            Self::ResponseTimeout => "response_timeout",
+            Self::AttemptTimeout => "attempt_timeout",
+            Self::RequestTimeout => "request_timeout",
+            Self::IdleTimeout => "idle_timeout",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn blame(self) -> Blame {
+        self.row().blame
+    }
+
+    /// Whether another attempt may succeed when nothing was sent.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        self.row().retryable
+    }
+
+    /// Whether the client's connection cannot be used any more: the rest of a body may still be
+    /// on its way.
+    pub(crate) const fn ends_connection(self) -> bool {
+        matches!(self, Self::RequestBodyError | Self::ClientIdleTimeout)
+    }
+
+    /// What a person reads beside the title.
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Path(refusal) => refusal.advice(),
+            Self::RouteNotFound => "No rule of this gateway takes this host and path.",
+            Self::MethodNotAllowed => "The methods that are allowed stand in Allow.",
+            Self::NoHost => "Send one Host field.",
+            Self::BadHost => "Send one Host field with a name or an address, and perhaps a port.",
+            _ => "The operator finds the cause in the log by the request id.",
+        }
+    }
+
+    /// The body of an answer as `application/problem+json` (RFC 9457).
+    pub(crate) fn problem_json(self, request_id: &str) -> Bytes {
+        let Row { status, title, .. } = self.row();
+        let (reason, detail) = (self.reason(), self.detail());
+        // Nothing here needs escaping: all texts are our own, the id has digits and hyphens.
+        Bytes::from(format!(
+            "{{\"type\":\"https://fairway.dev/problems/{reason}\",\"title\":\"{title}\",\"status\":{status},\
+             \"detail\":\"{detail}\",\"reason\":\"{reason}\",\"requestId\":\"{request_id}\"}}\n"
+        ))
+    }
+
+    /// The same for clients that do not accept JSON.
+    pub(crate) fn plain_text(self, request_id: &str) -> Bytes {
+        let Row { status, title, .. } = self.row();
+        let (reason, detail) = (self.reason(), self.detail());
+        Bytes::from(format!("{status} {title}\n{detail}\nreason: {reason}\nrequest id: {request_id}\n"))
+    }
+
+    /// Every error, for tables in tests and docs.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = Refusal::ALL.map(Self::Path).to_vec();
+        all.extend([
+            Self::NoHost,
+            Self::BadHost,
+            Self::TargetTooLong,
+            Self::RequestBodyError,
+            Self::ClientIdleTimeout,
+            Self::ClientClosed,
+            Self::RouteNotFound,
+            Self::MethodNotAllowed,
+            Self::RuleInvalid,
+            Self::BackendInvalid,
+            Self::NoWeight,
+            Self::NoEndpoints,
+            Self::NameNotResolved,
+            Self::ConnectRefused,
+            Self::ConnectFailed,
+            Self::ConnectTimeout,
+            Self::UpstreamReset,
+            Self::UpstreamProtocolError,
+            Self::ResponseTimeout,
+            Self::AttemptTimeout,
+            Self::RequestTimeout,
+            Self::IdleTimeout,
+        ]);
+        all
+    }
+}
+
+/// Whether a client takes a problem as JSON. Without `Accept` it does (RFC 9110 section 12.5.1).
+pub(crate) fn wants_json(accept: Option<&HeaderValue>) -> bool {
+    let Some(accept) = accept else { return true };
+    accept.as_bytes().split(|byte| *byte == b',').any(|range| {
+        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let known = matches!(
+            media.as_slice(),
+            b"*/*" | b"application/*" | b"application/json" | b"application/problem+json"
+        );
+        known && !parts.any(|part| matches!(part, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
+    })
+}

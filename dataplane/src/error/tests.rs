@@ -1,0 +1,51 @@
+//! The table has a row for everything, and every body can be read.
+
+use std::collections::BTreeSet;
+
+use http::HeaderValue;
+
+use super::{Blame, ProxyError, wants_json};
+
+#[test]
+fn every_error_has_a_status_a_reason_of_its_own_and_a_problem_that_parses() {
+    let mut reasons = BTreeSet::new();
+    for error in ProxyError::all() {
+        assert!(reasons.insert(error.reason()), "{} stands twice", error.reason());
+        assert_eq!(error.reason(), error.to_string());
+        let problem: serde_json::Value =
+            serde_json::from_slice(&error.problem_json("id-1")).unwrap();
+        assert_eq!(problem["status"], error.status().as_u16());
+        assert_eq!(problem["reason"], error.reason());
+        assert_eq!(problem["requestId"], "id-1");
+        assert_eq!(problem["type"], format!("https://fairway.dev/problems/{}", error.reason()));
+        assert!(!problem["title"].as_str().unwrap().is_empty());
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+        let text = error.plain_text("id-1");
+        assert!(text.starts_with(error.status().as_str().as_bytes()));
+    }
+}
+
+#[test]
+fn statuses_of_clients_and_backends_are_told_apart() {
+    for error in ProxyError::all() {
+        let client = error.status().is_client_error();
+        assert_eq!(client, error.blame() == Blame::Downstream, "{error}");
+    }
+}
+
+#[test]
+fn json_is_sent_to_those_who_accept_it() {
+    for (accept, expected) in [
+        ("*/*", true),
+        ("application/json", true),
+        ("text/html, application/*;q=0.8", true),
+        ("Application/Problem+JSON", true),
+        ("text/html", false),
+        ("text/html, */*;q=0", false),
+        ("text/*", false),
+    ] {
+        let value = HeaderValue::from_static(accept);
+        assert_eq!(wants_json(Some(&value)), expected, "{accept}");
+    }
+    assert!(wants_json(None));
+}

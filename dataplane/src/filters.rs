@@ -1,0 +1,81 @@
+//! The filters of a request, in the one order in which they act, each with the reason for its
+//! place. No other file decides this order.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use fairway_snapshot::{Filter, Route};
+use http::Uri;
+use http::uri::PathAndQuery;
+
+use crate::context::RequestContext;
+use crate::error::ProxyError;
+use crate::forwarded::X_REQUEST_ID;
+use crate::headers::{strip_request, strip_response};
+use crate::message::{RequestHead, ResponseHead};
+use crate::timing;
+
+/// The path that the backend sees: what the route's rewrite makes of the normalised path, or the
+/// normalised path. It is decided while the route is at hand; nothing else needs the route.
+pub(crate) fn upstream_path<'p>(route: &Route, path: Cow<'p, str>) -> Cow<'p, str> {
+    let mut path = path;
+    for filter in &route.rule.filters {
+        match filter {
+            Filter::RewritePath(template) => {
+                if let Some(captures) = route.path.captures(&path) {
+                    path = Cow::Owned(template.expand(&path, &captures));
+                }
+            }
+        }
+    }
+    path
+}
+
+/// What happens to the head of a request before it is sent.
+pub(crate) fn request(
+    context: &RequestContext,
+    head: &mut RequestHead,
+    path: Option<String>,
+) -> Result<(), ProxyError> {
+    // The target first: it needs the query as it came.
+    head.target = target(&head.target, path)?;
+    // Then off with what belongs to the client's connection, so that it cannot remove what is set
+    // below by naming it in Connection.
+    strip_request(&mut head.headers);
+    // Last what we say of the request ourselves: nothing may change it any more.
+    context.connection.forwarded.apply(&mut head.headers);
+    head.headers.insert(X_REQUEST_ID, context.id.header());
+    Ok(())
+}
+
+/// What happens to the head of a backend's response before the client gets it.
+pub(crate) fn response(context: &RequestContext, head: &mut ResponseHead) {
+    strip_response(&mut head.headers);
+    finish(context, &mut head.headers);
+}
+
+/// What every answer gets, our own ones too.
+pub(crate) fn finish(context: &RequestContext, headers: &mut http::HeaderMap) {
+    timing::apply(context, headers);
+    // A connection that is being drained ends with this answer.
+    if context.worker.draining.get() {
+        headers.insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
+}
+
+/// The target in origin form: `path` when it changed, and the query as it came.
+fn target(given: &Uri, path: Option<String>) -> Result<Uri, ProxyError> {
+    let whole = match (path, given.path_and_query()) {
+        (None, Some(whole)) => whole.clone(),
+        (None, None) => PathAndQuery::from_static("/"),
+        (Some(mut path), _) => {
+            if let Some(query) = given.query() {
+                path.push('?');
+                path.push_str(query);
+            }
+            PathAndQuery::from_maybe_shared(Bytes::from(path))
+                .map_err(|_| ProxyError::TargetTooLong)?
+        }
+    };
+    Ok(Uri::from(whole))
+}

@@ -1,0 +1,113 @@
+//! Header rules that hold for every message that passes: what belongs to one connection only is
+//! taken off (RFC 9110 section 7.6.1).
+
+#[cfg(test)]
+mod tests;
+
+use http::header::{
+    CONNECTION, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
+};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// A request header `Proxy` becomes `HTTP_PROXY` in CGI programs; no client has a reason to send
+/// it (CVE-2016-5385).
+const PROXY: HeaderName = HeaderName::from_static("proxy");
+
+/// Takes off a request what belongs to the client's connection. `TE: trailers` stays, for it asks
+/// the whole chain. `Expect` is answered here, since a body is only read once a backend takes it.
+pub(crate) fn strip_request(headers: &mut HeaderMap) {
+    let found = strip_connection(headers);
+    if found.te {
+        let trailers = headers.get_all(TE).iter().any(has_trailers);
+        headers.remove(TE);
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+    }
+    if found.request_only {
+        headers.remove(EXPECT);
+        headers.remove(PROXY);
+        headers.remove(PROXY_AUTHORIZATION);
+    }
+}
+
+/// Takes off a response what belongs to the backend's connection.
+pub(crate) fn strip_response(headers: &mut HeaderMap) {
+    let found = strip_connection(headers);
+    if found.te {
+        headers.remove(TE);
+    }
+}
+
+/// What a look at all names found beside the headers that were removed at once.
+#[derive(Default)]
+struct Found {
+    te: bool,
+    request_only: bool,
+}
+
+/// Removes the headers of one connection, and those that `Connection` names. Most messages have
+/// none, so that names are only looked at once.
+fn strip_connection(headers: &mut HeaderMap) -> Found {
+    let mut found = Found::default();
+    let mut connection = false;
+    let mut other = false;
+    for name in headers.keys() {
+        if *name == CONNECTION {
+            connection = true;
+        } else if *name == TRANSFER_ENCODING
+            || *name == UPGRADE
+            || *name == KEEP_ALIVE
+            || *name == PROXY_CONNECTION
+        {
+            other = true;
+        } else if *name == TE {
+            found.te = true;
+        } else if *name == EXPECT || *name == PROXY_AUTHORIZATION || *name == PROXY {
+            found.request_only = true;
+        }
+    }
+    if connection {
+        strip_named(headers);
+        headers.remove(CONNECTION);
+    }
+    if other {
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(UPGRADE);
+        headers.remove(KEEP_ALIVE);
+        headers.remove(PROXY_CONNECTION);
+    }
+    found
+}
+
+/// Removes every header that `Connection` names. Those that frame or route the message stay, for
+/// a client must not be able to make us drop them.
+fn strip_named(headers: &mut HeaderMap) {
+    let mut named: Vec<HeaderName> = Vec::new();
+    for value in headers.get_all(CONNECTION) {
+        for token in value.as_bytes().split(|byte| *byte == b',') {
+            let token = token.trim_ascii();
+            let usual = token.eq_ignore_ascii_case(b"close")
+                || token.eq_ignore_ascii_case(b"keep-alive")
+                || token.eq_ignore_ascii_case(b"te")
+                || token.eq_ignore_ascii_case(b"upgrade");
+            if !usual && let Ok(name) = HeaderName::from_bytes(token) {
+                named.push(name);
+            }
+        }
+    }
+    for name in named {
+        if name != http::header::HOST && name != http::header::CONTENT_LENGTH {
+            headers.remove(name);
+        }
+    }
+}
+
+fn has_trailers(value: &HeaderValue) -> bool {
+    value.as_bytes().split(|byte| *byte == b',').any(|part| {
+        let name = part.split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"trailers")
+    })
+}

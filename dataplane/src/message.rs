@@ -1,0 +1,23 @@
+//! The messages that the proxy and its filters speak of, whatever codec read them.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
+
+/// The head of a request.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
+    pub(crate) method: Method,
+    /// The target as it came, in origin form or absolute form (RFC 9112 section 3.2).
+    pub(crate) target: Uri,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+}
+
+/// The head of a response.
+#[derive(Debug)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: StatusCode,
+    /// The reason phrase, when it is not the usual one of the status.
+    pub(crate) reason: Option<Bytes>,
+    pub(crate) headers: HeaderMap,
+}

@@ -1,0 +1,146 @@
+//! The life of a request, from its head to the head of the answer. Each step is one call; what a
+//! step means stands in the file that it calls.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fairway_snapshot::{Find, RouteRequest};
+use http::Request;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::{Method, StatusCode};
+
+use crate::attempt::HeadLimits;
+use crate::authority::host;
+use crate::body::{Body, BodyLimits, ClientBody, UpstreamBody};
+use crate::context::RequestContext;
+use crate::downstream::{ClientConnection, WireBody};
+use crate::error::ProxyError;
+use crate::message::{RequestHead, ResponseHead};
+use crate::reply::{Reply, local_reply};
+use crate::rules::RuleRuntime;
+use crate::worker::Worker;
+use crate::{filters, retry};
+
+/// Answers one request.
+pub(crate) async fn serve(
+    worker: &Rc<Worker>,
+    connection: &Rc<ClientConnection>,
+    head: RequestHead,
+    body: Option<WireBody>,
+) -> (ResponseHead, Body) {
+    // The guard: from here on the request is counted, and its end is told.
+    let mut context = RequestContext::begin(worker, connection, &head, body.is_some());
+    match forward(&mut context, head, body).await {
+        Ok((mut head, body, lease)) => {
+            filters::response(&context, &mut head);
+            context.status = Some(head.status);
+            let limits = body_limits(&context);
+            (head, Body::Upstream(UpstreamBody::new(body, context, lease, limits)))
+        }
+        Err(reply) => local_reply(context, reply),
+    }
+}
+
+/// Finds the rule and sends the request to one of its backends.
+async fn forward(
+    context: &mut RequestContext,
+    mut head: RequestHead,
+    body: Option<WireBody>,
+) -> Result<crate::attempt::Answer, Reply> {
+    let (rule, path) = route(context, &mut head)?;
+    context.rule = Some(Arc::clone(&rule));
+    filters::request(context, &mut head, path)?;
+    let (backend, upstream) = rule.pick().map_err(|(backend, error)| {
+        context.backend = backend;
+        error
+    })?;
+    context.backend = Some(backend);
+    let limits = head_limits(context, &rule);
+    let request = request(context, head, body);
+    Ok(retry::send(context, upstream, request, limits).await?)
+}
+
+/// Matches the request against the table that is live now. Nothing of the table is kept: a
+/// request sees one revision, and a new one need not wait for it.
+fn route(
+    context: &RequestContext,
+    head: &mut RequestHead,
+) -> Result<(Arc<RuleRuntime>, Option<String>), Reply> {
+    let host = host(head)?;
+    let mut live = context.worker.live.borrow_mut();
+    let Some(table) = live.load().table.listener(&context.connection.listener) else {
+        // The listener is gone from the snapshot, and this connection has not noticed yet.
+        return Err(ProxyError::RouteNotFound.into());
+    };
+    let given = head.target.path();
+    let path = fairway_snapshot::normalize::normalize_path(given, &table.normalization)
+        .map_err(ProxyError::Path)?;
+    let found = table.find(&RouteRequest {
+        host: &host,
+        path: &path,
+        method: &head.method,
+        preflight: preflight(head).as_ref(),
+    });
+    match found {
+        Find::Match(found) => {
+            let sent = match filters::upstream_path(found.route, path) {
+                Cow::Owned(path) => Some(path),
+                Cow::Borrowed(_) => None,
+            };
+            Ok((Arc::clone(found.attached), sent))
+        }
+        Find::MethodNotAllowed { allow } => Err(Reply::method_not_allowed(&allow)),
+        Find::Options { allow } => Err(Reply::options(&allow)),
+        Find::NotFound => Err(ProxyError::RouteNotFound.into()),
+    }
+}
+
+/// The method that a CORS preflight asks for (Fetch standard, CORS-preflight request).
+fn preflight(head: &RequestHead) -> Option<Method> {
+    if head.method != Method::OPTIONS || !head.headers.contains_key(ORIGIN) {
+        return None;
+    }
+    let asked = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
+    Method::from_bytes(asked.as_bytes()).ok()
+}
+
+/// The request as the backend gets it.
+fn request(context: &RequestContext, head: RequestHead, body: Option<WireBody>) -> Request<Body> {
+    let body = match body {
+        Some(body) => Body::Client(ClientBody::new(body, Rc::clone(&context.exchange))),
+        None => Body::Empty,
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method;
+    *request.uri_mut() = head.target;
+    *request.headers_mut() = head.headers;
+    request
+}
+
+fn head_limits(context: &RequestContext, rule: &RuleRuntime) -> HeadLimits {
+    let timeouts = &rule.rule.policy.timeouts;
+    HeadLimits {
+        response: timeouts.response.value,
+        attempt: timeouts.attempt.value,
+        idle: timeouts.idle.value,
+        deadline: timeouts.request.value.map(|limit| context.started + limit),
+    }
+}
+
+fn body_limits(context: &RequestContext) -> BodyLimits {
+    let timeouts = context.rule.as_ref().map(|rule| &rule.rule.policy.timeouts);
+    let idle = timeouts.and_then(|timeouts| timeouts.idle.value);
+    context.connection.write_idle(idle);
+    BodyLimits {
+        idle,
+        deadline: timeouts
+            .and_then(|timeouts| timeouts.request.value)
+            .map(|limit| context.started + limit),
+    }
+}
+
+/// Statuses that have no body (RFC 9110 sections 15.3.5 and 15.4.5).
+pub(crate) fn has_no_body(status: StatusCode) -> bool {
+    status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
+}

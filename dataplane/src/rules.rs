@@ -1,0 +1,85 @@
+//! What the data plane keeps beside each rule: its backends with their pools and counters, found
+//! once when a snapshot is applied, so that a request looks nothing up by name.
+
+use std::sync::Arc;
+
+use fairway_snapshot::{Action, Backend, InvalidReason, Rule};
+
+use crate::error::ProxyError;
+use crate::telemetry::rule_metrics::RuleMetrics;
+use crate::upstream::{UpstreamRegistry, UpstreamRuntime};
+
+/// A rule with everything that serving it needs.
+#[derive(Debug)]
+pub(crate) struct RuleRuntime {
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) metrics: Arc<RuleMetrics>,
+    backends: Box<[Choice]>,
+    /// Sum of all weights.
+    total: u32,
+}
+
+/// A backend and the upper end of its share of the weights.
+#[derive(Debug)]
+struct Choice {
+    until: u32,
+    reference: Arc<str>,
+    target: Result<Arc<UpstreamRuntime>, InvalidReason>,
+}
+
+impl RuleRuntime {
+    /// Finds the upstreams of a rule in the registry.
+    pub(crate) fn new(
+        rule: &Arc<Rule>,
+        metrics: Arc<RuleMetrics>,
+        upstreams: &UpstreamRegistry,
+    ) -> Self {
+        let backends: &[Backend] = match &rule.action {
+            Action::Forward(backends) => backends,
+            Action::Invalid { .. } => &[],
+        };
+        let mut total = 0u32;
+        let backends = backends
+            .iter()
+            .map(|backend| {
+                total = total.saturating_add(backend.weight());
+                let target = match backend {
+                    // A snapshot holds every upstream that its backends name; one that it did not
+                    // would be answered like a Service that is not there.
+                    Backend::Upstream { upstream, .. } => {
+                        upstreams.get(upstream).ok_or(InvalidReason::BackendNotFound)
+                    }
+                    Backend::Invalid { reason, .. } => Err(*reason),
+                };
+                Choice { until: total, reference: Arc::clone(backend.reference()), target }
+            })
+            .collect();
+        Self { rule: Arc::clone(rule), metrics, backends, total }
+    }
+
+    /// Picks a backend by weight: its index and its upstream.
+    pub(crate) fn pick(&self) -> Result<(usize, &Arc<UpstreamRuntime>), (Option<usize>, ProxyError)> {
+        if let Action::Invalid { .. } = self.rule.action {
+            return Err((None, ProxyError::RuleInvalid));
+        }
+        if self.total == 0 {
+            return Err((None, ProxyError::NoWeight));
+        }
+        let index = match self.backends.len() {
+            1 => 0,
+            _ => {
+                let ticket = fastrand::u32(..self.total);
+                self.backends.partition_point(|choice| choice.until <= ticket)
+            }
+        };
+        match &self.backends[index].target {
+            Ok(upstream) => Ok((index, upstream)),
+            Err(_) => Err((Some(index), ProxyError::BackendInvalid)),
+        }
+    }
+
+    /// The backend as the user wrote it.
+    pub(crate) fn backend_reference(&self, index: usize) -> &str {
+        &self.backends[index].reference
+    }
+}

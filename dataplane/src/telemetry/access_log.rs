@@ -1,0 +1,158 @@
+//! The access log: one JSON line per request, formatted into a buffer of the worker, and written
+//! by a thread of its own in batches.
+
+#[cfg(test)]
+mod tests;
+
+mod json;
+mod writer;
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use fairway_snapshot::RuleId;
+use http::Version;
+
+use super::clock::Clock;
+use crate::error::ProxyError;
+use json::Line;
+pub use writer::{LogHandle, LogWriter};
+
+/// A buffer is handed over when it is this full. With lines of about 400 bytes that is one write
+/// for 80 requests.
+const BATCH: usize = 32 * 1024;
+
+/// What is told of a request. `path` is the target's path as the client sent it; credentials
+/// (`authorization`, `cookie`) are never part of a line.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// When its head was complete.
+    pub time: SystemTime,
+    /// The id that the backend was told too.
+    pub request_id: &'a str,
+    /// The client's address.
+    pub client: SocketAddr,
+    /// The listener's name.
+    pub listener: &'a str,
+    /// The method.
+    pub method: &'a str,
+    /// `Host` as it came.
+    pub host: &'a [u8],
+    /// The path as it came.
+    pub path: &'a str,
+    /// The query as it came.
+    pub query: &'a str,
+    /// The version that the client speaks.
+    pub version: Version,
+    /// The status that the client got.
+    pub status: u16,
+    /// What went wrong.
+    pub error: Option<ProxyError>,
+    /// The rule that took the request.
+    pub rule: Option<&'a RuleId>,
+    /// The backend as the user wrote it.
+    pub backend: Option<&'a str>,
+    /// The address of the last attempt.
+    pub endpoint: Option<SocketAddr>,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// Bytes of the request's body.
+    pub bytes_received: u64,
+    /// Bytes of the response's body.
+    pub bytes_sent: u64,
+    /// From the head of the request to the end of the response.
+    pub duration: Duration,
+    /// From the start of the last attempt to the head of the backend's response.
+    pub upstream: Option<Duration>,
+    /// `User-Agent`.
+    pub user_agent: &'a [u8],
+}
+
+/// A worker's end of the access log.
+#[derive(Debug)]
+pub struct AccessLog {
+    handle: LogHandle,
+    buffer: RefCell<Vec<u8>>,
+    clock: Clock,
+}
+
+impl AccessLog {
+    /// A log that hands its lines to `handle`.
+    #[must_use]
+    pub fn new(handle: LogHandle) -> Self {
+        Self { handle, buffer: RefCell::new(Vec::with_capacity(BATCH + 1024)), clock: Clock::default() }
+    }
+
+    /// Adds a line.
+    pub fn write(&self, record: &Record<'_>) {
+        let mut buffer = self.buffer.borrow_mut();
+        record.write(&mut buffer, &self.clock);
+        if buffer.len() >= BATCH {
+            self.handle.send(&mut buffer);
+        }
+    }
+
+    /// Hands over what is there. A worker calls it several times a second.
+    pub fn flush(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        if !buffer.is_empty() {
+            self.handle.send(&mut buffer);
+        }
+    }
+}
+
+impl Record<'_> {
+    fn write(&self, out: &mut Vec<u8>, clock: &Clock) {
+        let mut line = Line::begin(out, "time");
+        line.raw(|out| clock.write(out, self.time));
+        line.plain("request_id", self.request_id);
+        line.address("client", self.client);
+        line.plain("listener", self.listener);
+        line.text("method", self.method.as_bytes());
+        line.text("host", self.host);
+        line.text("path", self.path.as_bytes());
+        if !self.query.is_empty() {
+            line.text("query", self.query.as_bytes());
+        }
+        line.plain("version", version(self.version));
+        line.number("status", u64::from(self.status));
+        if let Some(error) = self.error {
+            line.plain("reason", error.reason());
+            line.plain("blame", error.blame().as_str());
+        }
+        if let Some(rule) = self.rule {
+            line.object("route", &rule.object.namespace, &rule.object.name);
+            line.plain("rule", &rule.name);
+        }
+        if let Some(backend) = self.backend {
+            line.text("backend", backend.as_bytes());
+        }
+        if let Some(endpoint) = self.endpoint {
+            line.address("endpoint", endpoint);
+        }
+        if self.attempts > 0 {
+            line.number("attempts", u64::from(self.attempts));
+        }
+        line.number("bytes_received", self.bytes_received);
+        line.number("bytes_sent", self.bytes_sent);
+        line.milliseconds("duration_ms", self.duration);
+        if let Some(upstream) = self.upstream {
+            line.milliseconds("upstream_ms", upstream);
+        }
+        if !self.user_agent.is_empty() {
+            line.text("user_agent", self.user_agent);
+        }
+        line.end();
+    }
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
+}

@@ -1,0 +1,133 @@
+//! A line of JSON, written straight into a buffer.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// A line that is being written.
+pub(super) struct Line<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl<'o> Line<'o> {
+    /// Begins a line; the value of its first field comes next, through [`Self::raw`].
+    pub(super) fn begin(out: &'o mut Vec<u8>, first: &str) -> Self {
+        out.extend_from_slice(b"{\"");
+        out.extend_from_slice(first.as_bytes());
+        out.extend_from_slice(b"\":\"");
+        Self { out }
+    }
+
+    /// Writes the rest of a text that needs no escaping, and ends it.
+    pub(super) fn raw(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self.out);
+        self.out.push(b'"');
+    }
+
+    fn key(&mut self, key: &str) {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    /// Text of our own or of Kubernetes names, which never needs escaping.
+    pub(super) fn plain(&mut self, key: &str, text: &str) {
+        self.key(key);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// `namespace/name`.
+    pub(super) fn object(&mut self, key: &str, namespace: &str, name: &str) {
+        self.key(key);
+        self.out.push(b'"');
+        self.out.extend_from_slice(namespace.as_bytes());
+        self.out.push(b'/');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// Text from outside: whatever its bytes, the line stays JSON. Bytes that are not UTF-8 become
+    /// the replacement character.
+    pub(super) fn text(&mut self, key: &str, bytes: &[u8]) {
+        self.key(key);
+        self.out.push(b'"');
+        if bytes.iter().all(|byte| matches!(byte, 0x20..=0x7E) && !matches!(byte, b'"' | b'\\')) {
+            self.out.extend_from_slice(bytes);
+        } else {
+            for chunk in bytes.utf8_chunks() {
+                escape(self.out, chunk.valid());
+                if !chunk.invalid().is_empty() {
+                    self.out.extend_from_slice("\u{FFFD}".as_bytes());
+                }
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    pub(super) fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        self.digits(number);
+    }
+
+    fn digits(&mut self, number: u64) {
+        let mut buffer = itoa::Buffer::new();
+        self.out.extend_from_slice(buffer.format(number).as_bytes());
+    }
+
+    /// Milliseconds with three decimals.
+    pub(super) fn milliseconds(&mut self, key: &str, duration: Duration) {
+        self.key(key);
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.digits(micros / 1000);
+        let rest = micros % 1000;
+        let digit = |value: u64| b'0' + u8::try_from(value % 10).unwrap_or_default();
+        self.out.extend_from_slice(&[b'.', digit(rest / 100), digit(rest / 10), digit(rest)]);
+    }
+
+    /// An address with its port. The usual one is written by hand, since formatting it the
+    /// general way costs more than the rest of the line's numbers.
+    pub(super) fn address(&mut self, key: &str, address: SocketAddr) {
+        self.key(key);
+        self.out.push(b'"');
+        match address.ip().to_canonical() {
+            IpAddr::V4(ip) => {
+                for (index, octet) in ip.octets().into_iter().enumerate() {
+                    if index > 0 {
+                        self.out.push(b'.');
+                    }
+                    self.digits(u64::from(octet));
+                }
+            }
+            // Writing to memory does not fail.
+            IpAddr::V6(ip) => drop(write!(self.out, "[{ip}]")),
+        }
+        self.out.push(b':');
+        self.digits(u64::from(address.port()));
+        self.out.push(b'"');
+    }
+
+    pub(super) fn end(self) {
+        self.out.extend_from_slice(b"}\n");
+    }
+}
+
+fn escape(out: &mut Vec<u8>, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..=0x1F | 0x7F => {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
+                out.extend_from_slice(b"\\u00");
+                out.push(DIGITS[usize::from(byte >> 4)]);
+                out.push(DIGITS[usize::from(byte & 15)]);
+            }
+            _ => out.push(byte),
+        }
+    }
+}

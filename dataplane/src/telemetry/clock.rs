@@ -1,0 +1,68 @@
+//! Time as text: RFC 3339 in UTC with milliseconds, formatted once per second.
+
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::time::SystemTime;
+
+/// Remembers the last second as text.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    second: Cell<u64>,
+    text: RefCell<Vec<u8>>,
+}
+
+impl Clock {
+    /// Writes `time` as `2026-11-24T11:23:05.042Z`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, time: SystemTime) {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut text = self.text.borrow_mut();
+        if self.second.get() != since.as_secs() || text.is_empty() {
+            self.second.set(since.as_secs());
+            text.clear();
+            write_second(&mut text, since.as_secs());
+        }
+        out.extend_from_slice(&text);
+        out.push(b'.');
+        let millis = since.subsec_millis();
+        out.extend([millis / 100, millis / 10 % 10, millis % 10].map(digit));
+        out.push(b'Z');
+    }
+}
+
+/// Date and time of day.
+fn write_second(out: &mut Vec<u8>, seconds: u64) {
+    let second = i64::try_from(seconds).unwrap_or_default();
+    let time = jiff::Timestamp::from_second(second).unwrap_or_default();
+    // Writing to memory does not fail.
+    let _ = write!(out, "{}", time.strftime("%Y-%m-%dT%H:%M:%S"));
+}
+
+fn digit(value: u32) -> u8 {
+    b'0' + u8::try_from(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    //! Dates that calendars get wrong.
+
+    use std::time::{Duration, SystemTime};
+
+    use super::Clock;
+
+    #[test]
+    fn known_moments_are_written() {
+        let clock = Clock::default();
+        for (millis, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_042, "2024-02-29T23:59:59.042Z"),
+            (1_709_251_200_000, "2024-03-01T00:00:00.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            let mut out = Vec::new();
+            clock.write(&mut out, SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! All counters of the data plane. Those of the request path belong to one worker each; the rest
+//! change seldom.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fairway_snapshot::{ObjectId, RuleId, Snapshot};
+
+use super::rule_metrics::{RuleMetrics, add};
+use crate::error::ProxyError;
+
+/// Counters of a rule that is gone are kept for so long, so that a last scrape sees them and a
+/// rule that comes back goes on counting.
+const KEEP_GONE: Duration = Duration::from_secs(300);
+
+/// All counters of the data plane.
+#[derive(Debug)]
+pub struct Metrics {
+    workers: Vec<Arc<WorkerCounters>>,
+    rules: Mutex<HashMap<(Arc<ObjectId>, Arc<str>), Kept>>,
+    /// Log lines that nobody took in time.
+    dropped_lines: AtomicU64,
+    revision: AtomicU64,
+    apply_microseconds: AtomicU64,
+    failed_listeners: AtomicU64,
+    /// Lookups that gave addresses, and those that did not.
+    pub(crate) lookups: [AtomicU64; 2],
+}
+
+#[derive(Debug)]
+struct Kept {
+    metrics: Arc<RuleMetrics>,
+    gone: Option<Instant>,
+}
+
+/// Counters of one worker, written by it alone.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct WorkerCounters {
+    pub(super) started: AtomicU64,
+    pub(super) ended: AtomicU64,
+    pub(super) connections_opened: AtomicU64,
+    pub(super) connections_closed: AtomicU64,
+    pub(super) accept_failures: AtomicU64,
+    pub(super) connects: AtomicU64,
+    pub(super) retries: AtomicU64,
+    /// Failed connects by reason, and requests without a rule by reason and status. They are
+    /// answered without a backend, so a lock that only a scrape contends for is cheap enough.
+    pub(super) connect_failures: Mutex<HashMap<&'static str, u64>>,
+    pub(super) unrouted: Mutex<HashMap<(&'static str, u16), u64>>,
+}
+
+/// A worker's end of the metrics.
+#[derive(Clone, Debug)]
+pub struct WorkerMetrics(Arc<WorkerCounters>);
+
+impl Metrics {
+    /// Counters for so many workers.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| Arc::default()).collect(),
+            rules: Mutex::default(),
+            dropped_lines: AtomicU64::new(0),
+            revision: AtomicU64::new(0),
+            apply_microseconds: AtomicU64::new(0),
+            failed_listeners: AtomicU64::new(0),
+            lookups: Default::default(),
+        }
+    }
+
+    /// The end of the worker with this index.
+    pub(crate) fn worker(&self, index: usize) -> WorkerMetrics {
+        WorkerMetrics(Arc::clone(&self.workers[index]))
+    }
+
+    /// The counters of a rule; they outlive snapshots.
+    pub(crate) fn rule(&self, id: &RuleId) -> Arc<RuleMetrics> {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (Arc::clone(&id.object), Arc::clone(&id.name));
+        let kept = rules.entry(key).or_insert_with(|| Kept {
+            metrics: Arc::new(RuleMetrics::new(id.clone(), self.workers.len())),
+            gone: None,
+        });
+        kept.gone = None;
+        Arc::clone(&kept.metrics)
+    }
+
+    /// Forgets the counters of rules that have been gone for a while.
+    pub(crate) fn retain(&self, snapshot: &Snapshot) {
+        let live: std::collections::HashSet<(&ObjectId, &str)> = snapshot
+            .listeners
+            .values()
+            .flat_map(|listener| &listener.hosts)
+            .flat_map(|host| &host.routes)
+            .map(|route| (&*route.rule.id.object, &*route.rule.id.name))
+            .collect();
+        let now = Instant::now();
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).retain(|(object, name), kept| {
+            if live.contains(&(&**object, &**name)) {
+                return true;
+            }
+            now.duration_since(*kept.gone.get_or_insert(now)) < KEEP_GONE
+        });
+    }
+
+    /// All rules that are counted, in the order of their names.
+    #[must_use]
+    pub fn rules(&self) -> Vec<Arc<RuleMetrics>> {
+        let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = rules.values().map(|kept| Arc::clone(&kept.metrics)).collect();
+        drop(rules);
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
+    pub(crate) fn log_lines_dropped(&self, count: usize) {
+        self.dropped_lines.fetch_add(u64::try_from(count).unwrap_or_default(), Relaxed);
+    }
+
+    pub(crate) fn applied(&self, revision: u64, failed_listeners: usize, took: Duration) {
+        self.revision.store(revision, Relaxed);
+        self.failed_listeners.store(u64::try_from(failed_listeners).unwrap_or_default(), Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or_default();
+        self.apply_microseconds.store(micros, Relaxed);
+    }
+
+    pub(super) fn workers(&self) -> &[Arc<WorkerCounters>] {
+        &self.workers
+    }
+
+    pub(super) fn sum(&self, counter: impl Fn(&WorkerCounters) -> &AtomicU64) -> u64 {
+        self.workers.iter().map(|worker| counter(worker).load(Relaxed)).sum()
+    }
+
+    pub(super) fn globals(&self) -> Globals {
+        Globals {
+            dropped_lines: self.dropped_lines.load(Relaxed),
+            revision: self.revision.load(Relaxed),
+            apply_microseconds: self.apply_microseconds.load(Relaxed),
+            failed_listeners: self.failed_listeners.load(Relaxed),
+        }
+    }
+}
+
+/// What belongs to no worker.
+pub(super) struct Globals {
+    pub(super) dropped_lines: u64,
+    pub(super) revision: u64,
+    pub(super) apply_microseconds: u64,
+    pub(super) failed_listeners: u64,
+}
+
+impl WorkerMetrics {
+    pub(crate) fn request_started(&self) {
+        add(&self.0.started, 1);
+    }
+
+    pub(crate) fn request_ended(&self) {
+        add(&self.0.ended, 1);
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        add(&self.0.connections_opened, 1);
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        add(&self.0.connections_closed, 1);
+    }
+
+    pub(crate) fn accept_failed(&self) {
+        add(&self.0.accept_failures, 1);
+    }
+
+    pub(crate) fn retried(&self) {
+        add(&self.0.retries, 1);
+    }
+
+    /// A connection to a backend was opened, or failed.
+    pub(crate) fn connect(&self, failed: Option<ProxyError>) {
+        match failed {
+            None => add(&self.0.connects, 1),
+            Some(error) => {
+                let mut failures =
+                    self.0.connect_failures.lock().unwrap_or_else(PoisonError::into_inner);
+                *failures.entry(error.reason()).or_default() += 1;
+            }
+        }
+    }
+
+    /// A request ended that no rule took.
+    pub(crate) fn unrouted(&self, status: u16, error: Option<ProxyError>) {
+        let reason = error.map_or("options", ProxyError::reason);
+        let mut unrouted = self.0.unrouted.lock().unwrap_or_else(PoisonError::into_inner);
+        *unrouted.entry((reason, status)).or_default() += 1;
+    }
+}

@@ -1,0 +1,97 @@
+//! The side of the backends: which upstreams there are, where their endpoints are, and the
+//! connections to them.
+
+pub(crate) mod connect;
+pub mod discovery;
+pub(crate) mod pool;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fairway_snapshot::{Snapshot, Upstream, UpstreamId};
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::error::ProxyError;
+use discovery::{Discovery, EndpointSet, EndpointState};
+
+/// An upstream with its endpoints.
+#[derive(Debug)]
+pub(crate) struct UpstreamRuntime {
+    /// Never used twice in a process: the key of the workers' pools.
+    pub(crate) number: u64,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) endpoints: Arc<EndpointSet>,
+}
+
+impl UpstreamRuntime {
+    /// Picks an endpoint, another than `previous` where there is one. A name that was not asked
+    /// yet is waited for, at most `limit`.
+    pub(crate) async fn pick(
+        &self,
+        previous: Option<SocketAddr>,
+        limit: Option<Duration>,
+    ) -> Result<SocketAddr, ProxyError> {
+        if self.endpoints.needs_wait() {
+            self.endpoints.wait(limit).await;
+        }
+        let endpoints = self.endpoints.current();
+        match (endpoints.addresses.as_slice(), &endpoints.state) {
+            ([], EndpointState::Failed { empty: false, .. } | EndpointState::Pending) => {
+                Err(ProxyError::NameNotResolved)
+            }
+            ([], _) => Err(ProxyError::NoEndpoints),
+            ([only], _) => Ok(*only),
+            (several, _) => {
+                let index = fastrand::usize(..several.len());
+                let picked = several[index];
+                if previous == Some(picked) {
+                    Ok(several[(index + 1) % several.len()])
+                } else {
+                    Ok(picked)
+                }
+            }
+        }
+    }
+}
+
+/// All upstreams of the current snapshot. It outlives snapshots, so that an upstream that stays
+/// keeps its addresses and its connections. Only the thread that applies snapshots has it.
+#[derive(Debug)]
+pub(crate) struct UpstreamRegistry {
+    discovery: Arc<Discovery>,
+    known: HashMap<UpstreamId, Arc<UpstreamRuntime>>,
+    next: AtomicU64,
+}
+
+impl UpstreamRegistry {
+    pub(crate) fn new(discovery: Arc<Discovery>) -> Self {
+        Self { discovery, known: HashMap::new(), next: AtomicU64::new(1) }
+    }
+
+    /// Adds the upstreams of `snapshot` that are new; their names are asked for at once.
+    pub(crate) fn add(&mut self, snapshot: &Snapshot) {
+        for (id, upstream) in &snapshot.upstreams {
+            if !self.known.contains_key(id) {
+                let runtime = UpstreamRuntime {
+                    number: self.next.fetch_add(1, Ordering::Relaxed),
+                    upstream: Arc::clone(upstream),
+                    endpoints: self.discovery.endpoints(upstream),
+                };
+                self.known.insert(id.clone(), Arc::new(runtime));
+            }
+        }
+    }
+
+    /// Forgets the upstreams that `snapshot` does not hold.
+    pub(crate) fn retain(&mut self, snapshot: &Snapshot) {
+        self.known.retain(|id, _| snapshot.upstreams.contains_key(id));
+        self.discovery.retain(|id| snapshot.upstreams.contains_key(id));
+    }
+
+    pub(crate) fn get(&self, id: &UpstreamId) -> Option<Arc<UpstreamRuntime>> {
+        self.known.get(id).cloned()
+    }
+}

@@ -1,0 +1,240 @@
+//! Where endpoints are: one resolver for the process asks for names and publishes addresses; a
+//! worker only reads what was published last.
+
+mod refresh;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use fairway_snapshot::{Target, Upstream, UpstreamId};
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
+};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::DnsServers;
+use crate::telemetry::metrics::Metrics;
+
+/// Lookups under way at once: a new snapshot with thousands of names must not flood the server.
+const CONCURRENT: usize = 32;
+/// How long a request waits for a name that nobody used for a while to be asked again. After that
+/// the last good addresses are used.
+const STALE_WAIT: Duration = Duration::from_millis(500);
+
+/// The process's resolver and what it found.
+#[derive(Debug)]
+pub struct Discovery {
+    resolver: TokioResolver,
+    permits: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    runtime: tokio::runtime::Handle,
+    sets: Mutex<HashMap<UpstreamId, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    set: Arc<EndpointSet>,
+    task: Option<JoinHandle<()>>,
+}
+
+/// The endpoints of an upstream, as they are known now.
+#[derive(Debug)]
+pub struct EndpointSet {
+    port: u16,
+    current: ArcSwap<Endpoints>,
+    /// Counts publications; workers that wait look at it.
+    version: watch::Sender<u64>,
+    /// Set by workers, taken by the refreshing task.
+    used: AtomicBool,
+    /// Whether the refreshing task sleeps although the time to live has passed.
+    parked: AtomicBool,
+    wake: Notify,
+}
+
+/// What is known of an upstream's endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// How they are known.
+    pub state: EndpointState,
+}
+
+/// How endpoints are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointState {
+    /// The name was not asked yet.
+    Pending,
+    /// The last answer was good, or the address is fixed.
+    Ready,
+    /// The last question was not answered; these are the addresses of the last good answer.
+    LastGood {
+        /// Since when.
+        since: SystemTime,
+        /// What was said instead.
+        message: String,
+    },
+    /// There are no addresses.
+    Failed {
+        /// What was said.
+        message: String,
+        /// Whether the server says that there is nothing, rather than nothing at all.
+        empty: bool,
+    },
+}
+
+impl Discovery {
+    /// A resolver that asks `servers`. Must be made in the runtime that does the control work.
+    ///
+    /// # Errors
+    ///
+    /// The resolver's settings cannot be read.
+    pub fn new(servers: &DnsServers, metrics: Arc<Metrics>) -> Result<Arc<Self>, NetError> {
+        let mut builder = match servers {
+            DnsServers::System => TokioResolver::builder_tokio()?,
+            DnsServers::These(addresses) => {
+                let servers = addresses.iter().map(|address| name_server(*address)).collect();
+                TokioResolver::builder_with_config(
+                    ResolverConfig::from_name_servers(servers),
+                    TokioRuntimeProvider::default(),
+                )
+            }
+        };
+        let options = builder.options_mut();
+        // Answers are kept per upstream; a second cache would only make them older.
+        options.cache_size = 0;
+        options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+        Ok(Arc::new(Self {
+            resolver: builder.build()?,
+            permits: Arc::new(Semaphore::new(CONCURRENT)),
+            metrics,
+            runtime: tokio::runtime::Handle::current(),
+            sets: Mutex::default(),
+        }))
+    }
+
+    /// The endpoints of an upstream. A name is asked for at once, and again while it is used.
+    pub fn endpoints(self: &Arc<Self>, upstream: &Upstream) -> Arc<EndpointSet> {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sets.entry(upstream.id()).or_insert_with(|| self.begin(upstream));
+        Arc::clone(&known.set)
+    }
+
+    fn begin(self: &Arc<Self>, upstream: &Upstream) -> Known {
+        let port = upstream.port.get();
+        match &upstream.target {
+            Target::Address(address) => {
+                let addresses = vec![SocketAddr::new(*address, port)];
+                let endpoints = Endpoints { addresses, state: EndpointState::Ready };
+                Known { set: Arc::new(EndpointSet::new(port, endpoints)), task: None }
+            }
+            Target::Name(name) => {
+                let pending = Endpoints { addresses: Vec::new(), state: EndpointState::Pending };
+                let set = Arc::new(EndpointSet::new(port, pending));
+                let task = refresh::keep_fresh(Arc::clone(self), Arc::clone(name), Arc::clone(&set));
+                Known { set, task: Some(self.runtime.spawn(task)) }
+            }
+        }
+    }
+
+    /// Forgets the upstreams that `keep` does not want.
+    pub fn retain(&self, mut keep: impl FnMut(&UpstreamId) -> bool) {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, known| {
+            let keeps = keep(id);
+            if !keeps && let Some(task) = &known.task {
+                task.abort();
+            }
+            keeps
+        });
+    }
+
+    /// What is known of an upstream, for those who show it.
+    #[must_use]
+    pub fn show(&self, id: &UpstreamId) -> Option<Endpoints> {
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.get(id).map(|known| known.set.current.load().as_ref().clone())
+    }
+}
+
+fn name_server(address: SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+impl EndpointSet {
+    fn new(port: u16, endpoints: Endpoints) -> Self {
+        Self {
+            port,
+            current: ArcSwap::from_pointee(endpoints),
+            version: watch::Sender::new(0),
+            used: AtomicBool::new(true),
+            parked: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
+    /// What is known now.
+    pub(crate) fn current(&self) -> arc_swap::Guard<Arc<Endpoints>> {
+        if !self.used.load(Relaxed) {
+            self.used.store(true, Relaxed);
+        }
+        self.current.load()
+    }
+
+    /// Whether what is known may be old, or is not known yet.
+    pub(crate) fn needs_wait(&self) -> bool {
+        self.parked.load(Relaxed) || self.current.load().state == EndpointState::Pending
+    }
+
+    /// Waits until the name was asked again, at most `limit`.
+    pub(crate) async fn wait(&self, limit: Option<Duration>) {
+        let mut version = self.version.subscribe();
+        let limit = if self.current.load().state == EndpointState::Pending {
+            limit
+        } else {
+            Some(STALE_WAIT)
+        };
+        version.mark_unchanged();
+        if self.parked.load(Relaxed) {
+            self.wake.notify_one();
+        }
+        // Looked at again after subscribing, so that an answer in between is not missed.
+        if !self.needs_wait() {
+            return;
+        }
+        let changed = version.changed();
+        let _ = match limit {
+            Some(limit) => tokio::time::timeout(limit, changed).await.is_ok(),
+            None => changed.await.is_ok(),
+        };
+    }
+
+    fn publish(&self, endpoints: Endpoints) {
+        if **self.current.load() != endpoints {
+            self.current.store(Arc::new(endpoints));
+        }
+        self.parked.store(false, Relaxed);
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    fn addresses(&self, found: impl Iterator<Item = IpAddr>) -> Vec<SocketAddr> {
+        let mut addresses: Vec<_> = found.map(|ip| SocketAddr::new(ip, self.port)).collect();
+        // The order of an answer rotates; sorted, an equal set is not published again.
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+}

@@ -1,0 +1,105 @@
+//! Idle connections to backends, one pool per worker: nothing is locked, and a connection never
+//! moves to another thread.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::connect::UpstreamConnection;
+
+/// A connection that has served for this long is closed instead of being kept. A Service with one
+/// cluster address chooses a pod per connection, so that new pods get work within this time.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// The idle connections of a worker.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    by_upstream: RefCell<HashMap<u64, Endpoints>>,
+    idle: Duration,
+    per_endpoint: usize,
+}
+
+/// An upstream mostly has one address, and seldom more than a few.
+type Endpoints = SmallVec<[(SocketAddr, Vec<Idle>); 1]>;
+
+#[derive(Debug)]
+struct Idle {
+    connection: UpstreamConnection,
+    since: Instant,
+}
+
+/// A connection in use, and the way back for it.
+pub(crate) struct Lease {
+    connection: UpstreamConnection,
+    pool: Weak<Pool>,
+}
+
+impl Pool {
+    /// A pool that keeps at most `per_endpoint` connections to one address, for at most `idle`.
+    pub(crate) fn new(idle: Duration, per_endpoint: usize) -> Rc<Self> {
+        Rc::new(Self { by_upstream: RefCell::new(HashMap::new()), idle, per_endpoint })
+    }
+
+    /// The connection that was used last and is still open, if any: the warmest one.
+    pub(crate) fn take(&self, upstream: u64, endpoint: SocketAddr) -> Option<UpstreamConnection> {
+        let mut pools = self.by_upstream.borrow_mut();
+        let endpoints = pools.get_mut(&upstream)?;
+        let (_, idle) = endpoints.iter_mut().find(|(address, _)| *address == endpoint)?;
+        while let Some(candidate) = idle.pop() {
+            if candidate.connection.is_open() {
+                return Some(candidate.connection);
+            }
+        }
+        None
+    }
+
+    fn put(&self, connection: UpstreamConnection) {
+        if !connection.is_open() || connection.opened.elapsed() > MAX_AGE {
+            return;
+        }
+        let mut pools = self.by_upstream.borrow_mut();
+        let endpoints = pools.entry(connection.upstream).or_default();
+        let known = endpoints.iter().position(|(address, _)| *address == connection.endpoint);
+        let index = known.unwrap_or_else(|| {
+            endpoints.push((connection.endpoint, Vec::new()));
+            endpoints.len() - 1
+        });
+        let idle = &mut endpoints[index].1;
+        if idle.len() < self.per_endpoint {
+            idle.push(Idle { connection, since: Instant::now() });
+        }
+    }
+
+    /// Closes connections that were idle for too long or that the backend has closed.
+    pub(crate) fn sweep(&self) {
+        let now = Instant::now();
+        self.by_upstream.borrow_mut().retain(|_, endpoints| {
+            endpoints.retain(|(_, idle)| {
+                idle.retain(|idle| {
+                    idle.connection.is_open() && now.duration_since(idle.since) < self.idle
+                });
+                !idle.is_empty()
+            });
+            !endpoints.is_empty()
+        });
+    }
+
+    /// A connection in use.
+    pub(crate) fn lease(self: &Rc<Self>, connection: UpstreamConnection) -> Lease {
+        Lease { connection, pool: Rc::downgrade(self) }
+    }
+}
+
+impl Lease {
+    /// Gives the connection back; dropping the lease instead closes it.
+    pub(crate) fn give_back(mut self) {
+        self.connection.reused = true;
+        if let Some(pool) = self.pool.upgrade() {
+            pool.put(self.connection);
+        }
+    }
+}

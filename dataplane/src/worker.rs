@@ -1,0 +1,229 @@
+//! A worker: one thread, one current-thread runtime, its own listeners and connection pools.
+//! What it holds never leaves its thread, so that serving a request locks nothing.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Cache};
+use fairway_snapshot::ListenerName;
+use futures::FutureExt;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::MissedTickBehavior;
+
+use crate::apply::Live;
+use crate::config::Config;
+use crate::downstream;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::WorkerMetrics;
+use crate::upstream::pool::Pool;
+
+/// How often log lines are handed over and idle connections looked through.
+const TICK: Duration = Duration::from_millis(100);
+/// How long accepting pauses when the process is out of descriptors: trying at once would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The state of a worker.
+pub(crate) struct Worker {
+    pub(crate) index: usize,
+    pub(crate) config: Arc<Config>,
+    /// The table that is live. Looking costs one atomic load until it changes.
+    pub(crate) live: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) log: Option<AccessLog>,
+    pub(crate) metrics: WorkerMetrics,
+    /// Whether answers ask clients to close their connections.
+    pub(crate) draining: Cell<bool>,
+    /// Whether connections are closed as soon as they are idle.
+    pub(crate) closed: Cell<bool>,
+    pub(crate) closing: Notify,
+    connections: Cell<usize>,
+    emptied: Notify,
+    listeners: RefCell<HashMap<ListenerName, Rc<Notify>>>,
+}
+
+/// What a worker is told to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Accept connections.
+    Listen(ListenerName, StdListener),
+    /// Stop accepting; what waits in the queue is still taken.
+    Unlisten(ListenerName),
+    /// Ask clients to close their connections; go on accepting.
+    Drain,
+    /// Stop accepting, close idle connections, end when the last request has ended, or after this
+    /// time.
+    Close(Duration),
+}
+
+/// What a worker is made of; sent to its thread.
+pub(crate) struct WorkerParts {
+    pub(crate) index: usize,
+    pub(crate) config: Arc<Config>,
+    pub(crate) live: Arc<ArcSwap<Live>>,
+    pub(crate) log: Option<crate::telemetry::access_log::LogHandle>,
+    pub(crate) metrics: WorkerMetrics,
+}
+
+/// Runs a task on the worker of the current thread.
+pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
+    tokio::task::spawn_local(task);
+}
+
+impl WorkerParts {
+    /// Runs the worker on the current thread until it is closed.
+    pub(crate) fn run(self, commands: UnboundedReceiver<Command>) -> std::io::Result<()> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())?;
+        let worker = Rc::new(Worker {
+            index: self.index,
+            pool: Pool::new(self.config.upstream_idle, self.config.upstream_idle_connections),
+            config: self.config,
+            live: RefCell::new(Cache::new(self.live)),
+            log: self.log.map(AccessLog::new),
+            metrics: self.metrics,
+            draining: Cell::new(false),
+            closed: Cell::new(false),
+            closing: Notify::new(),
+            connections: Cell::new(0),
+            emptied: Notify::new(),
+            listeners: RefCell::new(HashMap::new()),
+        });
+        runtime.block_on(Rc::clone(&worker).main(commands));
+        // Dropping the tasks ends the requests that are left; their lines come before the flush.
+        drop(runtime);
+        worker.flush();
+        Ok(())
+    }
+}
+
+impl Worker {
+    async fn main(self: Rc<Self>, mut commands: UnboundedReceiver<Command>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = 0u32;
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Listen(name, listener)) => self.listen(name, listener),
+                    Some(Command::Unlisten(name)) => self.unlisten(&name),
+                    Some(Command::Drain) => self.draining.set(true),
+                    Some(Command::Close(limit)) => return self.close(limit).await,
+                    None => return self.close(Duration::ZERO).await,
+                },
+                _ = tick.tick() => {
+                    self.flush();
+                    ticks = ticks.wrapping_add(1);
+                    if ticks.is_multiple_of(10) {
+                        self.pool.sweep();
+                    }
+                }
+            }
+        }
+    }
+
+    fn flush(&self) {
+        if let Some(log) = &self.log {
+            log.flush();
+        }
+    }
+
+    fn listen(self: &Rc<Self>, name: ListenerName, listener: StdListener) {
+        let listener = match TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%name, %error, "cannot use listener");
+                return;
+            }
+        };
+        let stop = Rc::new(Notify::new());
+        self.listeners.borrow_mut().insert(name.clone(), Rc::clone(&stop));
+        spawn(accept(Rc::clone(self), name, listener, stop));
+    }
+
+    fn unlisten(&self, name: &ListenerName) {
+        if let Some(stop) = self.listeners.borrow_mut().remove(name) {
+            stop.notify_one();
+        }
+    }
+
+    /// Stops accepting, and waits for what is in flight.
+    async fn close(&self, limit: Duration) {
+        self.draining.set(true);
+        for (_, stop) in self.listeners.borrow_mut().drain() {
+            stop.notify_one();
+        }
+        // The accept tasks take what waits in their queues before they end.
+        tokio::task::yield_now().await;
+        self.closed.set(true);
+        self.closing.notify_waiters();
+        let emptied = async {
+            while self.connections.get() > 0 {
+                self.emptied.notified().await;
+            }
+        };
+        if tokio::time::timeout(limit, emptied).await.is_err() {
+            tracing::warn!(connections = self.connections.get(), "drain deadline passed");
+        }
+    }
+}
+
+/// A connection that is counted from when it is accepted until it is dropped.
+pub(crate) struct OpenConnection(Rc<Worker>);
+
+impl OpenConnection {
+    fn new(worker: &Rc<Worker>) -> Self {
+        worker.connections.set(worker.connections.get() + 1);
+        worker.metrics.connection_opened();
+        Self(Rc::clone(worker))
+    }
+}
+
+impl std::ops::Deref for OpenConnection {
+    type Target = Rc<Worker>;
+
+    fn deref(&self) -> &Rc<Worker> {
+        &self.0
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+        self.0.metrics.connection_closed();
+        if self.0.connections.get() == 0 {
+            self.0.emptied.notify_one();
+        }
+    }
+}
+
+/// Accepts connections until it is told to stop.
+async fn accept(worker: Rc<Worker>, name: ListenerName, listener: TcpListener, stop: Rc<Notify>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.notified() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                spawn(downstream::serve(OpenConnection::new(&worker), name.clone(), stream, peer));
+            }
+            Err(error) => {
+                worker.metrics.accept_failed();
+                tracing::warn!(listener = %name, %error, "accept failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    // Closing a listening socket resets the connections in its queue; they are taken first.
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        spawn(downstream::serve(OpenConnection::new(&worker), name.clone(), stream, peer));
+    }
+}

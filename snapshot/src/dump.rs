@@ -1,0 +1,194 @@
+//! A snapshot as people and scripts read it: every route in the order in which it is tried.
+//!
+//! The same view is printed from files, from a cluster and from a running gateway; the running
+//! one adds what it has seen.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Backend, Filter, MethodMatch, Route, Snapshot, Sourced, Timeouts};
+
+/// Every route of a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoutesView {
+    /// The revision, when a gateway runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// The listeners by name.
+    pub listeners: Vec<ListenerView>,
+}
+
+/// A listener and its routes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerView {
+    /// Its name.
+    pub name: String,
+    /// The address that it asks for.
+    pub bind: SocketAddr,
+    /// Why it is not bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// Its routes, the stronger first.
+    pub routes: Vec<RouteView>,
+}
+
+/// A route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteView {
+    /// The host pattern; `*` is any host.
+    pub host: String,
+    /// The path pattern.
+    pub path: String,
+    /// The methods; none is every method.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object.
+    pub route: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// The path that the backend sees, when it is rewritten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<String>,
+    /// Why the rule answers 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
+    /// The backends.
+    pub backends: Vec<BackendView>,
+    /// The timeouts, with where each came from.
+    pub timeouts: Timeouts,
+    /// What the running gateway counted for the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<CountsView>,
+}
+
+/// A backend of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendView {
+    /// As the user wrote it.
+    pub reference: String,
+    /// Share of the requests.
+    pub weight: u32,
+    /// The upstream, when it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Why it cannot be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
+    /// Where the running gateway finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<EndpointsView>,
+}
+
+/// What a running gateway knows of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointsView {
+    /// `ready`, `pending`, `lastGood` or `failed`.
+    pub state: String,
+    /// What DNS said, when it said nothing good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The addresses.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// What was counted for a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountsView {
+    /// Requests.
+    pub requests: u64,
+    /// Requests that ended with 500 or more.
+    pub errors: u64,
+    /// Mean duration in microseconds.
+    pub mean_microseconds: u64,
+}
+
+impl RoutesView {
+    /// Every route of `snapshot`, in the order in which routes are tried.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot) -> Self {
+        let listeners = snapshot
+            .listeners
+            .iter()
+            .map(|(name, listener)| ListenerView {
+                name: name.to_string(),
+                bind: listener.bind,
+                failure: None,
+                routes: listener
+                    .hosts
+                    .iter()
+                    .flat_map(|host| {
+                        let pattern = host.pattern.to_string();
+                        host.routes.iter().map(move |route| view(&pattern, route))
+                    })
+                    .collect(),
+            })
+            .collect();
+        Self { revision: None, listeners }
+    }
+}
+
+fn view(host: &str, route: &Route) -> RouteView {
+    let rule = &route.rule;
+    let (backends, invalid) = match &rule.action {
+        Action::Forward(backends) => (backends.as_slice(), None),
+        Action::Invalid { message } => (&[][..], Some(message.to_string())),
+    };
+    RouteView {
+        host: host.to_owned(),
+        path: route.path.to_string(),
+        methods: match &route.methods {
+            MethodMatch::Any => Vec::new(),
+            MethodMatch::Only(set) => set.sorted().into_iter().map(ToString::to_string).collect(),
+        },
+        namespace: rule.id.object.namespace.to_string(),
+        route: rule.id.object.name.to_string(),
+        rule: rule.id.name.to_string(),
+        rewrite: rule.filters.iter().find_map(|filter| match filter {
+            Filter::RewritePath(template) => Some(template.to_string()),
+        }),
+        invalid,
+        backends: backends.iter().map(backend_view).collect(),
+        timeouts: rule.policy.timeouts.clone(),
+        counts: None,
+    }
+}
+
+fn backend_view(backend: &Backend) -> BackendView {
+    let (upstream, invalid) = match backend {
+        Backend::Upstream { upstream, .. } => (Some(upstream.to_string()), None),
+        Backend::Invalid { reason, .. } => (None, Some(format!("{reason:?}"))),
+    };
+    BackendView {
+        reference: backend.reference().to_string(),
+        weight: backend.weight(),
+        upstream,
+        invalid,
+        endpoints: None,
+    }
+}
+
+/// A limit as people write it: `30s (built-in)`.
+#[must_use]
+pub fn limit(limit: &Sourced<Option<std::time::Duration>>) -> String {
+    let source = match limit.source {
+        crate::Source::BuiltIn => "built-in",
+        crate::Source::Installation => "installation",
+        crate::Source::Listener => "listener",
+        crate::Source::Spec => "spec",
+        crate::Source::Rule => "rule",
+        crate::Source::Override => "override",
+    };
+    match limit.value {
+        Some(value) => format!("{value:?} ({source})"),
+        None => format!("none ({source})"),
+    }
+}
