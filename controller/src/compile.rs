@@ -3,19 +3,29 @@
 //! Pure, total and deterministic: no client, clock, log, async or `Result`. Wrong input is a
 //! value: a rule that cannot be compiled answers 500 and its neighbours live on.
 
+mod backends;
 pub mod diagnostic;
+mod lower;
+mod matches;
+mod memo;
 pub mod options;
+mod policies;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{ObjectId, Snapshot};
+use fairway_snapshot::{Action, Backend, Host, Listener, ObjectId, Snapshot, Upstream, UpstreamId};
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use memo::Memo;
 pub use options::{CompileOptions, ExternalHosts, ListenerSettings, UnknownService};
 
 use crate::Inputs;
+use lower::Lowered;
 
 /// The result of compiling.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +37,8 @@ pub struct Compilation {
 }
 
 /// What is known of one object once it is compiled; whether it is programmed is known later.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ObjectStatus {
     /// The generation that was compiled.
     pub generation: Option<i64>,
@@ -35,7 +46,7 @@ pub struct ObjectStatus {
     pub hosts: Vec<String>,
     /// Number of rules that serve.
     pub rules: u32,
-    /// Number of rules that answer 500.
+    /// Number of rules that answer 500, or that no match leads to.
     pub invalid_rules: u32,
     /// Hash of the compiled form of this object alone, in hexadecimal.
     pub hash: String,
@@ -48,7 +59,7 @@ pub struct ObjectStatus {
 }
 
 /// The content of a condition, without type and time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Verdict {
     /// True or false.
     pub status: bool,
@@ -58,13 +69,54 @@ pub struct Verdict {
     pub message: String,
 }
 
-/// What compiling remembers of the last time. It changes the cost, never the result.
-#[derive(Debug, Default)]
-pub struct Memo {}
-
 /// Compiles all inputs.
 #[must_use]
 pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Compilation {
-    let _ = (inputs, options, memo);
-    Compilation::default()
+    memo.begin(options);
+    let mut objects: BTreeMap<ObjectId, Arc<Lowered>> = BTreeMap::new();
+    for (id, route) in &inputs.routes {
+        let class = route.spec.class.as_deref().unwrap_or(fairway_crds::DEFAULT_CLASS);
+        if class == options.class {
+            objects.insert(id.clone(), memo.lowered(id, route, inputs, options));
+        }
+    }
+    let mut statuses: BTreeMap<ObjectId, Arc<ObjectStatus>> =
+        objects.iter().map(|(id, lowered)| (id.clone(), Arc::clone(&lowered.status))).collect();
+    for (id, unreadable) in &inputs.unreadable {
+        statuses.insert(id.clone(), Arc::new(lower::unreadable_status(id, unreadable)));
+    }
+    let mut snapshot = Snapshot { version: Snapshot::VERSION, ..Snapshot::default() };
+    for (name, settings) in &options.listeners {
+        let hosts = table::hosts(name, &objects, memo);
+        collect_upstreams(&hosts, &objects, &mut snapshot.upstreams);
+        let listener = Listener {
+            bind: settings.bind,
+            protocol: settings.protocol,
+            normalization: settings.normalization,
+            hosts,
+        };
+        snapshot.listeners.insert(name.clone(), listener);
+    }
+    memo.end(&objects);
+    Compilation { snapshot, statuses }
+}
+
+/// The upstreams that routes refer to, and no others.
+fn collect_upstreams(
+    hosts: &[Arc<Host>],
+    objects: &BTreeMap<ObjectId, Arc<Lowered>>,
+    upstreams: &mut BTreeMap<UpstreamId, Arc<Upstream>>,
+) {
+    for route in hosts.iter().flat_map(|host| &host.routes) {
+        let Action::Forward(backends) = &route.rule.action else { continue };
+        for backend in backends {
+            if let Backend::Upstream { upstream, .. } = backend
+                && !upstreams.contains_key(upstream)
+                && let Some(lowered) = objects.get(&*route.rule.id.object)
+                && let Some(found) = lowered.upstreams.get(upstream)
+            {
+                upstreams.insert(upstream.clone(), Arc::clone(found));
+            }
+        }
+    }
 }

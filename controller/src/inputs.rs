@@ -57,3 +57,22 @@ pub struct Unreadable {
     /// What the reader said.
     pub message: String,
 }
+
+impl From<&k8s_openapi::api::core::v1::Service> for Service {
+    fn from(service: &k8s_openapi::api::core::v1::Service) -> Self {
+        let spec = service.spec.clone().unwrap_or_default();
+        let kind = match (spec.type_.as_deref(), spec.external_name, spec.cluster_ip.as_deref()) {
+            (Some("ExternalName"), Some(name), _) => ServiceKind::ExternalName(name.into()),
+            (_, _, Some("None")) => ServiceKind::Headless,
+            _ => ServiceKind::ClusterIp,
+        };
+        let ports = spec.ports.unwrap_or_default().into_iter().filter_map(|port| {
+            Some(ServicePort {
+                name: port.name.map(Into::into),
+                port: u16::try_from(port.port).ok()?,
+                app_protocol: port.app_protocol.map(Into::into),
+            })
+        });
+        Self { kind, ports: ports.collect() }
+    }
+}

@@ -2,7 +2,13 @@
 //! to the data plane and writes back what became of each object. It never proxies a request.
 
 pub mod compile;
+pub mod event_loop;
+pub mod files;
 pub mod inputs;
+pub mod metrics;
+pub mod status;
+pub mod watch;
 
 pub use compile::{Compilation, CompileOptions, Memo, compile};
+pub use event_loop::Compiled;
 pub use inputs::Inputs;

@@ -65,3 +65,9 @@ impl std::fmt::Display for Reason {
         f.write_str(self.as_str())
     }
 }
+
+impl serde::Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

@@ -1,16 +1,25 @@
 //! A problem that was found: it ends in a status condition, in `fairway check` and in the log.
 
+use std::fmt;
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
 use fairway_snapshot::ObjectId;
+use serde::Serialize;
+
+use super::Verdict;
+
+/// Problems that one condition lists; the rest is counted. A condition's message holds 32 KiB.
+const LISTED: usize = 8;
 
 /// A problem that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Diagnostic {
     /// The object.
     pub object: ObjectId,
     /// The name of the rule, when it is one rule's problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Arc<str>>,
     /// The field, as `kubectl explain` names it, with indexes: `spec.rules[0].match[1].path`.
     pub field: String,
@@ -23,10 +32,66 @@ pub struct Diagnostic {
 }
 
 /// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Something answers 500, or is left out.
     Error,
     /// Everything serves, but probably not as meant.
     Warning,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(rule) = &self.rule {
+            write!(f, "rule {rule}: ")?;
+        }
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+impl Verdict {
+    /// The condition `Accepted`.
+    pub(super) fn accepted(diagnostics: &[Diagnostic]) -> Self {
+        let wrong = select(diagnostics, |reason| {
+            matches!(
+                reason,
+                Reason::InvalidRule | Reason::UnsupportedValue | Reason::ListenerNotFound
+            )
+        });
+        Self::of(&wrong, Reason::Accepted, "every rule compiled")
+    }
+
+    /// The condition `ResolvedRefs`.
+    pub(super) fn resolved_refs(diagnostics: &[Diagnostic]) -> Self {
+        let wrong = select(diagnostics, |reason| {
+            matches!(
+                reason,
+                Reason::BackendNotFound
+                    | Reason::PortNotFound
+                    | Reason::RefNotPermitted
+                    | Reason::ExternalHostNotAllowed
+            )
+        });
+        Self::of(&wrong, Reason::ResolvedRefs, "every reference was found")
+    }
+
+    /// True without problems; else the reason of the first, and a message that lists them.
+    fn of(wrong: &[&Diagnostic], good: Reason, message: &str) -> Self {
+        let Some(first) = wrong.first() else {
+            return Self { status: true, reason: good, message: message.to_owned() };
+        };
+        let mut lines: Vec<String> = wrong.iter().take(LISTED).map(ToString::to_string).collect();
+        if wrong.len() > LISTED {
+            lines.push(format!("and {} more", wrong.len() - LISTED));
+        }
+        Self { status: false, reason: first.reason, message: lines.join("\n") }
+    }
+}
+
+fn select(diagnostics: &[Diagnostic], mut wanted: impl FnMut(Reason) -> bool) -> Vec<&Diagnostic> {
+    diagnostics
+        .iter()
+        .filter(|found| found.severity == Severity::Error && wanted(found.reason))
+        .collect()
 }

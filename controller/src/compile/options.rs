@@ -7,7 +7,7 @@ use fairway_crds::Policy;
 use fairway_snapshot::{HostPattern, ListenerName, Normalization, ObjectId, Protocol, Upstream};
 
 /// What the operator decides about compiling.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileOptions {
     /// The class whose objects are served.
     pub class: String,

@@ -1,0 +1,416 @@
+//! Lowering: one object, from what a user wrote to routes and a status. Every piece of user text
+//! is parsed here, once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fairway_crds::conditions::Reason;
+use fairway_crds::{Policy as WrittenPolicy, RouteRule, ServiceRoute};
+use fairway_snapshot::{
+    Action, Backend, Filter, HostPattern, ListenerName, ObjectId, PathTemplate, Route, Rule,
+    RuleId, Semantics, Source, Upstream, UpstreamId,
+};
+use sha2::{Digest, Sha256};
+
+use super::backends::Resolver;
+use super::diagnostic::{Diagnostic, Severity};
+use super::matches::{self, ParsedMatch};
+use super::policies::{Layer, merge};
+use super::{CompileOptions, ObjectStatus, Verdict};
+use crate::Inputs;
+use crate::inputs::Unreadable;
+
+/// An object, lowered.
+#[derive(Debug)]
+pub(super) struct Lowered {
+    pub(super) hosts: Vec<HostPattern>,
+    /// Routes by the listeners that serve them: one group where listeners have the same policy.
+    groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
+    pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    pub(super) status: Arc<ObjectStatus>,
+}
+
+/// A route, and whether it names HEAD itself.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct LoweredRoute {
+    pub(super) route: Route,
+    pub(super) names_head: bool,
+}
+
+impl Lowered {
+    /// The routes that a listener serves.
+    pub(super) fn routes_of(&self, listener: &ListenerName) -> Option<&[LoweredRoute]> {
+        let group = self.groups.iter().find(|(listeners, _)| listeners.contains(listener));
+        group.map(|(_, routes)| routes.as_slice())
+    }
+}
+
+/// Lowers an object; also says which Services it asked for.
+pub(super) fn lower(
+    id: &ObjectId,
+    route: &ServiceRoute,
+    inputs: &Inputs,
+    options: &CompileOptions,
+) -> (Lowered, Vec<ObjectId>) {
+    let mut lowering = Lowering {
+        object: Arc::new(id.clone()),
+        route,
+        options,
+        resolver: Resolver {
+            object: id,
+            inputs,
+            options,
+            upstreams: BTreeMap::new(),
+            asked: Vec::new(),
+        },
+        diagnostics: Vec::new(),
+    };
+    let hosts = lowering.hosts();
+    let listeners = lowering.listeners();
+    let parsed = lowering.rules();
+    let groups: Vec<_> = by_policy(&listeners, options)
+        .into_iter()
+        .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
+        .collect();
+    let serving = parsed.iter().filter(|rule| rule.serves()).count();
+    let invalid = parsed.len() - serving;
+    let hash = hash(&hosts, &groups);
+    let status = status(route, &hosts, (serving, invalid), hash, lowering.diagnostics);
+    let Resolver { upstreams, asked, .. } = lowering.resolver;
+    (Lowered { hosts, groups, upstreams, status: Arc::new(status) }, asked)
+}
+
+struct Lowering<'a> {
+    object: Arc<ObjectId>,
+    route: &'a ServiceRoute,
+    options: &'a CompileOptions,
+    resolver: Resolver<'a>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A rule whose parts were read, before policy.
+struct ParsedRule<'a> {
+    id: RuleId,
+    written: &'a RouteRule,
+    field: String,
+    matches: Vec<ParsedMatch>,
+    /// For each match the filters, or what is wrong with them.
+    filters: Vec<Result<Vec<Filter>, String>>,
+    action: Action,
+}
+
+impl ParsedRule<'_> {
+    /// Whether any request gets to a backend by it.
+    fn serves(&self) -> bool {
+        matches!(self.action, Action::Forward(_)) && self.filters.iter().any(Result::is_ok)
+    }
+}
+
+impl<'a> Lowering<'a> {
+    fn tell(&mut self, rule: Option<&Arc<str>>, field: String, reason: Reason, message: String) {
+        self.diagnostics.push(Diagnostic {
+            object: (*self.object).clone(),
+            rule: rule.cloned(),
+            field,
+            reason,
+            severity: Severity::Error,
+            message,
+        });
+    }
+
+    /// The hosts, without those that cannot be read; if none can be, nothing is served, rather
+    /// than everything.
+    fn hosts(&mut self) -> Vec<HostPattern> {
+        if self.route.spec.hosts.is_empty() {
+            return vec![HostPattern::Any];
+        }
+        let mut hosts = Vec::new();
+        for (index, text) in self.route.spec.hosts.iter().enumerate() {
+            match text.parse::<HostPattern>() {
+                Ok(host) if hosts.contains(&host) => {}
+                Ok(host) => hosts.push(host),
+                Err(error) => {
+                    let field = format!("spec.hosts[{index}]");
+                    self.tell(None, field, Reason::InvalidRule, error.to_string());
+                }
+            }
+        }
+        hosts.sort();
+        hosts
+    }
+
+    fn listeners(&mut self) -> Vec<ListenerName> {
+        let known = &self.options.listeners;
+        if self.route.spec.listeners.is_empty() {
+            return known.keys().cloned().collect();
+        }
+        let mut listeners = Vec::new();
+        for (index, text) in self.route.spec.listeners.iter().enumerate() {
+            let name = ListenerName::from(text.as_str());
+            if !known.contains_key(&name) {
+                let names = known.keys().map(ListenerName::as_str).collect::<Vec<_>>().join(", ");
+                let message = format!("there is no listener {text:?}: write one of {names}");
+                let field = format!("spec.listeners[{index}]");
+                self.tell(None, field, Reason::ListenerNotFound, message);
+            } else if !listeners.contains(&name) {
+                listeners.push(name);
+            }
+        }
+        listeners
+    }
+
+    fn rules(&mut self) -> Vec<ParsedRule<'a>> {
+        let mut parsed: Vec<ParsedRule<'a>> = Vec::with_capacity(self.route.spec.rules.len());
+        for (index, written) in (0u16..).zip(&self.route.spec.rules) {
+            let default = || format!("rule-{index}");
+            let name: Arc<str> = written.name.clone().unwrap_or_else(default).into();
+            let id = RuleId { object: Arc::clone(&self.object), index, name };
+            let field = format!("spec.rules[{index}]");
+            let twin = parsed.iter().find(|other| other.id.name == id.name);
+            if let Some(twin) = twin {
+                let message = format!(
+                    "spec.rules[{}] is named {:?} too: give each rule its own name",
+                    twin.id.index, id.name
+                );
+                let field = format!("{field}.name");
+                self.tell(Some(&id.name), field, Reason::InvalidRule, message);
+            }
+            parsed.push(self.rule(id, written, field));
+        }
+        parsed
+    }
+
+    fn rule(&mut self, id: RuleId, written: &'a RouteRule, field: String) -> ParsedRule<'a> {
+        let mut told = Vec::new();
+        let matches =
+            matches::parse(&written.matches, &field, |field, message| told.push((field, message)));
+        for (field, message) in told {
+            self.tell(Some(&id.name), field, Reason::InvalidRule, message);
+        }
+        let action = self.action(&id, written, &field);
+        let filters = matches.iter().map(|parsed| self.filters(&id, written, &field, parsed));
+        let filters = filters.collect();
+        ParsedRule { id, written, field, matches, filters, action }
+    }
+
+    /// Where the requests of a rule end.
+    fn action(&mut self, id: &RuleId, written: &RouteRule, field: &str) -> Action {
+        if written.backends.is_empty() {
+            let message = "a rule needs at least one backend: write backends: [{service: finance, port: 8000}]";
+            let field = format!("{field}.backends");
+            self.tell(Some(&id.name), field, Reason::InvalidRule, message.to_owned());
+            return Action::Invalid { message: message.into() };
+        }
+        let mut backends = Vec::with_capacity(written.backends.len());
+        let mut senseless: Option<Arc<str>> = None;
+        for (index, backend) in written.backends.iter().enumerate() {
+            let mut told = Vec::new();
+            let resolved = self.resolver.backend(backend, |problem| told.push(problem));
+            for problem in told {
+                if resolved.is_none() {
+                    senseless.get_or_insert_with(|| problem.message.as_str().into());
+                }
+                let field = format!("{field}.backends[{index}]{}", problem.field);
+                self.tell(Some(&id.name), field, problem.reason, problem.message);
+            }
+            backends.extend(resolved);
+        }
+        match senseless {
+            Some(message) => Action::Invalid { message },
+            None => {
+                self.warn_unused(id, field, &backends);
+                Action::Forward(backends)
+            }
+        }
+    }
+
+    fn warn_unused(&mut self, id: &RuleId, field: &str, backends: &[Backend]) {
+        if backends.iter().all(|backend| backend.weight() == 0) {
+            self.diagnostics.push(Diagnostic {
+                object: (*self.object).clone(),
+                rule: Some(Arc::clone(&id.name)),
+                field: format!("{field}.backends"),
+                reason: Reason::InvalidRule,
+                severity: Severity::Warning,
+                message: "every backend has weight 0, so that every request is answered with 503: give one a weight".to_owned(),
+            });
+        }
+    }
+
+    /// The filters of one match. A template is resolved against the captures of its pattern.
+    fn filters(
+        &mut self,
+        id: &RuleId,
+        written: &RouteRule,
+        field: &str,
+        parsed: &ParsedMatch,
+    ) -> Result<Vec<Filter>, String> {
+        let rewrite = written.rewrite.as_ref().and_then(|rewrite| rewrite.path.as_ref());
+        let Some(text) = rewrite else { return Ok(Vec::new()) };
+        match PathTemplate::parse(text, &parsed.path) {
+            Ok(template) => Ok(vec![Filter::RewritePath(template)]),
+            Err(error) => {
+                let message = error.to_string();
+                let field = format!("{field}.rewrite.path");
+                self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
+                Err(message)
+            }
+        }
+    }
+
+    /// The routes of all rules, for listeners with this policy.
+    fn routes(
+        &mut self,
+        rules: &[ParsedRule<'a>],
+        listener: &WrittenPolicy,
+    ) -> Vec<LoweredRoute> {
+        let mut routes = Vec::new();
+        for rule in rules {
+            let mut told = Vec::new();
+            let policy = merge(&self.layers(rule, listener), |field, message| {
+                told.push((field, message));
+            });
+            let wrong = told.first().map(|(_, message)| message.clone());
+            for (field, message) in told {
+                // Every rule reads the spec's policy; its mistakes are told once.
+                let rule = field.starts_with("spec.rules").then_some(&rule.id.name);
+                let known = self.diagnostics.iter().any(|known| known.field == field);
+                if !known {
+                    self.tell(rule, field, Reason::InvalidRule, message);
+                }
+            }
+            let mut made: Vec<Arc<Rule>> = Vec::new();
+            for (parsed, filters) in rule.matches.iter().zip(&rule.filters) {
+                let (filters, problem) = match filters {
+                    Ok(filters) => (filters.clone(), wrong.clone()),
+                    Err(message) => (Vec::new(), Some(message.clone())),
+                };
+                let action = match problem {
+                    Some(message) => Action::Invalid { message: message.into() },
+                    None => rule.action.clone(),
+                };
+                let lowered = Rule {
+                    id: rule.id.clone(),
+                    created: created(self.route),
+                    semantics: Semantics::default(),
+                    filters,
+                    policy: policy.clone(),
+                    action,
+                };
+                // Matches with the same captures share one rule.
+                let shared = made.iter().find(|other| ***other == lowered).cloned();
+                let shared = shared.unwrap_or_else(|| {
+                    let lowered = Arc::new(lowered);
+                    made.push(Arc::clone(&lowered));
+                    lowered
+                });
+                let route = Route {
+                    path: parsed.path.clone(),
+                    methods: parsed.methods.clone(),
+                    match_index: parsed.index,
+                    rule: shared,
+                };
+                routes.push(LoweredRoute { route, names_head: parsed.names_head });
+            }
+        }
+        routes
+    }
+
+    fn layers<'l>(
+        &'l self,
+        rule: &'l ParsedRule<'_>,
+        listener: &'l WrittenPolicy,
+    ) -> [Layer<'l>; 5] {
+        let operator = |source, policy| Layer { source, policy, field: String::new() };
+        [
+            operator(Source::Installation, Some(&self.options.defaults)),
+            operator(Source::Listener, Some(listener)),
+            Layer {
+                source: Source::Spec,
+                policy: self.route.spec.policy.as_ref(),
+                field: "spec.policy".to_owned(),
+            },
+            Layer {
+                source: Source::Rule,
+                policy: rule.written.policy.as_ref(),
+                field: format!("{}.policy", rule.field),
+            },
+            operator(Source::Override, Some(&self.options.overrides)),
+        ]
+    }
+}
+
+/// The listeners, grouped by their policy: a rule is lowered once for each.
+fn by_policy<'o>(
+    listeners: &[ListenerName],
+    options: &'o CompileOptions,
+) -> Vec<(Vec<ListenerName>, &'o WrittenPolicy)> {
+    let mut groups: Vec<(Vec<ListenerName>, &WrittenPolicy)> = Vec::new();
+    for name in listeners {
+        let Some(settings) = options.listeners.get(name) else { continue };
+        match groups.iter_mut().find(|(_, policy)| **policy == settings.policy) {
+            Some((names, _)) => names.push(name.clone()),
+            None => groups.push((vec![name.clone()], &settings.policy)),
+        }
+    }
+    groups
+}
+
+fn created(route: &ServiceRoute) -> i64 {
+    route.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of the compiled form.
+fn hash(hosts: &[HostPattern], groups: &[(Vec<ListenerName>, Vec<LoweredRoute>)]) -> String {
+    use std::fmt::Write;
+    // Values without maps that are not ordered: writing them cannot fail, and is the same at
+    // every call.
+    let text = serde_json::to_vec(&(hosts, groups)).unwrap_or_default();
+    let digest = Sha256::digest(&text);
+    digest.iter().take(8).fold(String::with_capacity(16), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+fn status(
+    route: &ServiceRoute,
+    hosts: &[HostPattern],
+    (serving, invalid): (usize, usize),
+    hash: String,
+    diagnostics: Vec<Diagnostic>,
+) -> ObjectStatus {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    ObjectStatus {
+        generation: route.metadata.generation,
+        hosts: hosts.iter().map(ToString::to_string).collect(),
+        rules: if hosts.is_empty() { 0 } else { count(serving) },
+        invalid_rules: count(invalid),
+        hash,
+        accepted: Verdict::accepted(&diagnostics),
+        resolved_refs: Verdict::resolved_refs(&diagnostics),
+        diagnostics,
+    }
+}
+
+/// The status of an object that could not be read at all.
+pub(super) fn unreadable_status(id: &ObjectId, unreadable: &Unreadable) -> ObjectStatus {
+    let diagnostics = vec![Diagnostic {
+        object: id.clone(),
+        rule: None,
+        field: "spec".to_owned(),
+        reason: Reason::InvalidRule,
+        severity: Severity::Error,
+        message: format!("the object cannot be read: {}", unreadable.message),
+    }];
+    ObjectStatus {
+        generation: unreadable.generation,
+        hosts: Vec::new(),
+        rules: 0,
+        invalid_rules: 0,
+        hash: String::new(),
+        accepted: Verdict::accepted(&diagnostics),
+        resolved_refs: Verdict::resolved_refs(&diagnostics),
+        diagnostics,
+    }
+}

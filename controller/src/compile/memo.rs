@@ -1,0 +1,105 @@
+//! What compiling remembers of the last time. It changes the cost, never the result.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fairway_crds::ServiceRoute;
+use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
+
+use super::CompileOptions;
+use super::lower::{self, Lowered};
+use crate::Inputs;
+use crate::inputs::Service;
+
+/// What compiling remembers of the last time: the lowered form of each object and everything that
+/// it was made from, and each host and the objects that it was made from.
+#[derive(Debug, Default)]
+pub struct Memo {
+    options: Option<CompileOptions>,
+    objects: BTreeMap<ObjectId, Remembered>,
+    hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
+    next_hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    route: Arc<ServiceRoute>,
+    /// Every Service that was asked for, with what was found.
+    services: Vec<(ObjectId, Option<Arc<Service>>)>,
+    lowered: Arc<Lowered>,
+}
+
+#[derive(Debug)]
+struct RememberedHost {
+    objects: Vec<Arc<Lowered>>,
+    host: Arc<Host>,
+}
+
+impl Memo {
+    /// Forgets everything when the options are others.
+    pub(super) fn begin(&mut self, options: &CompileOptions) {
+        if self.options.as_ref() != Some(options) {
+            self.objects.clear();
+            self.hosts.clear();
+            self.options = Some(options.clone());
+        }
+        self.next_hosts.clear();
+    }
+
+    /// The lowered form of an object, from memory when nothing that it was made from differs.
+    pub(super) fn lowered(
+        &mut self,
+        id: &ObjectId,
+        route: &Arc<ServiceRoute>,
+        inputs: &Inputs,
+        options: &CompileOptions,
+    ) -> Arc<Lowered> {
+        if let Some(known) = self.objects.get(id)
+            && Arc::ptr_eq(&known.route, route)
+            && known.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
+        {
+            return Arc::clone(&known.lowered);
+        }
+        let (lowered, asked) = lower::lower(id, route, inputs, options);
+        let lowered = Arc::new(lowered);
+        let services =
+            asked.into_iter().map(|id| (id.clone(), inputs.services.get(&id).cloned())).collect();
+        let remembered =
+            Remembered { route: Arc::clone(route), services, lowered: Arc::clone(&lowered) };
+        self.objects.insert(id.clone(), remembered);
+        lowered
+    }
+
+    /// The host of the last time, when the same objects speak for it; else the one that `make`
+    /// makes, or the last one again when its content is equal.
+    pub(super) fn host(
+        &mut self,
+        listener: &ListenerName,
+        pattern: &HostPattern,
+        objects: Vec<Arc<Lowered>>,
+        make: impl FnOnce(&[Arc<Lowered>]) -> Host,
+    ) -> Arc<Host> {
+        let key = (listener.clone(), pattern.clone());
+        let known = self.hosts.remove(&key);
+        let host = match known {
+            Some(known) if same(&known.objects, &objects) => known.host,
+            Some(known) => {
+                let made = make(&objects);
+                if *known.host == made { known.host } else { Arc::new(made) }
+            }
+            None => Arc::new(make(&objects)),
+        };
+        self.next_hosts.insert(key, RememberedHost { objects, host: Arc::clone(&host) });
+        host
+    }
+
+    /// Forgets what is gone.
+    pub(super) fn end(&mut self, objects: &BTreeMap<ObjectId, Arc<Lowered>>) {
+        self.objects.retain(|id, _| objects.contains_key(id));
+        self.hosts = std::mem::take(&mut self.next_hosts);
+    }
+}
+
+fn same(a: &[Arc<Lowered>], b: &[Arc<Lowered>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+}

@@ -1,0 +1,78 @@
+//! Policy layers: each value is taken from the most specific place that sets it, and remembers
+//! that place.
+
+use std::time::Duration;
+
+use fairway_crds::{Policy as Written, Timeouts as WrittenTimeouts};
+use fairway_snapshot::{Policy, Source, Sourced, Timeouts};
+
+/// A policy as somebody wrote it, and who.
+pub(super) struct Layer<'a> {
+    pub(super) source: Source,
+    pub(super) policy: Option<&'a Written>,
+    /// Where it stands, for messages; only objects have problems, the operator's settings were
+    /// checked before.
+    pub(super) field: String,
+}
+
+/// Merges the layers, the stronger last. A value that cannot be read is told to `problem` with
+/// its field, and leaves what the weaker layers say.
+pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String)) -> Policy {
+    let mut timeouts = Timeouts::default();
+    for layer in layers {
+        let Some(written) = layer.policy.and_then(|policy| policy.timeouts.as_ref()) else {
+            continue;
+        };
+        let WrittenTimeouts { response, request, attempt, connect, idle } = written;
+        let fields: [(&str, &Option<String>, &mut Sourced<Option<Duration>>); 5] = [
+            ("response", response, &mut timeouts.response),
+            ("request", request, &mut timeouts.request),
+            ("attempt", attempt, &mut timeouts.attempt),
+            ("connect", connect, &mut timeouts.connect),
+            ("idle", idle, &mut timeouts.idle),
+        ];
+        for (name, written, merged) in fields {
+            let Some(text) = written else { continue };
+            match duration(text) {
+                Ok(limit) => merged.layer(Some(limit), layer.source),
+                Err(message) => problem(format!("{}.timeouts.{name}", layer.field), message),
+            }
+        }
+    }
+    Policy { timeouts }
+}
+
+/// A duration in the notation of the Gateway API (GEP-2257): one to four numbers with a unit of
+/// h, m, s or ms. Zero means no limit.
+///
+/// # Errors
+///
+/// What is wrong and what to write instead.
+pub fn duration(text: &str) -> Result<Option<Duration>, String> {
+    let malformed = || {
+        format!(
+            "{text:?} is not a duration: write a number and a unit of h, m, s or ms, for example 15s, 500ms or 1m30s; 0s for no limit"
+        )
+    };
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    let mut parts = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(malformed)?;
+        let (number, tail) = rest.split_at(digits);
+        if number.is_empty() || number.len() > 5 {
+            return Err(malformed());
+        }
+        let value: u64 = number.parse().map_err(|_| malformed())?;
+        let units = [("ms", 1), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+        let (unit, scale) =
+            units.into_iter().find(|(unit, _)| tail.starts_with(unit)).ok_or_else(malformed)?;
+        total += Duration::from_millis(value * scale);
+        rest = &tail[unit.len()..];
+        parts += 1;
+    }
+    if parts == 0 || parts > 4 {
+        return Err(malformed());
+    }
+    Ok((!total.is_zero()).then_some(total))
+}

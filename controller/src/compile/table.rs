@@ -1,0 +1,55 @@
+//! Grouping: the routes of all objects, by listener and host, in the order of precedence.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use fairway_snapshot::{
+    Host, HostPattern, ListenerName, MethodMatch, ObjectId, PathPattern, Precedence,
+};
+use http::Method;
+
+use super::lower::{Lowered, LoweredRoute};
+use super::memo::Memo;
+
+/// The hosts of one listener, the more specific first.
+pub(super) fn hosts(
+    listener: &ListenerName,
+    objects: &BTreeMap<ObjectId, Arc<Lowered>>,
+    memo: &mut Memo,
+) -> Vec<Arc<Host>> {
+    let mut by_host: BTreeMap<&HostPattern, Vec<Arc<Lowered>>> = BTreeMap::new();
+    for lowered in objects.values() {
+        if lowered.routes_of(listener).is_some_and(|routes| !routes.is_empty()) {
+            for host in &lowered.hosts {
+                by_host.entry(host).or_default().push(Arc::clone(lowered));
+            }
+        }
+    }
+    by_host
+        .into_iter()
+        .map(|(pattern, objects)| {
+            memo.host(listener, pattern, objects, |objects| host(listener, pattern, objects))
+        })
+        .collect()
+}
+
+fn host(listener: &ListenerName, pattern: &HostPattern, objects: &[Arc<Lowered>]) -> Host {
+    let all = || objects.iter().flat_map(|object| object.routes_of(listener).unwrap_or_default());
+    let names_head: HashSet<&PathPattern> =
+        all().filter(|lowered| lowered.names_head).map(|lowered| &lowered.route.path).collect();
+    let mut routes: Vec<_> = all()
+        .map(|LoweredRoute { route, names_head: own }| {
+            let mut route = route.clone();
+            // GET covers HEAD, unless a rule for the same path names HEAD.
+            if let MethodMatch::Only(methods) = &mut route.methods
+                && methods.contains(&Method::GET)
+                && (*own || !names_head.contains(&route.path))
+            {
+                methods.insert(&Method::HEAD);
+            }
+            route
+        })
+        .collect();
+    routes.sort_by(|a, b| Precedence::of(pattern, a).cmp(&Precedence::of(pattern, b)));
+    Host { pattern: pattern.clone(), routes }
+}

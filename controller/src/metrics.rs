@@ -1,0 +1,73 @@
+//! Counters of the control side.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Counters of the control side. A copy counts into the same.
+#[derive(Clone, Debug, Default)]
+pub struct ControllerMetrics {
+    /// How often everything was compiled.
+    pub compiles: Counter,
+    /// How long compiling took the last time, in seconds.
+    pub compile_seconds: Gauge<f64, AtomicU64>,
+    /// ServiceRoutes of our class.
+    pub objects: Gauge,
+    /// Objects of which something does not serve.
+    pub invalid_objects: Gauge,
+    /// Errors of a watch; it goes on by itself.
+    pub watch_errors: Family<KindLabel, Counter>,
+    /// Status writes by result: `written`, `conflict`, `failed`.
+    pub status_writes: Family<ResultLabel, Counter>,
+    /// Loads of the folder of manifests by result: `good`, `bad`.
+    pub file_loads: Family<ResultLabel, Counter>,
+}
+
+/// The kind of a watched object.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct KindLabel {
+    /// `ServiceRoute` or `Service`.
+    pub kind: &'static str,
+}
+
+/// How something ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ResultLabel {
+    /// The word.
+    pub result: &'static str,
+}
+
+/// Name without the suffix of its kind, kind, labels and help of each metric.
+pub const METRICS: &[(&str, &str, &str, &str)] = &[
+    ("fairway_compiles", "counter", "", "How often all objects were compiled"),
+    ("fairway_compile_duration_seconds", "gauge", "", "How long compiling took the last time"),
+    ("fairway_objects", "gauge", "", "ServiceRoutes of this installation's class"),
+    ("fairway_invalid_objects", "gauge", "", "ServiceRoutes of which something does not serve; their status says what"),
+    ("fairway_watch_errors", "counter", "kind", "Errors of watches of the API server; a watch goes on by itself, so only a steady growth matters"),
+    ("fairway_status_writes", "counter", "result", "Status writes, by result: written, conflict or failed"),
+    ("fairway_file_loads", "counter", "result", "Loads of the folder of manifests, by result: good or bad; after a bad one the last good state stays"),
+];
+
+impl ControllerMetrics {
+    /// Registers all counters.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = |name: &str| {
+            METRICS.iter().find(|(known, ..)| *known == name).map_or("", |(.., help)| *help)
+        };
+        registry.register("fairway_compiles", help("fairway_compiles"), self.compiles.clone());
+        let name = "fairway_compile_duration_seconds";
+        registry.register(name, help(name), self.compile_seconds.clone());
+        registry.register("fairway_objects", help("fairway_objects"), self.objects.clone());
+        let name = "fairway_invalid_objects";
+        registry.register(name, help(name), self.invalid_objects.clone());
+        let name = "fairway_watch_errors";
+        registry.register(name, help(name), self.watch_errors.clone());
+        let name = "fairway_status_writes";
+        registry.register(name, help(name), self.status_writes.clone());
+        registry.register("fairway_file_loads", help("fairway_file_loads"), self.file_loads.clone());
+    }
+}

@@ -1,0 +1,87 @@
+//! What an object is told: conditions, computed purely from what compiling and the data plane said.
+
+#[cfg(test)]
+mod tests;
+pub mod writer;
+
+use fairway_crds::ServiceRouteStatus;
+use fairway_crds::conditions::{ACCEPTED, PROGRAMMED, RESOLVED_REFS, Reason};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::compile::ObjectStatus;
+
+/// What the data plane said of the snapshot that holds an object as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Programmed {
+    /// It has not applied it yet.
+    Pending,
+    /// It serves it.
+    Applied,
+    /// It serves it, but not on every listener.
+    ListenerFailed(String),
+}
+
+/// The status that an object should have, or `None` when `previous` says the same already. The
+/// time of a condition is `now` only when the condition turned.
+#[must_use]
+pub fn status(
+    object: &ObjectStatus,
+    programmed: &Programmed,
+    previous: Option<&ServiceRouteStatus>,
+    now: Timestamp,
+) -> Option<ServiceRouteStatus> {
+    let known = previous.map_or(&[][..], |status| status.conditions.as_slice());
+    let condition = |kind: &str, good: bool, reason: Reason, message: &str| {
+        let word = if good { "True" } else { "False" };
+        let before = known.iter().find(|condition| condition.type_ == kind);
+        let same = before.filter(|condition| condition.status == word);
+        Condition {
+            type_: kind.to_owned(),
+            status: word.to_owned(),
+            reason: reason.to_string(),
+            message: message.to_owned(),
+            observed_generation: object.generation,
+            last_transition_time: same
+                .map_or(Time(now), |condition| condition.last_transition_time.clone()),
+        }
+    };
+    let (good, reason, message) = programmed_condition(object, programmed);
+    let desired = ServiceRouteStatus {
+        observed_generation: object.generation,
+        hosts: object.hosts.clone(),
+        rules: object.rules,
+        hash: object.hash.clone(),
+        conditions: vec![
+            condition(ACCEPTED, object.accepted.status, object.accepted.reason, &object.accepted.message),
+            condition(
+                RESOLVED_REFS,
+                object.resolved_refs.status,
+                object.resolved_refs.reason,
+                &object.resolved_refs.message,
+            ),
+            condition(PROGRAMMED, good, reason, &message),
+        ],
+    };
+    (previous != Some(&desired)).then_some(desired)
+}
+
+fn programmed_condition(object: &ObjectStatus, programmed: &Programmed) -> (bool, Reason, String) {
+    match programmed {
+        Programmed::Pending => {
+            (false, Reason::Pending, "the gateway has not applied this version yet".to_owned())
+        }
+        Programmed::ListenerFailed(message) => (false, Reason::AddressInUse, message.clone()),
+        Programmed::Applied if object.invalid_rules > 0 => {
+            let all = object.rules + object.invalid_rules;
+            let message = format!("{} of {all} rules do not serve", object.invalid_rules);
+            (false, Reason::PartiallyInvalid, message)
+        }
+        Programmed::Applied if object.rules == 0 => {
+            (false, Reason::PartiallyInvalid, "no rule serves".to_owned())
+        }
+        Programmed::Applied => {
+            (true, Reason::Programmed, "the gateway serves this version".to_owned())
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Writing status: one write for each change where that is possible, only differences, and never
+//! faster than the API server takes them. Compiling and serving never wait for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fairway_crds::{GROUP, ServiceRoute, ServiceRouteStatus, VERSION};
+use fairway_snapshot::ObjectId;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Programmed, status};
+use crate::compile::ObjectStatus;
+use crate::event_loop::Compiled;
+use crate::metrics::{ControllerMetrics, ResultLabel};
+use crate::watch::{Observed, ObservedObjects};
+
+/// Who we are to server-side apply.
+pub const FIELD_MANAGER: &str = "fairway";
+/// Writes under way at once.
+const CONCURRENT: usize = 8;
+/// How long the data plane may take before an object is told that it is pending. It mostly takes
+/// milliseconds, and then one write says everything.
+const HOLD: Duration = Duration::from_secs(1);
+/// How long an object rests after a write that failed.
+const REST: Duration = Duration::from_millis(500);
+
+/// What the data plane said last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppliedState {
+    /// The revision that it serves.
+    pub revision: u64,
+    /// What went wrong with listeners.
+    pub problem: Option<String>,
+}
+
+/// The one who writes status.
+pub struct StatusWriter {
+    client: Client,
+    compiled: watch::Receiver<Option<Arc<Compiled>>>,
+    applied: watch::Receiver<AppliedState>,
+    observed: Arc<ObservedObjects>,
+    metrics: ControllerMetrics,
+    /// For each object what it is told, and the first revision that holds it like this.
+    tracked: BTreeMap<ObjectId, Tracked>,
+    /// Objects to look at, each not before its time.
+    due: BTreeMap<ObjectId, Instant>,
+    writing: BTreeSet<ObjectId>,
+}
+
+struct Tracked {
+    status: Arc<ObjectStatus>,
+    revision: u64,
+    /// When it was compiled: it is told that it is pending only some time later.
+    since: Instant,
+}
+
+/// How a write ended.
+enum Written {
+    Done(Box<Observed>),
+    Conflict,
+    Gone,
+    Failed(kube::Error),
+}
+
+impl StatusWriter {
+    /// A writer for what is compiled and applied.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        compiled: watch::Receiver<Option<Arc<Compiled>>>,
+        applied: watch::Receiver<AppliedState>,
+        observed: Arc<ObservedObjects>,
+        metrics: ControllerMetrics,
+    ) -> Self {
+        Self {
+            client,
+            compiled,
+            applied,
+            observed,
+            metrics,
+            tracked: BTreeMap::new(),
+            due: BTreeMap::new(),
+            writing: BTreeSet::new(),
+        }
+    }
+
+    /// Runs until nothing is compiled any more.
+    pub async fn run(mut self) {
+        let mut writes = FuturesUnordered::new();
+        let observed = Arc::clone(&self.observed);
+        self.take_compiled();
+        loop {
+            let now = Instant::now();
+            while self.writing.len() < CONCURRENT
+                && let Some((id, desired)) = self.next(now)
+            {
+                self.writing.insert(id.clone());
+                let version = self.observed.get(&id).and_then(|known| known.resource_version);
+                writes.push(write(self.client.clone(), id, desired, version));
+            }
+            let wake = self.due.values().min().copied().filter(|_| self.writing.len() < CONCURRENT);
+            let wake = wake.unwrap_or_else(|| now + Duration::from_secs(3600));
+            tokio::select! {
+                changed = self.compiled.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.take_compiled();
+                }
+                Ok(()) = self.applied.changed() => self.take_applied(),
+                changed = observed.changed() => {
+                    for id in changed {
+                        self.look_at(&id, now);
+                    }
+                }
+                Some((id, result)) = writes.next() => self.written(&id, result),
+                () = tokio::time::sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn look_at(&mut self, id: &ObjectId, at: Instant) {
+        if self.tracked.contains_key(id) {
+            self.due.entry(id.clone()).and_modify(|due| *due = (*due).min(at)).or_insert(at);
+        }
+    }
+
+    /// What was compiled: objects that are told something else are looked at.
+    fn take_compiled(&mut self) {
+        let Some(compiled) = self.compiled.borrow_and_update().clone() else { return };
+        let now = Instant::now();
+        self.tracked.retain(|id, _| compiled.statuses.contains_key(id));
+        self.due.retain(|id, _| compiled.statuses.contains_key(id));
+        for (id, status) in &compiled.statuses {
+            let known = self.tracked.get_mut(id);
+            match known {
+                Some(known) if Arc::ptr_eq(&known.status, status) => continue,
+                Some(known) => {
+                    // The data plane serves it already when its compiled form is the same.
+                    if known.status.hash != status.hash {
+                        known.revision = compiled.revision;
+                        known.since = now;
+                    }
+                    known.status = Arc::clone(status);
+                }
+                None => {
+                    let tracked = Tracked {
+                        status: Arc::clone(status),
+                        revision: compiled.revision,
+                        since: now,
+                    };
+                    self.tracked.insert(id.clone(), tracked);
+                }
+            }
+            self.look_at(id, now);
+        }
+    }
+
+    /// The data plane has applied something: everybody may be told something else.
+    fn take_applied(&mut self) {
+        let now = Instant::now();
+        self.applied.borrow_and_update();
+        let all: Vec<ObjectId> = self.tracked.keys().cloned().collect();
+        for id in all {
+            self.look_at(&id, now);
+        }
+    }
+
+    /// The next object that is due and must be told something, and what.
+    fn next(&mut self, now: Instant) -> Option<(ObjectId, ServiceRouteStatus)> {
+        loop {
+            let is_due = |(id, at): &(&ObjectId, &Instant)| **at <= now && !self.writing.contains(*id);
+            let id = self.due.iter().find(is_due)?.0.clone();
+            let Some(tracked) = self.tracked.get(&id) else {
+                self.due.remove(&id);
+                continue;
+            };
+            let programmed = self.programmed(tracked);
+            if programmed == Programmed::Pending && tracked.since + HOLD > now {
+                let at = tracked.since + HOLD;
+                self.due.insert(id, at);
+                continue;
+            }
+            self.due.remove(&id);
+            // An object that the watch has not told of yet, or not any more, is not written.
+            let Some(known) = self.observed.get(&id) else { continue };
+            let desired =
+                status(&tracked.status, &programmed, known.status.as_ref(), Timestamp::now());
+            if let Some(desired) = desired {
+                return Some((id, desired));
+            }
+        }
+    }
+
+    fn programmed(&self, tracked: &Tracked) -> Programmed {
+        let applied = self.applied.borrow();
+        match &applied.problem {
+            _ if applied.revision < tracked.revision => Programmed::Pending,
+            Some(problem) => Programmed::ListenerFailed(problem.clone()),
+            None => Programmed::Applied,
+        }
+    }
+
+    fn written(&mut self, id: &ObjectId, result: Written) {
+        self.writing.remove(id);
+        let label = match result {
+            Written::Done(observed) => {
+                // Known at once, before the watch tells of our own write.
+                self.observed.set(id, *observed);
+                "written"
+            }
+            Written::Conflict => {
+                // The watch will tell of the newer object; then it is computed anew.
+                self.look_at(id, Instant::now() + REST);
+                "conflict"
+            }
+            Written::Gone => "gone",
+            Written::Failed(error) => {
+                tracing::warn!(object = %id, %error, "status not written, trying again");
+                self.look_at(id, Instant::now() + REST);
+                "failed"
+            }
+        };
+        self.metrics.status_writes.get_or_create(&ResultLabel { result: label }).inc();
+    }
+}
+
+/// One write: server-side apply of the whole status, refused when the object has changed since.
+async fn write(
+    client: Client,
+    id: ObjectId,
+    desired: ServiceRouteStatus,
+    version: Option<String>,
+) -> (ObjectId, Written) {
+    let api: Api<ServiceRoute> = Api::namespaced(client, &id.namespace);
+    let patch = serde_json::json!({
+        "apiVersion": format!("{GROUP}/{VERSION}"),
+        "kind": "ServiceRoute",
+        "metadata": { "name": &*id.name, "resourceVersion": version },
+        "status": desired,
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let result = match api.patch_status(&id.name, &params, &Patch::Apply(&patch)).await {
+        Ok(route) => Written::Done(Box::new(Observed {
+            resource_version: route.metadata.resource_version,
+            status: route.status,
+        })),
+        Err(kube::Error::Api(status)) if status.code == 409 => Written::Conflict,
+        Err(kube::Error::Api(status)) if status.code == 404 => Written::Gone,
+        Err(error) => Written::Failed(error),
+    };
+    (id, result)
+}

@@ -1,0 +1,163 @@
+//! Watching the API server: every ServiceRoute and every Service, kept as one value.
+//!
+//! A watch survives anything: objects that cannot be read, lost connections, an expired history.
+//! Nothing is told before every watch has its first complete list, and a list that is fetched
+//! again replaces the old one at once, so that no route is lost or left over in between.
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fairway_crds::ServiceRoute;
+use futures::stream::{BoxStream, SelectAll};
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::core::v1::Service;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, utils::Backoff};
+use kube::{Api, Client};
+use tokio::sync::watch;
+
+use crate::Inputs;
+use crate::metrics::{ControllerMetrics, KindLabel};
+pub use store::{Observed, ObservedObjects};
+use store::Store;
+
+/// The longest pause between two attempts to watch.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// An event of either kind.
+#[derive(Debug)]
+enum Change {
+    Route(usize, Event<DeserializeGuard<ServiceRoute>>),
+    Service(usize, Event<Service>),
+}
+
+type Changes = SelectAll<BoxStream<'static, Result<Change, (&'static str, watcher::Error)>>>;
+
+/// Watches until the receiver of inputs is gone. `namespaces` limits what is watched; none is the
+/// whole cluster.
+pub async fn run(
+    client: Client,
+    namespaces: Vec<String>,
+    inputs: watch::Sender<Option<Arc<Inputs>>>,
+    observed: Arc<ObservedObjects>,
+    metrics: ControllerMetrics,
+) {
+    let (mut changes, scopes) = changes(&client, &namespaces);
+    let mut store = Store::new(scopes, observed);
+    loop {
+        let next = tokio::select! {
+            next = changes.next() => next,
+            () = inputs.closed() => return,
+        };
+        let Some(first) = next else { return };
+        take(&mut store, first, &metrics);
+        // What is there already belongs to the same step.
+        while let Some(Some(more)) = changes.next().now_or_never() {
+            take(&mut store, more, &metrics);
+        }
+        if let Some(world) = store.changed() {
+            inputs.send_replace(Some(world));
+        }
+    }
+}
+
+fn take(
+    store: &mut Store,
+    change: Result<Change, (&'static str, watcher::Error)>,
+    metrics: &ControllerMetrics,
+) {
+    match change {
+        Ok(Change::Route(scope, event)) => store.route(scope, event),
+        Ok(Change::Service(scope, event)) => store.service(scope, event),
+        Err((kind, error)) => {
+            metrics.watch_errors.get_or_create(&KindLabel { kind }).inc();
+            tell(kind, &error);
+        }
+    }
+}
+
+fn tell(kind: &'static str, error: &watcher::Error) {
+    let missing = matches!(
+        error,
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 404
+    );
+    if missing {
+        tracing::error!(
+            kind,
+            "kind not known to the API server; install it: fairway crds | kubectl apply -f -"
+        );
+    } else {
+        tracing::warn!(kind, %error, "watch failed, trying again");
+    }
+}
+
+/// The streams of all watches, and how many scopes there are of each kind.
+fn changes(client: &Client, namespaces: &[String]) -> (Changes, usize) {
+    let mut all: Changes = SelectAll::new();
+    let scopes: Vec<Option<&str>> = if namespaces.is_empty() {
+        vec![None]
+    } else {
+        namespaces.iter().map(|namespace| Some(namespace.as_str())).collect()
+    };
+    for (scope, namespace) in scopes.iter().enumerate() {
+        let routes: Api<DeserializeGuard<ServiceRoute>> = match namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        };
+        let services: Api<Service> = match namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        };
+        let routes = watcher(routes, watcher::Config::default())
+            .backoff(Pause::default())
+            .map(move |event| match event {
+                Ok(event) => Ok(Change::Route(scope, event)),
+                Err(error) => Err(("ServiceRoute", error)),
+            });
+        let services = watcher(services, watcher::Config::default())
+            .backoff(Pause::default())
+            .map(move |event| match event {
+                Ok(event) => Ok(Change::Service(scope, event)),
+                Err(error) => Err(("Service", error)),
+            });
+        all.push(routes.boxed());
+        all.push(services.boxed());
+    }
+    (all, scopes.len())
+}
+
+/// Exponential pauses with jitter, never longer than a second: an API server that is back must be
+/// seen at once, and one installation is few clients.
+#[derive(Debug)]
+struct Pause {
+    next: Duration,
+}
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self { next: SHORTEST_PAUSE }
+    }
+}
+
+impl Iterator for Pause {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.next;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        Some(pause.mul_f64(0.5 + fastrand::f64() / 2.0))
+    }
+}
+
+impl Backoff for Pause {
+    fn reset(&mut self) {
+        self.next = SHORTEST_PAUSE;
+    }
+}
