@@ -20,8 +20,10 @@ use std::sync::Arc;
 use fairway_crds::conditions::Reason;
 use fairway_snapshot::{Action, Backend, Host, Listener, ObjectId, Snapshot, Upstream, UpstreamId};
 
+pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
 pub use memo::Memo;
+pub use policies::{duration, policy_problems};
 pub use options::{CompileOptions, ExternalHosts, ListenerSettings, UnknownService};
 
 use crate::Inputs;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fairway_snapshot::{Find, RouteRequest};
 use http::Request;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{Method, StatusCode};
+use http::Method;
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;
@@ -138,9 +138,4 @@ fn body_limits(context: &RequestContext) -> BodyLimits {
             .and_then(|timeouts| timeouts.request.value)
             .map(|limit| context.started + limit),
     }
-}
-
-/// Statuses that have no body (RFC 9110 sections 15.3.5 and 15.4.5).
-pub(crate) fn has_no_body(status: StatusCode) -> bool {
-    status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
 }

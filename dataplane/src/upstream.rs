@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fairway_snapshot::{Snapshot, Upstream, UpstreamId};
+use fairway_snapshot::{Snapshot, UpstreamId};
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,7 +22,6 @@ use discovery::{Discovery, EndpointSet, EndpointState};
 pub(crate) struct UpstreamRuntime {
     /// Never used twice in a process: the key of the workers' pools.
     pub(crate) number: u64,
-    pub(crate) upstream: Arc<Upstream>,
     pub(crate) endpoints: Arc<EndpointSet>,
 }
 
@@ -77,7 +76,6 @@ impl UpstreamRegistry {
             if !self.known.contains_key(id) {
                 let runtime = UpstreamRuntime {
                     number: self.next.fetch_add(1, Ordering::Relaxed),
-                    upstream: Arc::clone(upstream),
                     endpoints: self.discovery.endpoints(upstream),
                 };
                 self.known.insert(id.clone(), Arc::new(runtime));

@@ -326,7 +326,7 @@ fn describe(ports: &[ServicePort]) -> String {
 }
 
 /// The name that is near enough to be what was meant.
-pub(super) fn nearest<'n>(wanted: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(wanted: &str, names: &[&'n str]) -> Option<&'n str> {
     let scored = names.iter().map(|name| (strsim::damerau_levenshtein(wanted, name), *name));
     let best = scored.min()?;
     let tolerance = (wanted.len() / 3).clamp(1, 3);

@@ -76,3 +76,13 @@ pub fn duration(text: &str) -> Result<Option<Duration>, String> {
     }
     Ok((!total.is_zero()).then_some(total))
 }
+
+/// What is wrong with a policy that an operator wrote: field and problem of each mistake.
+#[must_use]
+pub fn policy_problems(policy: &Written) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let layer =
+        Layer { source: Source::Installation, policy: Some(policy), field: "policy".to_owned() };
+    merge(&[layer], |field, problem| problems.push((field, problem)));
+    problems
+}

@@ -1,0 +1,248 @@
+//! From paths to objects: which files are read, and what each of their documents is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fairway_crds::{GROUP, ServiceRoute, VERSION};
+use fairway_snapshot::ObjectId;
+use k8s_openapi::api::core::v1::Service as KubeService;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+
+use super::expand::{expand, parse_env_file};
+use super::schema::check_object;
+use super::tree::{Kind, Node, Problem, parse};
+use super::{FileProblem, LoadErrors, Loaded, Source};
+use crate::inputs::Service;
+
+/// Larger files are no manifests.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// Reads paths one after the other and collects everything.
+#[derive(Default)]
+pub(super) struct Reader {
+    loaded: Loaded,
+    problems: Vec<FileProblem>,
+    /// Where each object was read first, by kind.
+    seen: BTreeMap<(&'static str, ObjectId), (PathBuf, usize)>,
+    schema: Option<JSONSchemaProps>,
+}
+
+impl Reader {
+    pub(super) fn read(&mut self, path: &Path, environment: &dyn Fn(&str) -> Option<String>) {
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        let settings = self.env_file(&folder.join(".env"));
+        let lookup = |name: &str| environment(name).or_else(|| settings.get(name).cloned());
+        if path.is_dir() {
+            let files = match manifests(path) {
+                Ok(files) => files,
+                Err(error) => return self.whole(path, format!("cannot be listed: {error}")),
+            };
+            if files.is_empty() {
+                let message = "holds no manifests: put a ServiceRoute into a file that ends with .yaml, .yml or .json";
+                return self.whole(path, message);
+            }
+            for file in files {
+                self.file(&file, &lookup);
+            }
+        } else if path.exists() {
+            self.file(path, &lookup);
+        } else {
+            self.whole(path, "does not exist: name a folder or a file with manifests");
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<Loaded, LoadErrors> {
+        if self.problems.is_empty() {
+            return Ok(self.loaded);
+        }
+        self.problems.sort();
+        self.problems.dedup();
+        Err(LoadErrors { problems: self.problems })
+    }
+
+    fn whole(&mut self, file: &Path, message: impl Into<String>) {
+        self.problems.push(FileProblem::whole(file, message));
+    }
+
+    fn add(&mut self, file: &Path, problems: Vec<Problem>) {
+        self.problems.extend(problems.into_iter().map(|problem| at(file, problem)));
+    }
+
+    fn env_file(&mut self, file: &Path) -> BTreeMap<String, String> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => {
+                let (values, problems) = parse_env_file(&text);
+                self.add(file, problems);
+                values.into_iter().collect()
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => {
+                self.whole(file, format!("cannot be read: {error}"));
+                BTreeMap::new()
+            }
+        }
+    }
+
+    fn file(&mut self, file: &Path, lookup: &dyn Fn(&str) -> Option<String>) {
+        let text = match read_text(file) {
+            Ok(text) => text,
+            Err(message) => return self.whole(file, message),
+        };
+        let (documents, mut problems) = parse(&text);
+        for mut document in documents {
+            expand(&mut document, lookup, &mut problems);
+            self.document(file, document, &mut problems);
+        }
+        self.add(file, problems);
+    }
+
+    fn document(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+        if node.is_null() {
+            return;
+        }
+        if !matches!(node.kind, Kind::Map(_)) {
+            problems.push(Problem::new(node.place, "not an object: write apiVersion, kind, metadata and spec"));
+            return;
+        }
+        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+            let message = format!(
+                "apiVersion or kind is missing: write apiVersion: {GROUP}/{VERSION} and kind: ServiceRoute"
+            );
+            problems.push(Problem::new(node.place, message));
+            return;
+        };
+        let ours = version.split('/').next() == Some(GROUP);
+        if version == "v1" && kind == "List" {
+            if let Some(Node { kind: Kind::List(items), .. }) = node.get("items") {
+                for item in items.clone() {
+                    self.document(file, item, problems);
+                }
+            }
+        } else if version == format!("{GROUP}/{VERSION}") && kind == "ServiceRoute" {
+            self.route(file, node, problems);
+        } else if version == "v1" && kind == "Service" {
+            self.service(file, &node, problems);
+        } else if ours {
+            let message = format!(
+                "{version} {kind} is not known: write apiVersion: {GROUP}/{VERSION} and kind: ServiceRoute"
+            );
+            problems.push(Problem::new(node.locate("kind"), message));
+        } else {
+            let note = Problem::new(node.place, format!("{version} {kind} is skipped: Fairway reads ServiceRoute and Service"));
+            self.loaded.notes.push(at(file, note));
+        }
+    }
+
+    /// The name of an object, unless it has none or another object has it.
+    fn name(
+        &mut self,
+        kind: &'static str,
+        file: &Path,
+        node: &Node,
+        problems: &mut Vec<Problem>,
+    ) -> Option<ObjectId> {
+        let metadata = node.get("metadata");
+        let text = |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(Node::text);
+        let Some(name) = text("name").filter(|name| !name.is_empty()) else {
+            let message = "metadata.name is missing: write metadata: {name: finance}";
+            problems.push(Problem::new(metadata.unwrap_or(node).place, message));
+            return None;
+        };
+        let id = ObjectId::new(text("namespace").unwrap_or("default"), name);
+        let line = node.place.line;
+        match self.seen.get(&(kind, id.clone())) {
+            Some((first, first_line)) => {
+                let message = format!(
+                    "{kind} {id} stands twice, first in {}:{first_line}: remove one, or give it another name",
+                    first.display()
+                );
+                problems.push(Problem::new(node.locate("metadata.name"), message));
+                None
+            }
+            None => {
+                self.seen.insert((kind, id.clone()), (file.to_owned(), line));
+                Some(id)
+            }
+        }
+    }
+
+    fn route(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("ServiceRoute", file, &node, problems);
+        let before = problems.len();
+        if let Some(schema) = self.schema() {
+            check_object(&node, &schema, problems);
+        }
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
+        match serde_json::from_value::<ServiceRoute>(node.value()) {
+            Ok(mut route) => {
+                route.metadata.name = Some(id.name.to_string());
+                route.metadata.namespace = Some(id.namespace.to_string());
+                route.metadata.managed_fields = None;
+                route.status = None;
+                self.loaded.inputs.routes.insert(id.clone(), Arc::new(route));
+                self.loaded.sources.insert(id, Source { file: file.to_owned(), tree: node });
+            }
+            Err(error) => problems.push(Problem::new(node.place, error.to_string())),
+        }
+    }
+
+    fn service(&mut self, file: &Path, node: &Node, problems: &mut Vec<Problem>) {
+        let Some(id) = self.name("Service", file, node, problems) else { return };
+        match serde_json::from_value::<KubeService>(node.value()) {
+            Ok(service) => {
+                self.loaded.inputs.services.insert(id, Arc::new(Service::from(&service)));
+            }
+            Err(error) => problems.push(Problem::new(node.place, format!("Service {id}: {error}"))),
+        }
+    }
+
+    /// The schema of the CRD; made once for all documents.
+    fn schema(&mut self) -> Option<JSONSchemaProps> {
+        if self.schema.is_none() {
+            let versions = fairway_crds::all().into_iter().flat_map(|crd| crd.spec.versions);
+            let mut schemas = versions.filter_map(|version| version.schema?.open_api_v3_schema);
+            self.schema = schemas.next();
+        }
+        self.schema.clone()
+    }
+}
+
+fn at(file: &Path, problem: Problem) -> FileProblem {
+    FileProblem {
+        file: file.to_owned(),
+        line: problem.place.line,
+        column: problem.place.column,
+        message: problem.message,
+    }
+}
+
+fn read_text(file: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("cannot be read: {error}");
+    let length = std::fs::metadata(file).map_err(failed)?.len();
+    if length > LARGEST_FILE {
+        return Err(format!("has {length} bytes: a manifest has at most {LARGEST_FILE}"));
+    }
+    let bytes = std::fs::read(file).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+}
+
+/// The manifests of a folder, sorted. Hidden files, and the `..data` of a mounted `ConfigMap`, are
+/// not read; what links lead to is.
+pub(super) fn manifests(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path
+            .file_name()
+            .and_then(std::ffi::OsStr::to_str)
+            .is_none_or(|name| name.starts_with('.'));
+        let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+        if !hidden && matches!(ending, Some("yaml" | "yml" | "json")) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

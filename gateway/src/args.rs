@@ -1,0 +1,135 @@
+//! The command line as clap reads it. Settings of the gateway come from one table, so that flag,
+//! environment and file can never differ.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::settings::SettingArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  fairway demo                              three sample services behind a gateway, in one command
+  fairway run --manifests routes/           serve a folder of ServiceRoutes, without a cluster
+  fairway run                               serve the cluster of the current kubeconfig
+  fairway check routes/                     what is wrong with these manifests?
+  fairway routes --manifests routes/        which routes are there, and in which order?
+  fairway crds | kubectl apply -f -         install the custom resource definition
+
+Exit codes:
+  0  everything is well
+  1  check found something
+  2  could not run: wrong settings, a taken port, nothing to read";
+
+/// An API gateway for Kubernetes: teams apply ServiceRoutes beside their Services, and requests
+/// find their way.
+#[derive(Debug, Parser)]
+#[command(name = "fairway", version, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve traffic: by the ServiceRoutes of a cluster, or of a folder of manifests.
+    Run(RunArgs),
+    /// Find what is wrong with manifests, with the compiler that the gateway uses.
+    Check(CheckArgs),
+    /// Show the routes in the order in which they are tried.
+    Routes(RoutesArgs),
+    /// Start three sample services and a gateway before them, to look around.
+    Demo(DemoArgs),
+    /// Print the custom resource definitions, for kubectl apply -f -.
+    Crds,
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  source <(fairway completions bash)")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// How a command prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For people with a wide terminal.
+    Wide,
+    /// For machines.
+    Json,
+}
+
+const RUN_EXAMPLES: &str = "\
+Every setting can be given as a flag, as an environment variable, or in the YAML file that --config
+names, in this order of precedence. --print-config shows each value and where it came from.
+
+Examples:
+  fairway run --manifests routes/ --listen http=127.0.0.1:8080
+  fairway run --manifests routes/ --backend market/finance=127.0.0.1:9001
+  FAIRWAY_CLASS=internal fairway run --print-config";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    /// Show every setting with its value and where it came from, and end.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// How --print-config prints.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  fairway check routes/
+  fairway check routes/finance.yaml -o json
+
+Exit codes: 0 clean, 1 something was found, 2 could not run.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// Folders or files with manifests.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    /// How findings are printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+const ROUTES_EXAMPLES: &str = "\
+Examples:
+  fairway routes --manifests routes/                    from files
+  fairway routes                                        from the cluster of the current kubeconfig
+  fairway routes --from http://127.0.0.1:9902 -o wide   of a running gateway, by its admin port";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = ROUTES_EXAMPLES)]
+pub(crate) struct RoutesArgs {
+    /// Address of the admin port of a running gateway.
+    #[arg(long, value_name = "URL", conflicts_with = "manifests")]
+    pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    /// How the routes are printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// The port to serve on.
+    #[arg(short, long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Where to write the manifests. Default: a new folder that is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}

@@ -1,0 +1,68 @@
+//! The commands, each in a file of its own.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod crds;
+pub(crate) mod demo;
+pub(crate) mod routes;
+pub(crate) mod run;
+
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+use crate::settings::Settings;
+
+/// The runtime of the control work. Traffic has threads of its own.
+fn control_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")
+}
+
+/// A client for the cluster that the settings name.
+async fn client(settings: &Settings) -> anyhow::Result<Client> {
+    let options =
+        KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
+    let config = match &settings.kubeconfig {
+        Some(file) => {
+            let read = Kubeconfig::read_from(file)
+                .map_err(|error| anyhow!("kubeconfig {}: {error}", file.display()))?;
+            kube::Config::from_custom_kubeconfig(read, &options).await
+        }
+        None => match kube::Config::incluster() {
+            Ok(config) => return Client::try_from(config).context("cannot make a client"),
+            Err(_) => kube::Config::from_kubeconfig(&options).await,
+        },
+    };
+    let config = config.map_err(|error| {
+        let tried = match (&settings.kubeconfig, std::env::var("KUBECONFIG")) {
+            (Some(file), _) => file.display().to_string(),
+            (None, Ok(file)) => format!("the service account of a pod, KUBECONFIG={file}"),
+            (None, Err(_)) => "the service account of a pod, ~/.kube/config".to_owned(),
+        };
+        anyhow!(
+            "no cluster to serve (tried {tried}): {error}; name one with --kubeconfig FILE, or serve a folder with --manifests DIR"
+        )
+    })?;
+    Client::try_from(config).context("cannot make a client")
+}
+
+/// Variables for manifests.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A path as a person would write it.
+fn shown(path: &Path, line: usize, column: usize) -> String {
+    if line > 0 {
+        format!("{}:{line}:{column}", path.display())
+    } else {
+        path.display().to_string()
+    }
+}

@@ -1,0 +1,100 @@
+//! The sample services: real HTTP servers on free ports, each with a few methods and JSON answers.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// Starts all three; they end with the runtime.
+pub(super) async fn start() -> std::io::Result<BTreeMap<&'static str, SocketAddr>> {
+    let services =
+        [("finance", finance()), ("stock", stock()), ("esg", esg())];
+    let mut addresses = BTreeMap::new();
+    for (name, router) in services {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        addresses.insert(name, listener.local_addr()?);
+        tokio::spawn(async move {
+            // It serves for as long as the demo runs.
+            let _ = axum::serve(listener, router).await;
+        });
+    }
+    Ok(addresses)
+}
+
+fn finance() -> Router {
+    Router::new()
+        .route("/fin/quotes", get(|| async { Json(json!({ "quotes": ["NVDA", "MSFT", "005930"] })) }))
+        .route(
+            "/fin/quotes/{symbol}",
+            get(|Path(symbol): Path<String>| async move {
+                Json(json!({ "service": "finance", "symbol": symbol, "bid": 101.2, "ask": 101.4 }))
+            }),
+        )
+        .route("/fin/orders", post(order).get(|| async { Json(json!({ "orders": [] })) }))
+        .route(
+            "/fin/orders/{id}",
+            get(|Path(id): Path<u32>| async move { Json(json!({ "order": id, "state": "open" })) })
+                .delete(|Path(_): Path<u32>| async { StatusCode::NO_CONTENT }),
+        )
+        .fallback(echo)
+}
+
+/// Refuses what is no order in the way of FastAPI, so that one sees that a 422 passes untouched.
+async fn order(body: String) -> Response {
+    match serde_json::from_str::<Value>(&body) {
+        Ok(order) if order.get("symbol").is_some_and(Value::is_string) => {
+            (StatusCode::CREATED, Json(json!({ "order": 1, "placed": order }))).into_response()
+        }
+        _ => {
+            let detail = json!([{ "loc": ["body", "symbol"], "msg": "field required", "type": "value_error.missing" }]);
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "detail": detail }))).into_response()
+        }
+    }
+}
+
+fn stock() -> Router {
+    Router::new()
+        .route(
+            "/stock/{symbol}/price",
+            get(|Path(symbol): Path<String>| async move {
+                Json(json!({ "service": "stock", "symbol": symbol, "price": 101.3, "currency": "USD" }))
+            }),
+        )
+        .route("/stock/symbols", get(|| async { Json(json!(["NVDA", "MSFT", "005930"])) }))
+        .fallback(echo)
+}
+
+fn esg() -> Router {
+    Router::new()
+        .route(
+            "/esg/ratings/{symbol}",
+            get(|Path(symbol): Path<String>| async move {
+                Json(json!({ "service": "esg", "symbol": symbol, "rating": "AA" }))
+            }),
+        )
+        .route(
+            "/esg/reports",
+            get(|| async { Json(json!({ "reports": [2024, 2025, 2026] })) })
+                .post(|body: String| async move {
+                    (StatusCode::ACCEPTED, Json(json!({ "bytes": body.len() })))
+                }),
+        )
+        .fallback(echo)
+}
+
+/// Says what it got: what the gateway made of a request can be seen.
+async fn echo(method: Method, uri: Uri, headers: HeaderMap) -> Json<Value> {
+    let seen: BTreeMap<String, String> = headers
+        .iter()
+        .map(|(name, value)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    Json(json!({ "method": method.as_str(), "path": uri.path(), "query": uri.query(), "headers": seen }))
+}

@@ -1,0 +1,127 @@
+//! `fairway run`: serve traffic until a signal ends it.
+
+use std::io::IsTerminal;
+
+use anyhow::bail;
+use comfy_table::{Table, presets};
+use fairway_controller::files::load;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{client, control_runtime, environment};
+use crate::args::{Output, RunArgs};
+use crate::settings::Settings;
+use crate::wiring::{Gateway, Source};
+use crate::{COULD_NOT_RUN, output};
+
+pub(crate) fn main(args: &RunArgs) -> anyhow::Result<u8> {
+    let settings = Settings::load(&args.settings)?;
+    if args.print_config {
+        return print_config(&settings, args.output);
+    }
+    start_log(&settings);
+    let runtime = control_runtime()?;
+    let code = runtime.block_on(run(&settings));
+    // Reading a folder or asking for a name may still block a thread; nobody waits for it.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(settings: &Settings) -> anyhow::Result<u8> {
+    let source = source(settings).await?;
+    // Before anything starts, so that no signal is lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let gateway = Gateway::start(settings, source).await?;
+    tracing::info!(address = %gateway.plane.status_address(), "status listening");
+    tracing::info!(address = %gateway.plane.admin_address(), "admin listening");
+    tokio::select! {
+        applied = gateway.first_applied() => {
+            // At the start a port that is taken is a mistake of whoever starts; later it is waited for.
+            if !applied.failures.is_empty() {
+                for failure in &applied.failures {
+                    output::error(&format!("listener {}: {}", failure.listener, failure.message));
+                }
+                output::error("name another address with --listen, or stop the other process");
+                return Ok(COULD_NOT_RUN);
+            }
+            tracing::info!(revision = applied.revision, "ready");
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining, a second signal ends at once");
+    tokio::select! {
+        () = gateway.shutdown() => tracing::info!("ended"),
+        _ = terminate.recv() => tracing::warn!("ended at once"),
+        _ = interrupt.recv() => tracing::warn!("ended at once"),
+    }
+    Ok(0)
+}
+
+/// Loads the folders, or makes a client.
+async fn source(settings: &Settings) -> anyhow::Result<Source> {
+    if settings.manifests.is_empty() {
+        return Ok(Source::Cluster(client(settings).await?));
+    }
+    let loaded = match load(&settings.manifests, &environment) {
+        Ok(loaded) => loaded,
+        Err(errors) => bail!("manifests:\n{errors}"),
+    };
+    for note in &loaded.notes {
+        tracing::info!(%note, "document skipped");
+    }
+    check_overrides(settings, &loaded.inputs)?;
+    Ok(Source::Files { paths: settings.manifests.clone(), inputs: loaded.inputs })
+}
+
+/// An address for a Service that nothing refers to is a mistake in its name.
+fn check_overrides(
+    settings: &Settings,
+    inputs: &fairway_controller::Inputs,
+) -> anyhow::Result<()> {
+    for (id, upstream) in &settings.options.backend_overrides {
+        let named = inputs.routes.iter().any(|(route, object)| {
+            object.spec.rules.iter().flat_map(|rule| &rule.backends).any(|backend| {
+                backend.service.as_deref() == Some(&*id.name)
+                    && *backend.namespace.as_deref().unwrap_or(&route.namespace) == *id.namespace
+            })
+        });
+        if !named && !inputs.services.contains_key(id) {
+            bail!("backend {id}={}: no ServiceRoute refers to Service {id}", upstream.id());
+        }
+        tracing::info!(service = %id, address = %upstream.id(), "backend override");
+    }
+    Ok(())
+}
+
+fn print_config(settings: &Settings, format: Output) -> anyhow::Result<u8> {
+    if format == Output::Json {
+        output::json(&settings.shown)?;
+        return Ok(0);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["SETTING", "VALUE", "SOURCE"]);
+    for shown in &settings.shown {
+        table.add_row([shown.setting, shown.value.as_str(), shown.source.as_str()]);
+    }
+    output::line(&table.trim_fmt());
+    Ok(0)
+}
+
+/// Logs to stderr: text for people, JSON for collectors. Stdout belongs to the access log.
+pub(crate) fn start_log(settings: &Settings) {
+    let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let json = settings.log_json.unwrap_or_else(|| !std::io::stderr().is_terminal());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        builder.json().flatten_event(true).init();
+    } else {
+        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        builder.with_ansi(colours).with_target(false).init();
+    }
+}

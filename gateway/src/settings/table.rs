@@ -1,0 +1,153 @@
+//! The table of settings: name, environment variable, default and meaning. Flags, the
+//! environment, the file and the reference in the docs are all made from it.
+
+/// A setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The flag without its dashes; in the file the same in camel case.
+    pub(crate) name: &'static str,
+    /// The environment variable; several values are separated by commas.
+    pub(crate) variable: &'static str,
+    /// What stands for a value in help; empty for a switch.
+    pub(crate) value: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) many: bool,
+    /// Never shown, and not a flag, since others can see the arguments of a process.
+    pub(crate) secret: bool,
+    /// Only in the file: it is more than a line.
+    pub(crate) file_only: bool,
+    pub(crate) help: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:literal, $variable:literal, $value:literal, $default:literal, [$($mark:ident),*], $help:literal;)*) => {
+        pub(crate) const SETTINGS: &[Setting] = &[$(
+            #[allow(clippy::needless_update, reason = "most settings have no mark")]
+            Setting { $($mark: true,)* ..setting($name, $variable, $value, $default, $help) }
+        ),*];
+    };
+}
+
+const fn setting(
+    name: &'static str,
+    variable: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { name, variable, value, default, many: false, secret: false, file_only: false, help }
+}
+
+settings! {
+    "manifests", "FAIRWAY_MANIFESTS", "DIR", "", [many],
+        "Serve the manifests of this folder or file, without a cluster; may be given several times";
+    "kubeconfig", "FAIRWAY_KUBECONFIG", "FILE", "in-cluster, KUBECONFIG, ~/.kube/config", [],
+        "The kubeconfig of the cluster to serve";
+    "context", "FAIRWAY_CONTEXT", "NAME", "the current one", [],
+        "The context of the kubeconfig";
+    "namespaces", "FAIRWAY_NAMESPACES", "NAME", "all", [many],
+        "Watch these namespaces only";
+    "class", "FAIRWAY_CLASS", "NAME", "fairway", [],
+        "Serve the ServiceRoutes of this class";
+    "listen", "FAIRWAY_LISTEN", "NAME=ADDRESS", "http=0.0.0.0:8080", [many],
+        "A listener and its address; in the file `listeners` is a table that also holds normalization and policy";
+    "status", "FAIRWAY_STATUS", "ADDRESS", "0.0.0.0:9901", [],
+        "The status port: health, readiness, metrics";
+    "admin", "FAIRWAY_ADMIN", "ADDRESS", "127.0.0.1:9902", [],
+        "The admin port: the live page and the routes; beyond loopback it needs a token";
+    "admin-token", "FAIRWAY_ADMIN_TOKEN", "TOKEN", "", [secret],
+        "What callers of the admin port must show; from the environment or the file only";
+    "workers", "FAIRWAY_WORKERS", "NUMBER", "one for each processor", [],
+        "Threads that serve traffic";
+    "access-log", "FAIRWAY_ACCESS_LOG", "", "true", [],
+        "Write one JSON line to stdout for each request";
+    "process-time", "FAIRWAY_PROCESS_TIME", "", "true", [],
+        "Tell clients X-Process-Time, in seconds";
+    "server-timing", "FAIRWAY_SERVER_TIMING", "", "true", [],
+        "Tell clients Server-Timing, in milliseconds";
+    "dns", "FAIRWAY_DNS", "ADDRESS", "/etc/resolv.conf", [many],
+        "Ask these DNS servers for the names of backends";
+    "service-dns", "FAIRWAY_DNS_TEMPLATE", "TEMPLATE", "{service}.{namespace}.svc.cluster.local.", [],
+        "The DNS name of a Service; {service} is enough for docker compose";
+    "backend", "FAIRWAY_BACKEND", "NAMESPACE/SERVICE=HOST:PORT", "", [many],
+        "Use this address for a Service; also FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, in the file `backends`";
+    "allow-external-hosts", "FAIRWAY_ALLOW_EXTERNAL_HOSTS", "HOST", "none in a cluster, all with --manifests", [many],
+        "Hosts outside the cluster that backends may name; *.example.com allows all below";
+    "defaults", "", "", "", [file_only],
+        "Policy where listener, spec and rule say nothing";
+    "overrides", "", "", "", [file_only],
+        "Policy that wins over every other";
+    "drain-delay", "FAIRWAY_DRAIN_DELAY", "DURATION", "5s", [],
+        "How long connections are still accepted after SIGTERM, while readiness is off already";
+    "drain-deadline", "FAIRWAY_DRAIN_DEADLINE", "DURATION", "30s", [],
+        "How long requests in flight may go on after that";
+    "client-idle", "FAIRWAY_CLIENT_IDLE", "DURATION", "75s", [],
+        "How long a client's connection may be idle between requests";
+    "client-head", "FAIRWAY_CLIENT_HEAD", "DURATION", "15s", [],
+        "How long the head of a request may take";
+    "client-head-bytes", "FAIRWAY_CLIENT_HEAD_BYTES", "NUMBER", "65536", [],
+        "The greatest head of a request";
+    "upstream-idle", "FAIRWAY_UPSTREAM_IDLE", "DURATION", "15s", [],
+        "How long an idle connection to a backend is kept";
+    "upstream-idle-connections", "FAIRWAY_UPSTREAM_IDLE_CONNECTIONS", "NUMBER", "256", [],
+        "Idle connections that each worker keeps to one endpoint";
+    "takeover", "FAIRWAY_TAKEOVER", "", "false", [],
+        "Share the ports of a running gateway, to take over from it";
+    "log-level", "FAIRWAY_LOG_LEVEL", "LEVEL", "info", [],
+        "What is told on stderr: error, warn, info, debug or trace, or a filter such as info,fairway_controller=debug";
+    "log-format", "FAIRWAY_LOG_FORMAT", "FORMAT", "text on a terminal, else json", [],
+        "How it is told: text or json";
+}
+
+impl Setting {
+    /// The name in the file: `access-log` is `accessLog`; two have a table of their own.
+    pub(crate) fn key(&self) -> String {
+        match self.name {
+            "listen" => return "listeners".to_owned(),
+            "backend" => return "backends".to_owned(),
+            _ => {}
+        }
+        let mut key = String::with_capacity(self.name.len());
+        let mut upper = false;
+        for c in self.name.chars() {
+            match c {
+                '-' => upper = true,
+                _ if upper => {
+                    upper = false;
+                    key.push(c.to_ascii_uppercase());
+                }
+                _ => key.push(c),
+            }
+        }
+        key
+    }
+
+    /// Whether its value is true or false.
+    pub(crate) const fn is_switch(&self) -> bool {
+        self.value.is_empty() && !self.file_only
+    }
+}
+
+/// The table as Markdown.
+pub(crate) fn markdown() -> String {
+    let mut out =
+        String::from("| flag | environment | file | default | meaning |\n|---|---|---|---|---|\n");
+    for setting in SETTINGS {
+        let flag = if setting.secret || setting.file_only {
+            String::new()
+        } else if setting.is_switch() {
+            format!("`--{}[=false]`", setting.name)
+        } else {
+            format!("`--{} {}`", setting.name, setting.value)
+        };
+        let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+        out.push_str(&format!(
+            "| {flag} | {} | `{}` | {} | {} |\n",
+            code(setting.variable),
+            setting.key(),
+            setting.default,
+            setting.help
+        ));
+    }
+    out
+}

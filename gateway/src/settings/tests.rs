@@ -1,0 +1,1 @@
+//! Settings as people get them wrong.

@@ -1,0 +1,175 @@
+//! Putting the parts together: a source of inputs, the event loop, the data plane, and for a
+//! cluster the writer of status.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use fairway_controller::event_loop::EventLoop;
+use fairway_controller::files::{Follow, FollowEvent};
+use fairway_controller::metrics::{ControllerMetrics, ResultLabel};
+use fairway_controller::status::writer::{AppliedState, StatusWriter};
+use fairway_controller::watch::ObservedObjects;
+use fairway_controller::{Inputs, watch as api_watch};
+use fairway_dataplane::{Applied, DataPlane};
+use fairway_snapshot::Published;
+use kube::Client;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::settings::Settings;
+
+/// Where inputs come from.
+pub(crate) enum Source {
+    /// Folders that were loaded once already.
+    Files { paths: Vec<PathBuf>, inputs: Inputs },
+    /// An API server.
+    Cluster(Client),
+}
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    pub(crate) plane: DataPlane,
+    /// What was published last.
+    pub(crate) published: watch::Receiver<Option<Arc<Published>>>,
+    /// Control work; it ends when this is dropped.
+    tasks: JoinSet<()>,
+}
+
+impl Gateway {
+    /// Starts everything. Listeners are bound a moment later, with the first snapshot.
+    pub(crate) async fn start(settings: &Settings, source: Source) -> anyhow::Result<Self> {
+        let mut registry = Registry::default();
+        let metrics = ControllerMetrics::default();
+        metrics.register(&mut registry);
+        let (publisher, published) = watch::channel(None);
+        let (inputs_sender, inputs) = watch::channel(None);
+        let (_, options) = watch::channel(Arc::new(settings.options.clone()));
+        let (compiled_sender, compiled) = watch::channel(None);
+        let plane = DataPlane::start(settings.config.clone(), published.clone(), registry)
+            .await
+            .context("cannot start")?;
+        let mut tasks = JoinSet::new();
+        let event_loop = EventLoop {
+            inputs,
+            options,
+            publisher,
+            compiled: compiled_sender,
+            metrics: metrics.clone(),
+        };
+        tasks.spawn(event_loop.run());
+        match source {
+            Source::Files { paths, inputs } => {
+                tasks.spawn(tell_problems(compiled));
+                inputs_sender.send_replace(Some(Arc::new(inputs.clone())));
+                tasks.spawn(follow(paths, inputs, inputs_sender, metrics));
+            }
+            Source::Cluster(client) => {
+                let observed = Arc::new(ObservedObjects::default());
+                let applied = applied_state(plane.applied(), &mut tasks);
+                let writer = StatusWriter::new(
+                    client.clone(),
+                    compiled,
+                    applied,
+                    Arc::clone(&observed),
+                    metrics.clone(),
+                );
+                tasks.spawn(writer.run());
+                let namespaces = settings.namespaces.clone();
+                tasks.spawn(api_watch::run(client, namespaces, inputs_sender, observed, metrics));
+            }
+        }
+        Ok(Self { plane, published, tasks })
+    }
+
+    /// Waits until the first snapshot is applied.
+    pub(crate) async fn first_applied(&self) -> Applied {
+        let mut applied = self.plane.applied();
+        match applied.wait_for(|applied| applied.revision > 0).await {
+            Ok(applied) => applied.clone(),
+            Err(_) => Applied::default(),
+        }
+    }
+
+    /// Ends in order: the data plane drains while the control work goes on, so that a change that
+    /// comes meanwhile still counts.
+    pub(crate) async fn shutdown(self) {
+        let Self { plane, mut tasks, .. } = self;
+        plane.shutdown().await;
+        tasks.shutdown().await;
+    }
+}
+
+/// What the data plane says, in the words of the controller.
+fn applied_state(
+    mut applied: watch::Receiver<Applied>,
+    tasks: &mut JoinSet<()>,
+) -> watch::Receiver<AppliedState> {
+    let (sender, receiver) = watch::channel(AppliedState::default());
+    tasks.spawn(async move {
+        loop {
+            let state = applied.borrow_and_update().clone();
+            let problem = state.failures.first().map(|failure| {
+                format!("listener {}: {}", failure.listener, failure.message)
+            });
+            sender.send_replace(AppliedState { revision: state.revision, problem });
+            if applied.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Reads folders again when they change. Problems are told, and the last good state stays.
+async fn follow(
+    paths: Vec<PathBuf>,
+    inputs: Inputs,
+    sender: watch::Sender<Option<Arc<Inputs>>>,
+    metrics: ControllerMetrics,
+) {
+    let count = |result| metrics.file_loads.get_or_create(&ResultLabel { result }).inc();
+    count("good");
+    let mut follow = Follow::new(paths, |name: &str| std::env::var(name).ok(), inputs);
+    loop {
+        match follow.next().await {
+            FollowEvent::Good(loaded) => {
+                count("good");
+                tracing::info!(routes = loaded.inputs.routes.len(), "manifests loaded");
+                sender.send_replace(Some(Arc::new(loaded.inputs)));
+            }
+            FollowEvent::Bad(errors) => {
+                count("bad");
+                for problem in &errors.problems {
+                    tracing::error!(%problem, "manifest refused, the last good state stays");
+                }
+            }
+        }
+    }
+}
+
+/// Without a cluster nobody reads status: what does not serve is told in the log.
+async fn tell_problems(
+    mut compiled: watch::Receiver<Option<Arc<fairway_controller::Compiled>>>,
+) {
+    let mut told = std::collections::BTreeSet::new();
+    loop {
+        let current = compiled.borrow_and_update().clone();
+        let statuses = current.iter().flat_map(|compiled| compiled.statuses.values());
+        let mut now = std::collections::BTreeSet::new();
+        for diagnostic in statuses.flat_map(|status| &status.diagnostics) {
+            let text = diagnostic.to_string();
+            let key = (diagnostic.object.clone(), text.clone());
+            if !told.contains(&key) {
+                let (object, reason) = (&diagnostic.object, diagnostic.reason);
+                tracing::warn!(%object, %reason, problem = text, "route problem");
+            }
+            now.insert(key);
+        }
+        told = now;
+        if compiled.changed().await.is_err() {
+            return;
+        }
+    }
+}
