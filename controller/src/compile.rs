@@ -23,8 +23,8 @@ use fairway_snapshot::{Action, Backend, Host, Listener, ObjectId, Snapshot, Upst
 pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
 pub use memo::Memo;
-pub use policies::{duration, policy_problems};
 pub use options::{CompileOptions, ExternalHosts, ListenerSettings, UnknownService};
+pub use policies::{duration, policy_problems};
 
 use crate::Inputs;
 use lower::Lowered;

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use fairway_snapshot::{ObjectId, Published};
 use tokio::sync::watch;
 
+use crate::Inputs;
 use crate::compile::{CompileOptions, Memo, ObjectStatus, compile};
 use crate::metrics::ControllerMetrics;
-use crate::Inputs;
 
 /// How long changes are collected before they are compiled: `kubectl apply -f` of a folder sends
 /// many, a few milliseconds apart, and one change must not wait.
@@ -104,10 +104,8 @@ impl EventLoop {
         });
         let revision = self.publisher.borrow().as_ref().map_or(0, |published| published.revision);
         tracing::debug!(revision, ?took, "compiled");
-        self.compiled.send_replace(Some(Arc::new(Compiled {
-            revision,
-            statuses: compilation.statuses,
-        })));
+        self.compiled
+            .send_replace(Some(Arc::new(Compiled { revision, statuses: compilation.statuses })));
         Some(memo)
     }
 }

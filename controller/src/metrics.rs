@@ -46,10 +46,30 @@ pub const METRICS: &[(&str, &str, &str, &str)] = &[
     ("fairway_compiles", "counter", "", "How often all objects were compiled"),
     ("fairway_compile_duration_seconds", "gauge", "", "How long compiling took the last time"),
     ("fairway_objects", "gauge", "", "ServiceRoutes of this installation's class"),
-    ("fairway_invalid_objects", "gauge", "", "ServiceRoutes of which something does not serve; their status says what"),
-    ("fairway_watch_errors", "counter", "kind", "Errors of watches of the API server; a watch goes on by itself, so only a steady growth matters"),
-    ("fairway_status_writes", "counter", "result", "Status writes, by result: written, conflict or failed"),
-    ("fairway_file_loads", "counter", "result", "Loads of the folder of manifests, by result: good or bad; after a bad one the last good state stays"),
+    (
+        "fairway_invalid_objects",
+        "gauge",
+        "",
+        "ServiceRoutes of which something does not serve; their status says what",
+    ),
+    (
+        "fairway_watch_errors",
+        "counter",
+        "kind",
+        "Errors of watches of the API server; a watch goes on by itself, so only a steady growth matters",
+    ),
+    (
+        "fairway_status_writes",
+        "counter",
+        "result",
+        "Status writes, by result: written, conflict or failed",
+    ),
+    (
+        "fairway_file_loads",
+        "counter",
+        "result",
+        "Loads of the folder of manifests, by result: good or bad; after a bad one the last good state stays",
+    ),
 ];
 
 impl ControllerMetrics {
@@ -68,6 +88,10 @@ impl ControllerMetrics {
         registry.register(name, help(name), self.watch_errors.clone());
         let name = "fairway_status_writes";
         registry.register(name, help(name), self.status_writes.clone());
-        registry.register("fairway_file_loads", help("fairway_file_loads"), self.file_loads.clone());
+        registry.register(
+            "fairway_file_loads",
+            help("fairway_file_loads"),
+            self.file_loads.clone(),
+        );
     }
 }

@@ -53,7 +53,12 @@ pub fn status(
         rules: object.rules,
         hash: object.hash.clone(),
         conditions: vec![
-            condition(ACCEPTED, object.accepted.status, object.accepted.reason, &object.accepted.message),
+            condition(
+                ACCEPTED,
+                object.accepted.status,
+                object.accepted.reason,
+                &object.accepted.message,
+            ),
             condition(
                 RESOLVED_REFS,
                 object.resolved_refs.status,

@@ -23,8 +23,8 @@ use tokio::sync::watch;
 
 use crate::Inputs;
 use crate::metrics::{ControllerMetrics, KindLabel};
-pub use store::{Observed, ObservedObjects};
 use store::Store;
+pub use store::{Observed, ObservedObjects};
 
 /// The longest pause between two attempts to watch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -115,18 +115,18 @@ fn changes(client: &Client, namespaces: &[String]) -> (Changes, usize) {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        let routes = watcher(routes, watcher::Config::default())
-            .backoff(Pause::default())
-            .map(move |event| match event {
+        let routes = watcher(routes, watcher::Config::default()).backoff(Pause::default()).map(
+            move |event| match event {
                 Ok(event) => Ok(Change::Route(scope, event)),
                 Err(error) => Err(("ServiceRoute", error)),
-            });
-        let services = watcher(services, watcher::Config::default())
-            .backoff(Pause::default())
-            .map(move |event| match event {
+            },
+        );
+        let services = watcher(services, watcher::Config::default()).backoff(Pause::default()).map(
+            move |event| match event {
                 Ok(event) => Ok(Change::Service(scope, event)),
                 Err(error) => Err(("Service", error)),
-            });
+            },
+        );
         all.push(routes.boxed());
         all.push(services.boxed());
     }

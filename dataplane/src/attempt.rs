@@ -79,9 +79,8 @@ async fn connection(
     upstream: &UpstreamRuntime,
     fresh: bool,
 ) -> Result<UpstreamConnection, ProxyError> {
-    let connect_limit = context.rule.as_ref().and_then(|rule| {
-        rule.rule.policy.timeouts.connect.value
-    });
+    let connect_limit =
+        context.rule.as_ref().and_then(|rule| rule.rule.policy.timeouts.connect.value);
     let previous = context.endpoint;
     let endpoint = upstream.pick(previous, connect_limit).await?;
     context.endpoint = Some(endpoint);

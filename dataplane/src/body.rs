@@ -169,7 +169,8 @@ impl UpstreamBody {
             if at <= Instant::now() {
                 return Poll::Ready(error);
             }
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+            let timer =
+                self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
             match timer.as_mut().poll(cx) {
                 Poll::Ready(()) => timer.as_mut().reset(at.into()),
                 Poll::Pending => return Poll::Pending,

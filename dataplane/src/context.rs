@@ -130,7 +130,8 @@ impl Drop for RequestContext {
     fn drop(&mut self) {
         let duration = self.started.elapsed();
         let error = self.outcome();
-        let status = self.status.unwrap_or_else(|| error.map_or(StatusCode::OK, ProxyError::status));
+        let status =
+            self.status.unwrap_or_else(|| error.map_or(StatusCode::OK, ProxyError::status));
         self.connection.request_ended(self.started + duration);
         self.worker.metrics.request_ended();
         match &self.rule {

@@ -6,8 +6,8 @@ mod tests;
 
 use bytes::Bytes;
 use fairway_snapshot::normalize::Refusal;
-use http::header::HeaderValue;
 use http::StatusCode;
+use http::header::HeaderValue;
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,8 +127,12 @@ impl ProxyError {
             Self::NoHost => row(400, "The request has no Host", Downstream, false),
             Self::BadHost => row(400, "The Host is malformed", Downstream, false),
             Self::TargetTooLong => row(414, "The target is too long", Downstream, false),
-            Self::RequestBodyError => row(400, "The body of the request broke off", Downstream, false),
-            Self::ClientIdleTimeout => row(408, "The body of the request stopped", Downstream, false),
+            Self::RequestBodyError => {
+                row(400, "The body of the request broke off", Downstream, false)
+            }
+            Self::ClientIdleTimeout => {
+                row(408, "The body of the request stopped", Downstream, false)
+            }
             Self::ClientClosed => row(499, "The client left", Downstream, false),
             Self::RouteNotFound => row(404, "No route for this path", Downstream, false),
             Self::MethodNotAllowed => row(405, "Method not allowed here", Downstream, false),
@@ -146,7 +150,9 @@ impl ProxyError {
             Self::UpstreamProtocolError => {
                 row(502, "The backend's answer is malformed", Upstream, false)
             }
-            Self::ResponseTimeout => row(504, "The backend did not answer in time", Upstream, false),
+            Self::ResponseTimeout => {
+                row(504, "The backend did not answer in time", Upstream, false)
+            }
             Self::AttemptTimeout => row(504, "The backend did not answer in time", Upstream, false),
             Self::RequestTimeout => row(504, "The request took too long", Upstream, false),
             Self::IdleTimeout => row(504, "The exchange stopped moving", Upstream, false),
@@ -235,7 +241,9 @@ impl ProxyError {
     pub(crate) fn plain_text(self, request_id: &str) -> Bytes {
         let Row { status, title, .. } = self.row();
         let (reason, detail) = (self.reason(), self.detail());
-        Bytes::from(format!("{status} {title}\n{detail}\nreason: {reason}\nrequest id: {request_id}\n"))
+        Bytes::from(format!(
+            "{status} {title}\n{detail}\nreason: {reason}\nrequest id: {request_id}\n"
+        ))
     }
 
     /// Every error, for tables in tests and docs.

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use fairway_snapshot::{Find, RouteRequest};
+use http::Method;
 use http::Request;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::Method;
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;

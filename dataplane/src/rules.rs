@@ -58,7 +58,9 @@ impl RuleRuntime {
     }
 
     /// Picks a backend by weight: its index and its upstream.
-    pub(crate) fn pick(&self) -> Result<(usize, &Arc<UpstreamRuntime>), (Option<usize>, ProxyError)> {
+    pub(crate) fn pick(
+        &self,
+    ) -> Result<(usize, &Arc<UpstreamRuntime>), (Option<usize>, ProxyError)> {
         if let Action::Invalid { .. } = self.rule.action {
             return Err((None, ProxyError::RuleInvalid));
         }

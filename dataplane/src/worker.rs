@@ -79,9 +79,8 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
 impl WorkerParts {
     /// Runs the worker on the current thread until it is closed.
     pub(crate) fn run(self, commands: UnboundedReceiver<Command>) -> std::io::Result<()> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build_local(LocalOptions::default())?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         let worker = Rc::new(Worker {
             index: self.index,
             pool: Pool::new(self.config.upstream_idle, self.config.upstream_idle_connections),

@@ -90,7 +90,9 @@ impl Settings {
             admin: reader.one("admin", parse::address).unwrap_or(defaults.admin),
             admin_token: reader.token(),
             access_log: reader.one("access-log", parse::switch).unwrap_or(defaults.access_log),
-            process_time: reader.one("process-time", parse::switch).unwrap_or(defaults.process_time),
+            process_time: reader
+                .one("process-time", parse::switch)
+                .unwrap_or(defaults.process_time),
             server_timing: reader
                 .one("server-timing", parse::switch)
                 .unwrap_or(defaults.server_timing),
@@ -120,7 +122,9 @@ impl Settings {
             kubeconfig: reader.one("kubeconfig", |text| Ok(PathBuf::from(text))),
             context: reader.one("context", |text| Ok(text.to_owned())),
             namespaces: reader.list("namespaces", parse::name),
-            log_level: reader.one("log-level", parse::log_level).unwrap_or_else(|| "info".to_owned()),
+            log_level: reader
+                .one("log-level", parse::log_level)
+                .unwrap_or_else(|| "info".to_owned()),
             log_json: reader.one("log-format", parse::log_format),
             shown: show(raw),
         }

@@ -110,9 +110,10 @@ fn applied_state(
     tasks.spawn(async move {
         loop {
             let state = applied.borrow_and_update().clone();
-            let problem = state.failures.first().map(|failure| {
-                format!("listener {}: {}", failure.listener, failure.message)
-            });
+            let problem = state
+                .failures
+                .first()
+                .map(|failure| format!("listener {}: {}", failure.listener, failure.message));
             sender.send_replace(AppliedState { revision: state.revision, problem });
             if applied.changed().await.is_err() {
                 return;
@@ -150,9 +151,7 @@ async fn follow(
 }
 
 /// Without a cluster nobody reads status: what does not serve is told in the log.
-async fn tell_problems(
-    mut compiled: watch::Receiver<Option<Arc<fairway_controller::Compiled>>>,
-) {
+async fn tell_problems(mut compiled: watch::Receiver<Option<Arc<fairway_controller::Compiled>>>) {
     let mut told = std::collections::BTreeSet::new();
     loop {
         let current = compiled.borrow_and_update().clone();

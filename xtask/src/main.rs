@@ -1,2 +1,65 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: everything that a developer or CI runs on the project.
+
+mod bench;
+mod codegen;
+mod kube;
+mod steps;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything that a developer or CI runs on the project.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    after_help = "Examples:\n  cargo xtask test          all checks and tests, as CI runs them\n  cargo xtask test --fast   without the real API server\n  cargo xtask bench proxy   CPU per request, beside nginx, HAProxy and Envoy"
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check and test; what it needs is built first.
+    Test(test::TestArgs),
+    /// Check the house rules: sizes, first lines, dependencies, generated files.
+    Tidy,
+    /// Write the generated files: CRD, metrics list, command line reference.
+    Codegen {
+        /// Only compare.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build etcd, kube-apiserver and kubectl into the cache, where they are missing.
+    Kube,
+    /// Measure, side by side with peers.
+    Bench(bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Tidy => tidy::run(),
+        Command::Codegen { check } => codegen::run(check),
+        Command::Kube => kube::run().map(drop),
+        Command::Bench(args) => bench::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            steps::say(&format!("failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The top of the project.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}

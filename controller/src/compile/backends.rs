@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
 use fairway_crds::{BackendRef, DEFAULT_WEIGHT, MAX_WEIGHT};
-use fairway_snapshot::{Backend, HostPattern, InvalidReason, ObjectId, Target, Upstream, UpstreamId};
+use fairway_snapshot::{
+    Backend, HostPattern, InvalidReason, ObjectId, Target, Upstream, UpstreamId,
+};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{CompileOptions, ExternalHosts, UnknownService};
@@ -148,12 +150,16 @@ impl Resolver<'_> {
     }
 
     fn not_found(&self, id: &ObjectId) -> Problem {
-        let neighbours = self.inputs.services.keys().filter(|other| other.namespace == id.namespace);
+        let neighbours =
+            self.inputs.services.keys().filter(|other| other.namespace == id.namespace);
         let names: Vec<&str> = neighbours.map(|other| &*other.name).collect();
         let advice = match nearest(&id.name, &names) {
             Some(near) => format!("did you mean {near}?"),
             None if names.is_empty() => {
-                format!("namespace {} has no Services; create it, or correct the name", id.namespace)
+                format!(
+                    "namespace {} has no Services; create it, or correct the name",
+                    id.namespace
+                )
             }
             None => {
                 let shown = names.iter().take(8).copied().collect::<Vec<_>>().join(", ");
@@ -188,7 +194,8 @@ impl Resolver<'_> {
             return Err(invalid(".host", error.to_string()));
         }
         if host.contains('*') {
-            let message = format!("{host:?} is a pattern: write one host, for example api.example.com");
+            let message =
+                format!("{host:?} is a pattern: write one host, for example api.example.com");
             return Err(invalid(".host", message));
         }
         self.allowed(host, ".host")?;
@@ -250,9 +257,10 @@ fn port_of(
         Some(IntOrString::Int(wanted)) => {
             service.ports.iter().find(|port| i32::from(port.port) == *wanted)
         }
-        Some(IntOrString::String(wanted)) => service.ports.iter().find(|port| {
-            port.name.as_deref() == Some(wanted) || wanted.parse() == Ok(port.port)
-        }),
+        Some(IntOrString::String(wanted)) => service
+            .ports
+            .iter()
+            .find(|port| port.name.as_deref() == Some(wanted) || wanted.parse() == Ok(port.port)),
         None => match service.ports.as_slice() {
             [only] => Some(only),
             _ => {
@@ -287,8 +295,9 @@ fn port_of(
 fn undescribed_port(written: Option<&IntOrString>, id: &ObjectId) -> Result<NonZeroU16, Problem> {
     let problem = |message: String| Problem::new(".port", Reason::PortNotFound, message);
     match written {
-        Some(IntOrString::Int(port)) => number(*port)
-            .ok_or_else(|| problem(format!("{port} is not a port: write a number from 1 to 65535"))),
+        Some(IntOrString::Int(port)) => number(*port).ok_or_else(|| {
+            problem(format!("{port} is not a port: write a number from 1 to 65535"))
+        }),
         Some(IntOrString::String(name)) => match name.parse::<NonZeroU16>() {
             Ok(port) => Ok(port),
             Err(_) => Err(problem(format!(

@@ -259,11 +259,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The routes of all rules, for listeners with this policy.
-    fn routes(
-        &mut self,
-        rules: &[ParsedRule<'a>],
-        listener: &WrittenPolicy,
-    ) -> Vec<LoweredRoute> {
+    fn routes(&mut self, rules: &[ParsedRule<'a>], listener: &WrittenPolicy) -> Vec<LoweredRoute> {
         let mut routes = Vec::new();
         for rule in rules {
             let mut told = Vec::new();

@@ -54,8 +54,7 @@ pub(super) fn parse(
             && readable
         {
             let names_head = set.contains(&Method::HEAD);
-            let methods =
-                if set.is_empty() { MethodMatch::Any } else { MethodMatch::Only(set) };
+            let methods = if set.is_empty() { MethodMatch::Any } else { MethodMatch::Only(set) };
             parsed.push(ParsedMatch { index, path, methods, names_head });
         }
     }
@@ -65,7 +64,9 @@ pub(super) fn parse(
 /// A method in capital letters. Methods are case-sensitive (RFC 9110 section 9.1), so that `get`
 /// would never match what a client sends.
 fn method(text: &str) -> Option<Method> {
-    let capital = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'));
+    let capital = text.bytes().all(|byte| {
+        byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+    });
     let begins = text.starts_with(|first: char| first.is_ascii_uppercase());
     if capital && begins { Method::from_bytes(text.as_bytes()).ok() } else { None }
 }

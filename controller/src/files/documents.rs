@@ -102,7 +102,10 @@ impl Reader {
             return;
         }
         if !matches!(node.kind, Kind::Map(_)) {
-            problems.push(Problem::new(node.place, "not an object: write apiVersion, kind, metadata and spec"));
+            problems.push(Problem::new(
+                node.place,
+                "not an object: write apiVersion, kind, metadata and spec",
+            ));
             return;
         }
         let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
@@ -130,7 +133,10 @@ impl Reader {
             );
             problems.push(Problem::new(node.locate("kind"), message));
         } else {
-            let note = Problem::new(node.place, format!("{version} {kind} is skipped: Fairway reads ServiceRoute and Service"));
+            let note = Problem::new(
+                node.place,
+                format!("{version} {kind} is skipped: Fairway reads ServiceRoute and Service"),
+            );
             self.loaded.notes.push(at(file, note));
         }
     }

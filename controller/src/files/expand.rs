@@ -40,7 +40,8 @@ fn expand_text(
         }
         out.push_str(before);
         let Some((inside, tail)) = behind.split_once('}') else {
-            let message = format!("{text:?}: ${{ without }}: write ${{NAME}}, or $${{ for a literal ${{");
+            let message =
+                format!("{text:?}: ${{ without }}: write ${{NAME}}, or $${{ for a literal ${{");
             problems.push(Problem::new(at, message));
             return out;
         };
@@ -52,13 +53,17 @@ fn expand_text(
         let value = lookup(name).filter(|value| default.is_none() || !value.is_empty());
         match (value, default) {
             _ if !is_name(name) => {
-                let message = format!("${{{name}}}: a variable is named with letters, digits and _: write ${{NAME}}");
+                let message = format!(
+                    "${{{name}}}: a variable is named with letters, digits and _: write ${{NAME}}"
+                );
                 problems.push(Problem::new(at, message));
             }
             (Some(value), _) => out.push_str(&value),
             (None, Some(default)) => out.push_str(default),
             (None, None) => {
-                let message = format!("${{{name}}} is not set: set {name} in the environment or in .env, or write ${{{name}:-default}}");
+                let message = format!(
+                    "${{{name}}} is not set: set {name} in the environment or in .env, or write ${{{name}:-default}}"
+                );
                 problems.push(Problem::new(at, message));
             }
         }

@@ -53,7 +53,8 @@ impl<E: Fn(&str) -> Option<String>> Follow<E> {
             // Our own reading is an event too, and the folder above has neighbours.
             let ours = |event: &notify::Event| {
                 let paths = event.paths.iter();
-                paths.flat_map(|path| roots.iter().map(move |root| (path, root)))
+                paths
+                    .flat_map(|path| roots.iter().map(move |root| (path, root)))
                     .any(|(path, root)| path.starts_with(root) || parent(root) == parent(path))
             };
             if event.is_ok_and(|event| !event.kind.is_access() && ours(&event)) {
@@ -64,8 +65,15 @@ impl<E: Fn(&str) -> Option<String>> Follow<E> {
             tracing::warn!(%error, "no file events, looking every second");
         });
         let fingerprint = fingerprint(&paths);
-        let mut follow =
-            Self { paths, environment, inputs, problems: None, fingerprint, watcher: watcher.ok(), events };
+        let mut follow = Self {
+            paths,
+            environment,
+            inputs,
+            problems: None,
+            fingerprint,
+            watcher: watcher.ok(),
+            events,
+        };
         follow.arm();
         follow
     }
@@ -120,7 +128,8 @@ impl<E: Fn(&str) -> Option<String>> Follow<E> {
             }
         }
         let latest = Instant::now() + LATEST;
-        while let Ok(Some(())) = timeout_at(latest.min(Instant::now() + QUIET), self.events.recv()).await
+        while let Ok(Some(())) =
+            timeout_at(latest.min(Instant::now() + QUIET), self.events.recv()).await
         {}
     }
 }
@@ -141,11 +150,8 @@ fn same(a: &Inputs, b: &Inputs) -> bool {
 fn fingerprint(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for path in paths {
-        let files = if path.is_dir() {
-            manifests(path).unwrap_or_default()
-        } else {
-            vec![path.clone()]
-        };
+        let files =
+            if path.is_dir() { manifests(path).unwrap_or_default() } else { vec![path.clone()] };
         let folder = if path.is_dir() { path.as_path() } else { parent(path) };
         for file in files.into_iter().chain([folder.join(".env")]) {
             file.hash(&mut hasher);

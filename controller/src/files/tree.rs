@@ -70,9 +70,10 @@ pub(super) fn parse(text: &str) -> (Vec<Node>, Vec<Problem>) {
     while let Some(next) = parser.next_event() {
         let step = match next {
             Ok((event, span)) => builder.event(event, &span),
-            Err(error) => {
-                Err(Problem::new(place(error.marker()), format!("not valid YAML: {}", error.kind())))
-            }
+            Err(error) => Err(Problem::new(
+                place(error.marker()),
+                format!("not valid YAML: {}", error.kind()),
+            )),
         };
         if let Err(problem) = step {
             builder.problems.push(problem);
@@ -134,7 +135,10 @@ impl Builder {
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
         self.nodes += 1;
         if self.nodes > MOST_NODES {
-            return Err(Problem::new(node.place, format!("more than {MOST_NODES} values in a file")));
+            return Err(Problem::new(
+                node.place,
+                format!("more than {MOST_NODES} values in a file"),
+            ));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -147,7 +151,8 @@ impl Builder {
             Kind::List(items) => items.push(node),
             Kind::Map(entries) => match open.key.take() {
                 Some(key) => {
-                    if let Some((first, _)) = entries.iter().find(|(known, _)| known.text == key.text)
+                    if let Some((first, _)) =
+                        entries.iter().find(|(known, _)| known.text == key.text)
                     {
                         let message = format!(
                             "key {} stands twice, first in line {}: remove one",
@@ -225,10 +230,9 @@ impl Node {
                 (Kind::List(items), Some(index)) => {
                     index.parse::<usize>().ok().and_then(|index| items.get(index))
                 }
-                (Kind::Map(entries), None) => entries
-                    .iter()
-                    .find(|(key, _)| key.text == step)
-                    .map(|(_, value)| value),
+                (Kind::Map(entries), None) => {
+                    entries.iter().find(|(key, _)| key.text == step).map(|(_, value)| value)
+                }
                 _ => None,
             };
             let Some(next) = next else { break };

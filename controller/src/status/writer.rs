@@ -176,7 +176,8 @@ impl StatusWriter {
     /// The next object that is due and must be told something, and what.
     fn next(&mut self, now: Instant) -> Option<(ObjectId, ServiceRouteStatus)> {
         loop {
-            let is_due = |(id, at): &(&ObjectId, &Instant)| **at <= now && !self.writing.contains(*id);
+            let is_due =
+                |(id, at): &(&ObjectId, &Instant)| **at <= now && !self.writing.contains(*id);
             let id = self.due.iter().find(is_due)?.0.clone();
             let Some(tracked) = self.tracked.get(&id) else {
                 self.due.remove(&id);

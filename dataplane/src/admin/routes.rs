@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use fairway_snapshot::dump::{CountsView, EndpointsView, RoutesView};
 use fairway_snapshot::UpstreamId;
+use fairway_snapshot::dump::{CountsView, EndpointsView, RoutesView};
 
 use super::AdminState;
 use crate::telemetry::rule_metrics::RuleTotals;
@@ -22,7 +22,8 @@ pub(super) async fn show(State(state): State<Arc<AdminState>>) -> Json<RoutesVie
         .into_iter()
         .map(|rule| {
             let object = &rule.id.object;
-            let key = (object.namespace.to_string(), object.name.to_string(), rule.id.name.to_string());
+            let key =
+                (object.namespace.to_string(), object.name.to_string(), rule.id.name.to_string());
             (key, rule.totals())
         })
         .collect();

@@ -35,7 +35,9 @@ fn hosts_are_read_without_port_and_case() {
 
 #[test]
 fn malformed_hosts_are_refused() {
-    for given in ["a b", "a,b", "user@a", "a/b", "a:b", "a:123456", ":80", "[::1", "[::1]x", "[g]", "a\"b"] {
+    for given in
+        ["a b", "a,b", "user@a", "a/b", "a:b", "a:123456", ":80", "[::1", "[::1]x", "[g]", "a\"b"]
+    {
         let refused = read("/", &[given], Version::HTTP_11);
         assert!(matches!(refused, Err(ProxyError::BadHost)), "{given}");
     }
@@ -46,5 +48,8 @@ fn malformed_hosts_are_refused() {
 
 #[test]
 fn an_absolute_target_wins_over_the_header() {
-    assert_eq!(read("http://B.example:1/x", &["a.example"], Version::HTTP_11).unwrap(), "b.example");
+    assert_eq!(
+        read("http://B.example:1/x", &["a.example"], Version::HTTP_11).unwrap(),
+        "b.example"
+    );
 }

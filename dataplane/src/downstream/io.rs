@@ -44,7 +44,8 @@ impl ClientIo {
             State::Busy(_) => None,
         };
         let stuck = self.connection.stuck.get();
-        let writing = stuck.zip(self.connection.write_idle.get()).map(|(since, limit)| since + limit);
+        let writing =
+            stuck.zip(self.connection.write_idle.get()).map(|(since, limit)| since + limit);
         match (reading, writing) {
             (Some(reading), Some(writing)) => Some(reading.min(writing)),
             (reading, writing) => reading.or(writing),

@@ -17,7 +17,12 @@ fn apply(peer: &str, given: &[(&'static str, &str)]) -> HeaderMap {
 fn the_client_is_named_and_what_it_claimed_is_replaced() {
     let headers = apply(
         "192.0.2.7:4711",
-        &[("host", "api.example.com:8080"), ("x-forwarded-for", "1.1.1.1"), ("forwarded", "for=evil"), ("x-forwarded-host", "evil")],
+        &[
+            ("host", "api.example.com:8080"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("forwarded", "for=evil"),
+            ("x-forwarded-host", "evil"),
+        ],
     );
     assert_eq!(headers["forwarded"], "for=192.0.2.7;host=\"api.example.com:8080\";proto=http");
     assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
@@ -41,8 +46,7 @@ fn a_mapped_address_is_told_as_version_4() {
 
 #[test]
 fn a_second_host_on_one_connection_is_told_too() {
-    let forwarded =
-        Forwarded::new("192.0.2.7:1".parse().unwrap(), "10.0.0.1:80".parse().unwrap());
+    let forwarded = Forwarded::new("192.0.2.7:1".parse().unwrap(), "10.0.0.1:80".parse().unwrap());
     for host in ["a.example", "b.example", "a.example"] {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_str(host).unwrap());

@@ -21,14 +21,35 @@ fn request_headers_of_one_connection_are_removed() {
     let cases: &[(&[(&str, &str)], &[(&str, &str)])] = &[
         (&[("accept", "*/*")], &[("accept", "*/*")]),
         (&[("connection", "close"), ("accept", "*/*")], &[("accept", "*/*")]),
-        (&[("connection", "X-One, x-two"), ("x-one", "1"), ("x-two", "2"), ("x-three", "3")], &[("x-three", "3")]),
+        (
+            &[("connection", "X-One, x-two"), ("x-one", "1"), ("x-two", "2"), ("x-three", "3")],
+            &[("x-three", "3")],
+        ),
         (&[("connection", "x-one"), ("connection", "x-two"), ("x-one", "1"), ("x-two", "2")], &[]),
-        (&[("connection", "host, content-length"), ("host", "a"), ("content-length", "3")], &[("host", "a"), ("content-length", "3")]),
-        (&[("keep-alive", "timeout=5"), ("proxy-connection", "keep-alive"), ("upgrade", "h2c"), ("transfer-encoding", "chunked")], &[]),
+        (
+            &[("connection", "host, content-length"), ("host", "a"), ("content-length", "3")],
+            &[("host", "a"), ("content-length", "3")],
+        ),
+        (
+            &[
+                ("keep-alive", "timeout=5"),
+                ("proxy-connection", "keep-alive"),
+                ("upgrade", "h2c"),
+                ("transfer-encoding", "chunked"),
+            ],
+            &[],
+        ),
         (&[("te", "gzip, trailers;q=0.5")], &[("te", "trailers")]),
         (&[("te", "gzip")], &[]),
         (&[("connection", "te"), ("te", "trailers")], &[("te", "trailers")]),
-        (&[("expect", "100-continue"), ("proxy", "http://evil"), ("proxy-authorization", "Basic x")], &[]),
+        (
+            &[
+                ("expect", "100-continue"),
+                ("proxy", "http://evil"),
+                ("proxy-authorization", "Basic x"),
+            ],
+            &[],
+        ),
     ];
     for (given, expected) in cases {
         let mut headers = map(given);

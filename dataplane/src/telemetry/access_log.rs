@@ -81,7 +81,11 @@ impl AccessLog {
     /// A log that hands its lines to `handle`.
     #[must_use]
     pub fn new(handle: LogHandle) -> Self {
-        Self { handle, buffer: RefCell::new(Vec::with_capacity(BATCH + 1024)), clock: Clock::default() }
+        Self {
+            handle,
+            buffer: RefCell::new(Vec::with_capacity(BATCH + 1024)),
+            clock: Clock::default(),
+        }
     }
 
     /// Adds a line.

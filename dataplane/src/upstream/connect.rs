@@ -107,7 +107,9 @@ impl UpstreamConnection {
                 Err(SendError {
                     error: send_error(&error),
                     unsent,
-                    closed: error.is_incomplete_message() || error.is_canceled() || is_reset(&error),
+                    closed: error.is_incomplete_message()
+                        || error.is_canceled()
+                        || is_reset(&error),
                 })
             }
         }
@@ -115,11 +117,7 @@ impl UpstreamConnection {
 }
 
 fn send_error(error: &hyper::Error) -> ProxyError {
-    if error.is_parse() {
-        ProxyError::UpstreamProtocolError
-    } else {
-        ProxyError::UpstreamReset
-    }
+    if error.is_parse() { ProxyError::UpstreamProtocolError } else { ProxyError::UpstreamReset }
 }
 
 /// Whether the connection was reset or closed under us.

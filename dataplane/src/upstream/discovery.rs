@@ -141,7 +141,8 @@ impl Discovery {
             Target::Name(name) => {
                 let pending = Endpoints { addresses: Vec::new(), state: EndpointState::Pending };
                 let set = Arc::new(EndpointSet::new(port, pending));
-                let task = refresh::keep_fresh(Arc::clone(self), Arc::clone(name), Arc::clone(&set));
+                let task =
+                    refresh::keep_fresh(Arc::clone(self), Arc::clone(name), Arc::clone(&set));
                 Known { set, task: Some(self.runtime.spawn(task)) }
             }
         }

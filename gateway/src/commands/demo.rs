@@ -15,11 +15,11 @@ use fairway_snapshot::{ListenerName, ObjectId, Target, Upstream};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{control_runtime, routes, run};
+use crate::COULD_NOT_RUN;
 use crate::args::DemoArgs;
 use crate::output::{self, BOLD, GREEN};
 use crate::settings::{SettingArgs, Settings};
 use crate::wiring::{Gateway, Source};
-use crate::COULD_NOT_RUN;
 
 /// The manifests of the quickstart; they work in a cluster too.
 const MANIFESTS: [(&str, &str); 3] = [
@@ -60,7 +60,8 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
     };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let source = Source::Files { paths: settings.manifests.clone(), inputs: Inputs::clone(&inputs) };
+    let source =
+        Source::Files { paths: settings.manifests.clone(), inputs: Inputs::clone(&inputs) };
     let gateway = Gateway::start(&settings, source).await?;
     let applied = gateway.first_applied().await;
     if let Some(failure) = applied.failures.first() {

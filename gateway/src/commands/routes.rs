@@ -51,13 +51,8 @@ async fn cluster(settings: &Settings) -> anyhow::Result<Inputs> {
     let (sender, mut receiver) = tokio::sync::watch::channel(None);
     let observed = Arc::new(ObservedObjects::default());
     let metrics = ControllerMetrics::default();
-    let task = tokio::spawn(watch::run(
-        client,
-        settings.namespaces.clone(),
-        sender,
-        observed,
-        metrics,
-    ));
+    let task =
+        tokio::spawn(watch::run(client, settings.namespaces.clone(), sender, observed, metrics));
     let first = tokio::time::timeout(
         std::time::Duration::from_secs(30),
         receiver.wait_for(Option::is_some),
@@ -103,8 +98,7 @@ pub(crate) fn table(view: &RoutesView, wide: bool) -> String {
 }
 
 fn row(listener: &str, route: &RouteView, wide: bool) -> Vec<String> {
-    let methods =
-        if route.methods.is_empty() { "*".to_owned() } else { route.methods.join(",") };
+    let methods = if route.methods.is_empty() { "*".to_owned() } else { route.methods.join(",") };
     let backends = match &route.invalid {
         Some(problem) => format!("500: {problem}"),
         None => route.backends.iter().map(backend).collect::<Vec<_>>().join(", "),

@@ -80,10 +80,7 @@ async fn source(settings: &Settings) -> anyhow::Result<Source> {
 }
 
 /// An address for a Service that nothing refers to is a mistake in its name.
-fn check_overrides(
-    settings: &Settings,
-    inputs: &fairway_controller::Inputs,
-) -> anyhow::Result<()> {
+fn check_overrides(settings: &Settings, inputs: &fairway_controller::Inputs) -> anyhow::Result<()> {
     for (id, upstream) in &settings.options.backend_overrides {
         let named = inputs.routes.iter().any(|(route, object)| {
             object.spec.rules.iter().flat_map(|rule| &rule.backends).any(|backend| {

@@ -82,8 +82,12 @@ impl Reader<'_> {
                     Ok(written) => {
                         check_policy(&place, &written.policy, self.mistakes);
                         let WrittenListener { bind, normalization, policy } = written;
-                        let settings =
-                            ListenerSettings { bind, protocol: Protocol::Http, normalization, policy };
+                        let settings = ListenerSettings {
+                            bind,
+                            protocol: Protocol::Http,
+                            normalization,
+                            policy,
+                        };
                         read.insert(ListenerName::from(name.as_str()), settings);
                     }
                     Err(error) => self.mistakes.push(format!("{place}: {error}")),
@@ -100,7 +104,8 @@ impl Reader<'_> {
                             policy: Policy::default(),
                         };
                         if read.insert(name, settings).is_some() {
-                            let problem = format!("{}: {text:?}: this name stands twice", given.place);
+                            let problem =
+                                format!("{}: {text:?}: this name stands twice", given.place);
                             self.mistakes.push(problem);
                         }
                     }
@@ -183,8 +188,9 @@ impl Reader<'_> {
     pub(super) fn dns(&mut self) -> DnsServers {
         let servers = self.list("dns", |text| {
             let bare = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
-            bare.or_else(|_| text.parse::<SocketAddr>())
-                .map_err(|_| format!("{text:?} is not an address: write 10.96.0.10 or 127.0.0.1:5353"))
+            bare.or_else(|_| text.parse::<SocketAddr>()).map_err(|_| {
+                format!("{text:?} is not an address: write 10.96.0.10 or 127.0.0.1:5353")
+            })
         });
         if servers.is_empty() { DnsServers::System } else { DnsServers::These(servers) }
     }
@@ -258,7 +264,9 @@ pub(super) fn service_dns(text: &str) -> Result<String, String> {
     if text.contains("{service}") {
         Ok(text.to_owned())
     } else {
-        Err(format!("{text:?} lacks {{service}}: write {{service}}.{{namespace}}.svc.cluster.local."))
+        Err(format!(
+            "{text:?} lacks {{service}}: write {{service}}.{{namespace}}.svc.cluster.local."
+        ))
     }
 }
 

@@ -85,8 +85,7 @@ pub(super) fn collect(
     from_environment(environment, &mut raw, mistakes);
     for (name, values) in &args.given {
         let place = format!("--{name}");
-        let given =
-            Given { source: SourceName::Flag, place, values: values.clone(), tree: None };
+        let given = Given { source: SourceName::Flag, place, values: values.clone(), tree: None };
         raw.given.insert(name, given);
     }
     raw
@@ -133,23 +132,29 @@ fn from_environment(
     mistakes: &mut Vec<String>,
 ) {
     for (variable, value) in environment {
-        if !variable.starts_with("FAIRWAY_") || variable == "FAIRWAY_CONFIG" || of_a_service(&variable)
+        if !variable.starts_with("FAIRWAY_")
+            || variable == "FAIRWAY_CONFIG"
+            || of_a_service(&variable)
         {
             continue;
         }
         let setting = SETTINGS.iter().find(|setting| setting.variable == variable);
         if let Some(setting) = setting {
             let values = if setting.many {
-                value.split(',').map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned).collect()
+                value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|v| !v.is_empty())
+                    .map(str::to_owned)
+                    .collect()
             } else {
                 vec![value]
             };
             let given =
                 Given { source: SourceName::Environment, place: variable, values, tree: None };
             raw.given.insert(setting.name, given);
-        } else if let Some((namespace, service)) = variable
-            .strip_prefix("FAIRWAY_BACKEND_")
-            .and_then(|name| name.split_once("__"))
+        } else if let Some((namespace, service)) =
+            variable.strip_prefix("FAIRWAY_BACKEND_").and_then(|name| name.split_once("__"))
         {
             // Names in Kubernetes have no underscore, so that this is the only way back.
             let back = |part: &str| part.to_ascii_lowercase().replace('_', "-");
@@ -186,8 +191,7 @@ fn hint(wanted: &str, known: &[String]) -> String {
 /// How many letters differ, in a way that is good enough for a hint.
 fn distance(a: &str, b: &str) -> usize {
     let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    let behind =
-        a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let behind = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
     let longest = a.len().max(b.len());
     longest.saturating_sub((common + behind).min(longest))
 }

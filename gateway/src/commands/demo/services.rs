@@ -13,8 +13,7 @@ use tokio::net::TcpListener;
 
 /// Starts all three; they end with the runtime.
 pub(super) async fn start() -> std::io::Result<BTreeMap<&'static str, SocketAddr>> {
-    let services =
-        [("finance", finance()), ("stock", stock()), ("esg", esg())];
+    let services = [("finance", finance()), ("stock", stock()), ("esg", esg())];
     let mut addresses = BTreeMap::new();
     for (name, router) in services {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -29,7 +28,10 @@ pub(super) async fn start() -> std::io::Result<BTreeMap<&'static str, SocketAddr
 
 fn finance() -> Router {
     Router::new()
-        .route("/fin/quotes", get(|| async { Json(json!({ "quotes": ["NVDA", "MSFT", "005930"] })) }))
+        .route(
+            "/fin/quotes",
+            get(|| async { Json(json!({ "quotes": ["NVDA", "MSFT", "005930"] })) }),
+        )
         .route(
             "/fin/quotes/{symbol}",
             get(|Path(symbol): Path<String>| async move {
@@ -80,10 +82,11 @@ fn esg() -> Router {
         )
         .route(
             "/esg/reports",
-            get(|| async { Json(json!({ "reports": [2024, 2025, 2026] })) })
-                .post(|body: String| async move {
+            get(|| async { Json(json!({ "reports": [2024, 2025, 2026] })) }).post(
+                |body: String| async move {
                     (StatusCode::ACCEPTED, Json(json!({ "bytes": body.len() })))
-                }),
+                },
+            ),
         )
         .fallback(echo)
 }
@@ -96,5 +99,7 @@ async fn echo(method: Method, uri: Uri, headers: HeaderMap) -> Json<Value> {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect();
-    Json(json!({ "method": method.as_str(), "path": uri.path(), "query": uri.query(), "headers": seen }))
+    Json(
+        json!({ "method": method.as_str(), "path": uri.path(), "query": uri.query(), "headers": seen }),
+    )
 }

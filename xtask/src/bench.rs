@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: measured side by side in one run, for only ratios mean anything on a
+//! machine that is shared.
+
+mod apply;
+mod measure;
+mod peers;
+mod report;
+
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure.
+    #[arg(value_enum, default_value_t)]
+    what: What,
+    /// Rounds; each proxy is measured once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of load for each measurement.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// Routes that are there already, for `apply`.
+    #[arg(long, default_value_t = 3000)]
+    routes: usize,
+    /// Changes that are measured, for `apply`.
+    #[arg(long, default_value_t = 200)]
+    changes: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum What {
+    /// CPU per proxied request, memory and latency, beside nginx, HAProxy and Envoy.
+    #[default]
+    Proxy,
+    /// The time from kubectl apply to the first request that follows it, on a real API server.
+    Apply,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    match args.what {
+        What::Proxy => {
+            let results = measure::proxies(args.rounds, args.seconds)?;
+            report::write(&results, args.rounds, args.seconds)
+        }
+        What::Apply => apply::run(args.routes, args.changes),
+    }
+}

@@ -1,0 +1,95 @@
+//! `cargo xtask kube`: a real Kubernetes API server, built from Go modules into a cache.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::root;
+use crate::steps::{quiet, say, step};
+
+/// A binary: its name, the folder of its Go module, and its package.
+const BINARIES: [(&str, &str, &str); 3] = [
+    ("etcd", "tests/kube/etcd", "go.etcd.io/etcd/server/v3"),
+    ("kube-apiserver", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    ("kubectl", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
+];
+
+/// Builds what is missing; says where the binaries are.
+pub(crate) fn run() -> anyhow::Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) {
+        let missing: Vec<&str> = BINARIES
+            .iter()
+            .map(|(name, ..)| *name)
+            .filter(|name| !folder.join(name).exists())
+            .collect();
+        if missing.is_empty() {
+            return Ok(folder);
+        }
+        bail!("KUBEBUILDER_ASSETS={} lacks {}", folder.display(), missing.join(", "));
+    }
+    let version = version()?;
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    let folder = PathBuf::from(home).join(".cache/fairway/kube").join(&version);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, module, package) in BINARIES {
+        let target = folder.join(name);
+        if target.exists() {
+            continue;
+        }
+        step(&format!("build {name} {version} (once, some minutes)"), || {
+            build(&target, &root().join(module), package, &version)
+        })?;
+    }
+    say(&format!("    Kubernetes {version} is in {}", folder.display()));
+    Ok(folder)
+}
+
+/// The version of Kubernetes that the module requires.
+fn version() -> anyhow::Result<String> {
+    let file = root().join("tests/kube/kubernetes/go.mod");
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let found = text.lines().find_map(|line| {
+        let line = line.trim().trim_start_matches("require ");
+        line.strip_prefix("k8s.io/kubernetes ").map(|rest| rest.trim().to_owned())
+    });
+    found.with_context(|| format!("{} does not require k8s.io/kubernetes", file.display()))
+}
+
+fn build(target: &Path, module: &Path, package: &str, version: &str) -> anyhow::Result<()> {
+    // Built beside its place and moved there, so that an interrupted build leaves nothing that
+    // looks complete.
+    let partial = target.with_extension("partial");
+    let mut command = Command::new("go");
+    command
+        .current_dir(module)
+        .env("CGO_ENABLED", "0")
+        .args(["build", "-p", "2", "-trimpath", "-ldflags", &flags(version), "-o"])
+        .arg(&partial)
+        .arg(package);
+    quiet(package, &mut command).context("is Go 1.26 or newer installed? `go version` tells")?;
+    std::fs::rename(&partial, target).context("cannot move the binary to its place")
+}
+
+/// Without their version the binaries call themselves v0.0.0, and checks of skew misfire.
+fn flags(version: &str) -> String {
+    let mut numbers = version.trim_start_matches('v').split('.');
+    let major = numbers.next().unwrap_or_default();
+    let minor = numbers.next().unwrap_or_default();
+    let mut flags = "-s -w".to_owned();
+    for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
+        for (name, value) in [
+            ("gitVersion", version),
+            ("gitMajor", major),
+            ("gitMinor", minor),
+            ("gitTreeState", "clean"),
+            ("gitCommit", version),
+            ("buildDate", "1970-01-01T00:00:00Z"),
+        ] {
+            flags.push_str(&format!(" -X {package}.{name}={value}"));
+        }
+    }
+    flags
+}
