@@ -1,0 +1,40 @@
+//! The rights of deploy/rbac.yaml are enough, and nothing else is asked for.
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
+
+use fairway_tests::fairway::Fairway;
+
+use super::{World, answers};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_account_may_do_all_that_is_needed() {
+    let world = World::start().await;
+    let rbac = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rbac.yaml");
+    let (code, said) = world.kube.kubectl(&["apply", "-f", rbac], "");
+    assert_eq!(code, 0, "{said}");
+    let accounts: Api<ServiceAccount> =
+        Api::namespaced(world.kube.client.clone(), "fairway-system");
+    let request =
+        serde_json::from_value(json!({ "spec": { "audiences": [] }, "metadata": {} })).unwrap();
+    let token =
+        accounts.create_token_request("fairway", &PostParams::default(), &request).await.unwrap();
+    let token = token.status.unwrap().token;
+    let kubeconfig = world.kube.kubeconfig_with_token(&token);
+
+    let fairway = Fairway::start(&world.args(&kubeconfig)).await;
+    let spec = json!({ "rules": [{ "match": [{ "path": "/x" }], "backends": [{ "service": "finance", "port": "http" }] }] });
+    world.kube.apply("market", "x", spec).await;
+    answers(fairway.address, "/x", 200).await;
+    world.kube.programmed("market", "x").await;
+
+    let user = "system:serviceaccount:fairway-system:fairway";
+    let audit = world.kube.audit();
+    let ours: Vec<_> = audit.iter().filter(|event| event["user"]["username"] == user).collect();
+    assert!(!ours.is_empty(), "the account was not used");
+    let refused: Vec<_> =
+        ours.iter().filter(|event| event["responseStatus"]["code"] == 403).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+}

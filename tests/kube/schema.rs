@@ -1,0 +1,135 @@
+//! Every rule of the CRD refuses its bad object, with the sentence that says what to write.
+
+use fairway_crds::ServiceRoute;
+use kube::api::PostParams;
+use serde_json::{Value, json};
+
+use super::World;
+
+fn good() -> Value {
+    json!({
+        "apiVersion": "fairway.dev/v1alpha1",
+        "kind": "ServiceRoute",
+        "metadata": { "name": "x" },
+        "spec": {
+            "class": "fairway",
+            "hosts": ["api.example.com", "*.example.com", "*"],
+            "listeners": ["http"],
+            "policy": { "timeouts": { "request": "1m30s" } },
+            "rules": [{
+                "name": "one",
+                "match": [{ "path": "/e/{id}/*", "methods": ["GET"] }],
+                "rewrite": { "path": "/x/{id}/*" },
+                "backends": [
+                    { "service": "finance", "port": "http", "weight": 0 },
+                    { "host": "api.example.com", "port": 443 },
+                ],
+            }],
+        },
+    })
+}
+
+/// A pointer into the good object, what stands there instead, and a part of the message.
+fn bad() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
+        ("/spec/class", json!("Fair Way"), "a class is named with lower case letters"),
+        ("/spec/hosts/0", json!("a b"), "a host is a name without scheme, port, path or blanks"),
+        ("/spec/hosts/0", json!("http://a"), "a host is a name without scheme"),
+        ("/spec/hosts/0", json!("a.*.b"), "a * stands only as the whole first label"),
+        ("/spec/listeners/0", json!("HTTP"), "a listener is named with lower case letters"),
+        ("/spec/policy/timeouts/request", json!("15x"), "write 15s, 500ms or 1m30s"),
+        ("/spec/rules", json!([]), "should have at least 1 items"),
+        ("/spec/rules/0/name", json!("One"), "a rule is named with lower case letters"),
+        ("/spec/rules/0/match/0/path", json!("e/fin"), "a path begins with /"),
+        ("/spec/rules/0/match/0/path", json!("/e/*/x"), "a * stands only at the end of a path"),
+        ("/spec/rules/0/match/0/path", json!("/e?x=1"), "a path holds no query"),
+        (
+            "/spec/rules/0/match/0/methods/0",
+            json!("get it"),
+            "a method is one word in capital letters",
+        ),
+        ("/spec/rules/0/rewrite/path", json!("x"), "a path begins with /: write /fin/*"),
+        ("/spec/rules/0/rewrite/path", json!("/*/x"), "a * stands only at the end of a path"),
+        ("/spec/rules/0/backends", json!([]), "should have at least 1 items"),
+        ("/spec/rules/0/backends/0", json!({ "port": 80 }), "a backend has either service or host"),
+        (
+            "/spec/rules/0/backends/0/host",
+            json!("a.example"),
+            "a backend has either service or host",
+        ),
+        (
+            "/spec/rules/0/backends/1",
+            json!({ "host": "a.example" }),
+            "a backend with host needs a port",
+        ),
+        ("/spec/rules/0/backends/1/namespace", json!("x"), "namespace goes with service"),
+        (
+            "/spec/rules/0/backends/1/host",
+            json!("a/b"),
+            "the host of a backend is a name or an address",
+        ),
+        ("/spec/rules/0/backends/0/service", json!("9x"), "the name of a Service"),
+        ("/spec/rules/0/backends/0/namespace", json!("A"), "a namespace has lower case letters"),
+        ("/spec/rules/0/backends/0/port", json!(70000), "a port is a number from 1 to 65535"),
+        ("/spec/rules/0/backends/0/port", json!("Foo Bar"), "a port is a number from 1 to 65535"),
+        (
+            "/spec/rules/0/backends/0/weight",
+            json!(1_000_001),
+            "should be less than or equal to 1000000",
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_refuses_its_bad_object_with_its_message() {
+    let world = World::start().await;
+    let api = world.kube.routes("market");
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let create = |object: Value| {
+        let request = http::Request::post(
+            "/apis/fairway.dev/v1alpha1/namespaces/market/serviceroutes?dryRun=All",
+        );
+        let request = request.header("content-type", "application/json");
+        let client = world.kube.client.clone();
+        let body = serde_json::to_vec(&object).unwrap();
+        async move { client.request::<Value>(request.body(body).unwrap()).await }
+    };
+    create(good()).await.unwrap();
+    let typed: ServiceRoute = serde_json::from_value(good()).unwrap();
+    api.create(&dry, &typed).await.unwrap();
+    for (pointer, value, expected) in bad() {
+        let mut object = good();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        let place = object.pointer_mut(parent).unwrap();
+        match key.parse::<usize>() {
+            Ok(index) => place[index] = value.clone(),
+            Err(_) => place[key] = value.clone(),
+        }
+        let refused = create(object).await.expect_err(pointer).to_string();
+        assert!(refused.contains(expected), "{pointer} = {value}: {refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_are_valid_and_every_field_is_explained() {
+    let world = World::start().await;
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/samples/quickstart");
+    for namespace in ["apply", "create"] {
+        let args = [namespace, "-f", samples, "--dry-run=server", "--validate=strict"];
+        let (code, said) = world.kube.kubectl(&args, "");
+        assert_eq!(code, 0, "{said}");
+    }
+    for field in [
+        "",
+        ".spec",
+        ".spec.rules",
+        ".spec.rules.match",
+        ".spec.rules.backends",
+        ".spec.policy.timeouts",
+        ".status",
+    ] {
+        let (code, said) = world.kube.kubectl(&["explain", &format!("serviceroute{field}")], "");
+        assert_eq!(code, 0, "{said}");
+        assert!(!said.contains("<no description>"), "{said}");
+    }
+}

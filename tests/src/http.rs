@@ -1,0 +1,183 @@
+//! A client that sends exactly the bytes that a test wrote, and reads what comes back.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An answer, split but not interpreted.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub status: u16,
+    pub reason: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The machine word of a problem.
+    pub fn problem(&self) -> String {
+        self.json()["reason"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A connection of a client.
+pub struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// Sends text as it is.
+    pub async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Sends bytes as they are; says whether they were taken.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
+    /// Reads the head of an answer.
+    pub async fn head(&mut self) -> Answer {
+        let end = loop {
+            if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
+                break at;
+            }
+            assert!(
+                self.more().await,
+                "closed in the head: {:?}",
+                String::from_utf8_lossy(&self.buffer)
+            );
+        };
+        let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
+        self.buffer.drain(..end + 4);
+        let mut lines = head.lines();
+        let first = lines.next().unwrap_or_default();
+        let mut words = first.splitn(3, ' ').skip(1);
+        Answer {
+            status: words.next().and_then(|word| word.parse().ok()).unwrap_or_default(),
+            reason: words.next().unwrap_or_default().to_owned(),
+            headers: lines
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Reads a whole answer, framed by `Content-Length`, chunks, or the end of the connection.
+    pub async fn answer(&mut self) -> Answer {
+        let mut answer = self.head().await;
+        let chunked = answer.header("transfer-encoding").is_some();
+        let length = answer.header("content-length").and_then(|value| value.parse().ok());
+        answer.body = match length {
+            _ if answer.status == 204 || answer.status == 304 => Vec::new(),
+            Some(length) => self.exactly(length).await,
+            None if chunked => self.chunks().await,
+            None => self.rest().await,
+        };
+        answer
+    }
+
+    /// Reads so many bytes of a body.
+    pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        while self.buffer.len() < length {
+            assert!(self.more().await, "closed after {} of {length} bytes", self.buffer.len());
+        }
+        self.buffer.drain(..length).collect()
+    }
+
+    /// Reads one chunk; the last is empty.
+    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
+        let end = loop {
+            if let Some(at) = find(&self.buffer, b"\r\n") {
+                break at;
+            }
+            if !self.more().await {
+                return None;
+            }
+        };
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&self.buffer[..end]).ok()?, 16).ok()?;
+        self.buffer.drain(..end + 2);
+        while self.buffer.len() < size + 2 {
+            if !self.more().await {
+                return None;
+            }
+        }
+        let chunk = self.buffer.drain(..size).collect();
+        self.buffer.drain(..2);
+        Some(chunk)
+    }
+
+    async fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await {
+            if chunk.is_empty() {
+                break;
+            }
+            body.extend(chunk);
+        }
+        body
+    }
+
+    /// Reads until the connection ends.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Reads what is there; false at the end of the connection.
+    async fn more(&mut self) -> bool {
+        let mut part = [0; 16 * 1024];
+        let read = tokio::time::timeout(Duration::from_secs(20), self.stream.read(&mut part));
+        match read.await.expect("something within 20 s") {
+            Ok(0) | Err(_) => false,
+            Ok(length) => {
+                self.buffer.extend_from_slice(&part[..length]);
+                true
+            }
+        }
+    }
+
+    /// Sends a request and reads its answer.
+    pub async fn ask(&mut self, request: &str) -> Answer {
+        self.send(request).await;
+        self.answer().await
+    }
+}
+
+/// One request over a connection of its own.
+pub async fn ask(address: SocketAddr, request: &str) -> Answer {
+    Client::connect(address).await.ask(request).await
+}
+
+/// A plain GET.
+pub async fn get(address: SocketAddr, path: &str) -> Answer {
+    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: test.example\r\n\r\n")).await
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}

@@ -1,0 +1,143 @@
+//! Load in the background: so many requests a second, sent when they are due and not when the one
+//! before has been answered, with every failure counted.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::http::Client;
+
+/// Load that runs until it is stopped.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    counts: Arc<Counts>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Counts {
+    sent: AtomicUsize,
+    good: AtomicUsize,
+    failures: Mutex<Vec<String>>,
+}
+
+/// What became of the requests.
+#[derive(Debug)]
+pub struct Outcome {
+    pub sent: usize,
+    pub good: usize,
+    /// What went wrong with each that failed.
+    pub failures: Vec<String>,
+}
+
+impl Load {
+    /// Sends `rate` requests a second over `connections` connections that are kept; `path` gives
+    /// the path of each by its number. An answer other than 200 is a failure.
+    pub fn start(
+        address: SocketAddr,
+        rate: u64,
+        connections: usize,
+        path: impl Fn(usize) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let counts = Arc::new(Counts::default());
+        let path = Arc::new(path);
+        let task = tokio::spawn(run(
+            address,
+            rate,
+            connections,
+            path,
+            Arc::clone(&stop),
+            Arc::clone(&counts),
+        ));
+        Self { stop, counts, task }
+    }
+
+    /// How many were answered well so far.
+    pub fn good(&self) -> usize {
+        self.counts.good.load(Relaxed)
+    }
+
+    /// Sends no more, waits for the answers, and tells what became of all.
+    pub async fn stop(self) -> Outcome {
+        self.stop.store(true, Relaxed);
+        self.task.await.unwrap();
+        Outcome {
+            sent: self.counts.sent.load(Relaxed),
+            good: self.counts.good.load(Relaxed),
+            failures: std::mem::take(&mut self.counts.failures.lock().unwrap()),
+        }
+    }
+}
+
+async fn run(
+    address: SocketAddr,
+    rate: u64,
+    connections: usize,
+    path: Arc<impl Fn(usize) -> String + Send + Sync + 'static>,
+    stop: Arc<AtomicBool>,
+    counts: Arc<Counts>,
+) {
+    let (due, waiting) = mpsc::unbounded_channel::<usize>();
+    let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
+    let mut workers = JoinSet::new();
+    for _ in 0..connections {
+        let (waiting, path, counts) =
+            (Arc::clone(&waiting), Arc::clone(&path), Arc::clone(&counts));
+        workers.spawn(async move {
+            let mut client = None;
+            loop {
+                let next = waiting.lock().await.recv().await;
+                let Some(number) = next else { return };
+                one(address, &path(number), &mut client, &counts).await;
+            }
+        });
+    }
+    let mut ticks = tokio::time::interval(Duration::from_millis(2));
+    let began = tokio::time::Instant::now();
+    let mut number = 0;
+    while !stop.load(Relaxed) {
+        ticks.tick().await;
+        let wanted = began.elapsed().as_micros() as u64 * rate / 1_000_000;
+        while (number as u64) < wanted {
+            counts.sent.fetch_add(1, Relaxed);
+            let _ = due.send(number);
+            number += 1;
+        }
+    }
+    drop(due);
+    while workers.join_next().await.is_some() {}
+}
+
+/// One request; a connection is kept while it works.
+async fn one(address: SocketAddr, path: &str, client: &mut Option<Client>, counts: &Counts) {
+    let mut kept = match client.take() {
+        Some(kept) => kept,
+        None => match tokio::net::TcpStream::connect(address).await {
+            Ok(_) => Client::connect(address).await,
+            Err(error) => return counts.failures.lock().unwrap().push(format!("connect: {error}")),
+        },
+    };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: load.example\r\n\r\n");
+    let asked = tokio::spawn(async move {
+        let answer = kept.ask(&request).await;
+        (answer, kept)
+    });
+    match asked.await {
+        Ok((answer, kept)) if answer.status == 200 => {
+            counts.good.fetch_add(1, Relaxed);
+            if answer.header("connection") != Some("close") {
+                *client = Some(kept);
+            }
+        }
+        Ok((answer, _)) => {
+            let body = String::from_utf8_lossy(&answer.body).into_owned();
+            counts.failures.lock().unwrap().push(format!("{path}: {} {body}", answer.status));
+        }
+        Err(error) => counts.failures.lock().unwrap().push(format!("{path}: {error}")),
+    }
+}

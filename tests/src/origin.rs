@@ -1,0 +1,139 @@
+//! Backends: one that says what it got, and one that says byte for byte what a test tells it to.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::any;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A backend that answers with what it got, as JSON.
+pub struct Echo {
+    /// Where it listens.
+    pub address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+}
+
+#[derive(Clone)]
+struct Named {
+    name: Arc<str>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Echo {
+    /// Starts it; `name` is told in every answer.
+    pub async fn start(name: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let state = Named { name: name.into(), requests: Arc::clone(&requests) };
+        let router = Router::new()
+            .route("/status/{code}", any(status))
+            .route("/bytes/{count}", any(bytes))
+            .fallback(echo)
+            .with_state(state);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, requests }
+    }
+
+    /// How many requests it answered.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Relaxed)
+    }
+}
+
+async fn echo(
+    State(state): State<Named>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Json<Value> {
+    state.requests.fetch_add(1, Relaxed);
+    let headers: BTreeMap<String, Vec<String>> = headers
+        .keys()
+        .map(|name| {
+            let values = headers.get_all(name).iter();
+            (
+                name.to_string(),
+                values
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+                    .collect(),
+            )
+        })
+        .collect();
+    Json(json!({
+        "name": &*state.name,
+        "method": method.as_str(),
+        "path": uri.path(),
+        "query": uri.query(),
+        "headers": headers,
+        "body": String::from_utf8_lossy(&body),
+    }))
+}
+
+async fn status(axum::extract::Path(code): axum::extract::Path<u16>) -> StatusCode {
+    StatusCode::from_u16(code).unwrap()
+}
+
+async fn bytes(axum::extract::Path(count): axum::extract::Path<usize>) -> Response {
+    Response::new(Body::from(vec![b'x'; count]))
+}
+
+/// A backend whose every connection runs a script.
+pub struct Raw {
+    /// Where it listens.
+    pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Raw {
+    /// Starts it; `script` gets the number of the connection, from 0, and the connection.
+    pub async fn start<F, S>(script: S) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+        S: Fn(usize, TcpStream) -> F + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(script(count.fetch_add(1, Relaxed), stream));
+            }
+        });
+        Self { address, connections }
+    }
+
+    /// How many connections were opened.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
+    }
+}
+
+/// Reads the head of a request.
+pub async fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// Writes text as it is.
+pub async fn write(stream: &mut TcpStream, text: &str) {
+    let _ = stream.write_all(text.as_bytes()).await;
+    let _ = stream.flush().await;
+}

@@ -1,0 +1,96 @@
+//! Processes that cannot outlive the test: a shell holds each, and ends it when its standard
+//! input closes, which it does however the test ends.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Starts the program, tells its pid, waits for it, and kills it when nobody holds our end.
+const KEEPER: &str = r#"exec 3<&0
+log=$1; shift
+"$@" </dev/null >"$log.out" 2>"$log.err" &
+pid=$!
+echo "$pid"
+(cat <&3 >/dev/null; kill -9 "$pid") >/dev/null 2>&1 &
+wait "$pid"
+echo "$?"
+"#;
+
+/// A running program.
+pub struct Process {
+    keeper: Child,
+    told: BufReader<ChildStdout>,
+    /// Its pid.
+    pub pid: u32,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program; its output goes to `log` with the endings `.out` and `.err`.
+    pub fn start(program: &Path, args: &[String], log: &Path) -> Self {
+        Self::start_with(program, args, log, &[])
+    }
+
+    /// The same with environment variables.
+    pub fn start_with(program: &Path, args: &[String], log: &Path, env: &[(&str, &str)]) -> Self {
+        let mut keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(log)
+            .arg(program)
+            .args(args)
+            .envs(env.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sh starts");
+        let mut told = BufReader::new(keeper.stdout.take().expect("stdout is a pipe"));
+        let mut line = String::new();
+        told.read_line(&mut line).expect("the keeper tells a pid");
+        let pid = line.trim().parse().expect("a pid is a number");
+        Self { keeper, told, pid, log: log.to_owned() }
+    }
+
+    /// Sends a signal: `TERM`, `KILL`, `STOP`, `CONT`.
+    pub fn signal(&self, signal: &str) {
+        let _ = Command::new("kill").args([&format!("-{signal}"), &self.pid.to_string()]).status();
+    }
+
+    /// Waits for the end; says the exit code as a shell sees it.
+    pub fn wait(&mut self) -> i32 {
+        let mut line = String::new();
+        self.told.read_line(&mut line).expect("the keeper tells the exit code");
+        line.trim().parse().expect("an exit code is a number")
+    }
+
+    /// What it wrote to stderr so far.
+    pub fn errors(&self) -> String {
+        std::fs::read_to_string(self.log.with_extension("err")).unwrap_or_default()
+    }
+
+    /// What it wrote to stdout so far.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(self.log.with_extension("out")).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal("KILL");
+        drop(self.keeper.stdin.take());
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) {
+            if matches!(self.keeper.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
+
+/// A free port of loopback.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
