@@ -82,7 +82,7 @@ pub(crate) async fn serve(
     let mut server = http1::Builder::new();
     // The date is the backend's to say, and the deadlines are ours: see ClientIo.
     server.auto_date_header(false).header_read_timeout(None);
-    server.max_buf_size(worker.config.client_head_bytes.max(MIN_BUFFER)).pipeline_flush(true);
+    server.max_buf_size(worker.config.client_head_bytes.max(MIN_BUFFER));
     let mut http = pin!(server.serve_connection(TokioIo::new(io), service));
     let mut closing = pin!(worker.closing.notified());
     closing.as_mut().enable();

@@ -29,6 +29,12 @@ fn control_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 async fn client(settings: &Settings) -> anyhow::Result<Client> {
     let options =
         KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
+    let made = |mut config: kube::Config| {
+        // Watches and writes try again by themselves, soon after the API server is back; the
+        // client's own retries would make them wait for longer.
+        config.default_retry = false;
+        Client::try_from(config).context("cannot make a client")
+    };
     let config = match &settings.kubeconfig {
         Some(file) => {
             let read = Kubeconfig::read_from(file)
@@ -36,7 +42,7 @@ async fn client(settings: &Settings) -> anyhow::Result<Client> {
             kube::Config::from_custom_kubeconfig(read, &options).await
         }
         None => match kube::Config::incluster() {
-            Ok(config) => return Client::try_from(config).context("cannot make a client"),
+            Ok(config) => return made(config),
             Err(_) => kube::Config::from_kubeconfig(&options).await,
         },
     };
@@ -50,7 +56,7 @@ async fn client(settings: &Settings) -> anyhow::Result<Client> {
             "no cluster to serve (tried {tried}): {error}; name one with --kubeconfig FILE, or serve a folder with --manifests DIR"
         )
     })?;
-    Client::try_from(config).context("cannot make a client")
+    made(config)
 }
 
 /// Variables for manifests.

@@ -1,1 +1,19 @@
-//! In-process tests.
+//! The data plane in this process: real connections, real backends, a real DNS server.
+#![allow(missing_docs, reason = "tests")]
+
+mod bodies;
+mod control;
+mod failures;
+mod headers;
+mod names;
+mod routing;
+mod swaps;
+mod timeouts;
+
+use fairway_tests::http::Answer;
+
+/// The headers that a backend got, as JSON: name to list of values.
+fn got(answer: &Answer, name: &str) -> Vec<String> {
+    let values = answer.json()["headers"][name].clone();
+    serde_json::from_value(values).unwrap_or_default()
+}

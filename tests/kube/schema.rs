@@ -4,6 +4,8 @@ use fairway_crds::ServiceRoute;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
+use fairway_tests::kube::Kube;
+
 use super::World;
 
 fn good() -> Value {
@@ -112,11 +114,12 @@ async fn every_rule_refuses_its_bad_object_with_its_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_are_valid_and_every_field_is_explained() {
-    let world = World::start().await;
+    let kube = Kube::start().await;
+    kube.namespace("market").await;
     let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/samples/quickstart");
     for namespace in ["apply", "create"] {
         let args = [namespace, "-f", samples, "--dry-run=server", "--validate=strict"];
-        let (code, said) = world.kube.kubectl(&args, "");
+        let (code, said) = kube.kubectl(&args, "");
         assert_eq!(code, 0, "{said}");
     }
     for field in [
@@ -128,7 +131,7 @@ async fn samples_are_valid_and_every_field_is_explained() {
         ".spec.policy.timeouts",
         ".status",
     ] {
-        let (code, said) = world.kube.kubectl(&["explain", &format!("serviceroute{field}")], "");
+        let (code, said) = kube.kubectl(&["explain", &format!("serviceroute{field}")], "");
         assert_eq!(code, 0, "{said}");
         assert!(!said.contains("<no description>"), "{said}");
     }

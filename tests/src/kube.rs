@@ -78,7 +78,7 @@ impl Kube {
             "--service-cluster-ip-range=10.96.0.0/16",
             "--authorization-mode=RBAC",
             "--allow-privileged=true",
-            "--audit-log-batch-max-size=1",
+            "--audit-log-mode=blocking",
         ]);
         args.extend([
             format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port),
@@ -87,7 +87,7 @@ impl Kube {
             format!("--tls-cert-file={}", path("server.crt")),
             format!("--tls-private-key-file={}", path("server.key")),
             format!("--client-ca-file={}", path("ca.crt")),
-            format!("--service-account-key-file={}", path("sa.key")),
+            format!("--service-account-key-file={}", path("sa.pub")),
             format!("--service-account-signing-key-file={}", path("sa.key")),
             format!("--audit-policy-file={}", path("audit.yaml")),
             format!("--audit-log-path={}", path("audit.log")),
@@ -107,7 +107,11 @@ impl Kube {
     /// Waits until the API server says that it is ready.
     pub async fn ready(&self) {
         let client = self.client.clone();
+        let api_server = self.api_server.as_ref();
         eventually("the API server is ready", || async {
+            if let Some(process) = api_server.filter(|process| process.ended()) {
+                panic!("the API server ended: {}", process.errors());
+            }
             let request = http::Request::get("/readyz").body(Vec::new()).unwrap();
             client.request_text(request).await.ok().filter(|text| text == "ok")
         })
@@ -301,7 +305,9 @@ fn certificates(folder: &Path) {
     };
     issue("kube-apiserver", None, &["127.0.0.1", "localhost"], "server");
     issue("admin", Some("system:masters"), &[], "admin");
-    std::fs::write(folder.join("sa.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let tokens = KeyPair::generate().unwrap();
+    std::fs::write(folder.join("sa.key"), tokens.serialize_pem()).unwrap();
+    std::fs::write(folder.join("sa.pub"), tokens.public_key_pem()).unwrap();
     let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - level: Metadata\n    resources: [{group: fairway.dev}, {group: \"\", resources: [services]}]\n  - level: None\n";
     std::fs::write(folder.join("audit.yaml"), policy).unwrap();
 }

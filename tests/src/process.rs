@@ -42,6 +42,8 @@ impl Process {
             .envs(env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // The shell would tell that it killed.
+            .stderr(Stdio::null())
             .spawn()
             .expect("sh starts");
         let mut told = BufReader::new(keeper.stdout.take().expect("stdout is a pipe"));
@@ -61,6 +63,12 @@ impl Process {
         let mut line = String::new();
         self.told.read_line(&mut line).expect("the keeper tells the exit code");
         line.trim().parse().expect("an exit code is a number")
+    }
+
+    /// Whether it has ended; one that nobody has waited for counts as ended.
+    pub fn ended(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        stat.map_or(true, |stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
     }
 
     /// What it wrote to stderr so far.
