@@ -7,6 +7,7 @@ use crate::{BackendRef, Policy, RouteMatch, ServiceRouteStatus, schema};
 
 /// A ServiceRoute sends requests from outside to the Services of its namespace: it says for which
 /// hosts it speaks, and lists rules that match requests and name the backends that answer them.
+#[allow(clippy::duplicated_attributes, reason = "printer columns have the same keys")]
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "fairway.dev",

@@ -19,6 +19,9 @@ pub(crate) struct RuleRuntime {
     total: u32,
 }
 
+/// Why there is no backend, and which one was picked, if any.
+type NoBackend = (Option<usize>, ProxyError);
+
 /// A backend and the upper end of its share of the weights.
 #[derive(Debug)]
 struct Choice {
@@ -58,9 +61,7 @@ impl RuleRuntime {
     }
 
     /// Picks a backend by weight: its index and its upstream.
-    pub(crate) fn pick(
-        &self,
-    ) -> Result<(usize, &Arc<UpstreamRuntime>), (Option<usize>, ProxyError)> {
+    pub(crate) fn pick(&self) -> Result<(usize, &Arc<UpstreamRuntime>), NoBackend> {
         if let Action::Invalid { .. } = self.rule.action {
             return Err((None, ProxyError::RuleInvalid));
         }

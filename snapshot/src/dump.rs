@@ -152,9 +152,13 @@ fn view(host: &str, route: &Route) -> RouteView {
         namespace: rule.id.object.namespace.to_string(),
         route: rule.id.object.name.to_string(),
         rule: rule.id.name.to_string(),
-        rewrite: rule.filters.iter().find_map(|filter| match filter {
-            Filter::RewritePath(template) => Some(template.to_string()),
-        }),
+        rewrite: rule
+            .filters
+            .iter()
+            .map(|filter| match filter {
+                Filter::RewritePath(template) => template.to_string(),
+            })
+            .next(),
         invalid,
         backends: backends.iter().map(backend_view).collect(),
         timeouts: rule.policy.timeouts.clone(),

@@ -1,5 +1,5 @@
 //! The data plane in this process: real connections, real backends, a real DNS server.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod bodies;
 mod control;

@@ -1,6 +1,6 @@
 //! Fairway as a process, on a real API server with a real etcd, in front of real servers that are
 //! found through a real DNS server.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod life;
 mod outage;

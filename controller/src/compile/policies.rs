@@ -15,6 +15,9 @@ pub(super) struct Layer<'a> {
     pub(super) field: String,
 }
 
+/// A limit: its name, what is written, and what it is merged into.
+type Field<'a> = (&'static str, &'a Option<String>, &'a mut Sourced<Option<Duration>>);
+
 /// Merges the layers, the stronger last. A value that cannot be read is told to `problem` with
 /// its field, and leaves what the weaker layers say.
 pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String)) -> Policy {
@@ -24,7 +27,7 @@ pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String
             continue;
         };
         let WrittenTimeouts { response, request, attempt, connect, idle } = written;
-        let fields: [(&str, &Option<String>, &mut Sourced<Option<Duration>>); 5] = [
+        let fields: [Field<'_>; 5] = [
             ("response", response, &mut timeouts.response),
             ("request", request, &mut timeouts.request),
             ("attempt", attempt, &mut timeouts.attempt),

@@ -47,8 +47,8 @@ impl ObservedObjects {
     /// Remembers what the API server told; the object will be looked at.
     pub fn set(&self, id: &ObjectId, observed: Observed) {
         let mut inner = self.lock();
-        let previous = inner.objects.insert(id.clone(), observed.clone());
-        if previous.as_ref() != Some(&observed) {
+        if inner.objects.get(id) != Some(&observed) {
+            inner.objects.insert(id.clone(), observed);
             inner.dirty.insert(id.clone());
             drop(inner);
             self.changed.notify_one();

@@ -4,6 +4,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{strip_request, strip_response};
 
+/// Names and values.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 fn map(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs
         .iter()
@@ -18,7 +21,7 @@ fn map(pairs: &[(&str, &str)]) -> HeaderMap {
 
 #[test]
 fn request_headers_of_one_connection_are_removed() {
-    let cases: &[(&[(&str, &str)], &[(&str, &str)])] = &[
+    let cases: &[(Pairs<'_>, Pairs<'_>)] = &[
         (&[("accept", "*/*")], &[("accept", "*/*")]),
         (&[("connection", "close"), ("accept", "*/*")], &[("accept", "*/*")]),
         (

@@ -18,11 +18,14 @@ use crate::error::ProxyError;
 /// rule that comes back goes on counting.
 const KEEP_GONE: Duration = Duration::from_secs(300);
 
+/// A rule by the name of its object and its own.
+type RuleKey = (Arc<ObjectId>, Arc<str>);
+
 /// All counters of the data plane.
 #[derive(Debug)]
 pub struct Metrics {
     workers: Vec<Arc<WorkerCounters>>,
-    rules: Mutex<HashMap<(Arc<ObjectId>, Arc<str>), Kept>>,
+    rules: Mutex<HashMap<RuleKey, Kept>>,
     /// Log lines that nobody took in time.
     dropped_lines: AtomicU64,
     revision: AtomicU64,

@@ -135,33 +135,42 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
         let mut build = Command::new(env!("CARGO"));
         pass(build.current_dir(root()).args(["build", "--profile", "dist", "--package", "fairway"]))
     })?;
-    let fairway = |name, log: &str| {
-        let args = [
-            "run",
-            "--manifests",
-            "fairway.yaml",
-            "--listen",
-            "http=127.0.0.1:{port}",
-            "--status",
-            "127.0.0.1:0",
-            "--admin",
-            "127.0.0.1:0",
-            "--workers",
-            "1",
-            "--drain-delay",
-            "0s",
-        ];
-        let mut args: Vec<String> = args.map(str::to_owned).to_vec();
-        args.push(format!("--access-log={log}"));
-        Peer {
-            name,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            program: root().join("target/dist/fairway"),
-            settings: Some(("fairway.yaml", FAIRWAY)),
-            args,
-            logs: log == "true",
-        }
-    };
+    let mut peers = vec![fairway("fairway", "true"), fairway("fairway, log off", "false")];
+    peers.extend(others());
+    Ok(peers)
+}
+
+/// Fairway as it ships, with its log on or off.
+fn fairway(name: &'static str, log: &str) -> Peer {
+    let args = [
+        "run",
+        "--manifests",
+        "fairway.yaml",
+        "--listen",
+        "http=127.0.0.1:{port}",
+        "--status",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--workers",
+        "1",
+        "--drain-delay",
+        "0s",
+    ];
+    let mut args: Vec<String> = args.map(str::to_owned).to_vec();
+    args.push(format!("--access-log={log}"));
+    Peer {
+        name,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        program: root().join("target/dist/fairway"),
+        settings: Some(("fairway.yaml", FAIRWAY)),
+        args,
+        logs: log == "true",
+    }
+}
+
+/// The others.
+fn others() -> Vec<Peer> {
     let plain = |name, program: &str, settings, args: &[&str], version: String| Peer {
         name,
         version,
@@ -171,8 +180,6 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
         logs: false,
     };
     let mut peers = vec![
-        fairway("fairway", "true"),
-        fairway("fairway, log off", "false"),
         plain(
             "nginx",
             "/usr/sbin/nginx",
@@ -208,7 +215,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
         }
         Err(error) => say(&format!("    Envoy is left out: {error:#}")),
     }
-    Ok(peers)
+    peers
 }
 
 fn version(program: &str, flag: &str) -> String {
