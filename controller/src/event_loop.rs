@@ -1,9 +1,6 @@
 //! The loop between inputs and snapshots: it takes the newest inputs, compiles them, and publishes
 //! the result when it differs. What came while it compiled is compiled next, at once.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,9 +3,6 @@
 
 mod guard;
 mod routes;
-#[cfg(test)]
-mod tests;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,6 +4,7 @@
 mod bodies;
 mod control;
 mod failures;
+mod fastapi;
 mod headers;
 mod names;
 mod routing;

@@ -3,6 +3,7 @@
 mod bench;
 mod codegen;
 mod kube;
+mod python;
 mod steps;
 mod test;
 mod tidy;
@@ -37,6 +38,8 @@ enum Command {
     },
     /// Build etcd, kube-apiserver and kubectl into the cache, where they are missing.
     Kube,
+    /// Make the Python environment of the tests, where it is missing.
+    Python,
     /// Measure, side by side with peers.
     Bench(bench::BenchArgs),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Codegen { check } => codegen::run(check),
         Command::Kube => kube::run().map(drop),
+        Command::Python => python::run(),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

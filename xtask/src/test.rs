@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::steps::{pass, step};
-use crate::{kube, root, tidy};
+use crate::{kube, python, root, tidy};
 
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
@@ -27,6 +27,7 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
         pass(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
     step("house rules", tidy::run)?;
+    step("Python packages", python::run)?;
     let mut tests = vec!["test", "--workspace"];
     if args.fast {
         tests.extend(["--exclude", "fairway-tests"]);

@@ -1,1 +1,147 @@
-//! Compiling, as data.
+//! Compiling, as data: golden pairs, one bad field for each reason, and what must never depend on
+//! order or memory.
+
+mod golden;
+mod reasons;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fairway_crds::{BackendRef, RouteMatch, RouteRule, ServiceRoute, ServiceRouteSpec};
+use fairway_snapshot::{Host, ObjectId};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use proptest::prelude::*;
+
+use super::{CompileOptions, Memo, compile};
+use crate::Inputs;
+use crate::inputs::{Service, ServicePort};
+
+/// A Service with one port.
+fn service(port: u16) -> Arc<Service> {
+    let ports = vec![ServicePort { name: Some("http".into()), port, app_protocol: None }];
+    Arc::new(Service { ports, ..Service::default() })
+}
+
+fn route(path: &str, service: &str, hosts: &[&str]) -> Arc<ServiceRoute> {
+    let backend = BackendRef {
+        service: Some(service.to_owned()),
+        port: Some(IntOrString::String("http".to_owned())),
+        ..BackendRef::default()
+    };
+    let matches = vec![RouteMatch { path: Some(path.to_owned()), methods: Vec::new() }];
+    let rule = RouteRule { matches, backends: vec![backend], ..RouteRule::default() };
+    let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let spec = ServiceRouteSpec { hosts, rules: vec![rule], ..ServiceRouteSpec::default() };
+    Arc::new(ServiceRoute::new("x", spec))
+}
+
+/// An edit of the world.
+#[derive(Clone, Debug)]
+enum Edit {
+    Put(u8, u8, u8),
+    Remove(u8),
+    Service(u8, u16),
+    NoService(u8),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        (0..6u8, 0..5u8, 0..3u8).prop_map(|(name, path, host)| Edit::Put(name, path, host)),
+        (0..6u8).prop_map(Edit::Remove),
+        (0..3u8, 1..4u16).prop_map(|(name, port)| Edit::Service(name, port)),
+        (0..3u8).prop_map(Edit::NoService),
+    ]
+}
+
+fn apply(inputs: &mut Inputs, edit: &Edit) {
+    let object = |name: u8| ObjectId::new("ns", format!("object-{name}"));
+    let service_name = |name: u8| format!("service-{name}");
+    match edit {
+        Edit::Put(name, path, host) => {
+            let hosts: &[&str] =
+                [&[][..], &["a.example"], &["*.example", "a.example"]][usize::from(*host)];
+            let made = route(&format!("/p{path}/*"), &service_name(name % 3), hosts);
+            inputs.routes.insert(object(*name), made);
+        }
+        Edit::Remove(name) => {
+            inputs.routes.remove(&object(*name));
+        }
+        Edit::Service(name, port) => {
+            inputs.services.insert(ObjectId::new("ns", service_name(*name)), service(*port));
+        }
+        Edit::NoService(name) => {
+            inputs.services.remove(&ObjectId::new("ns", service_name(*name)));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn memory_changes_the_cost_and_never_the_result(edits in prop::collection::vec(edit(), 1..40)) {
+        let options = CompileOptions::default();
+        let mut inputs = Inputs::default();
+        let mut memo = Memo::default();
+        for edit in edits {
+            apply(&mut inputs, &edit);
+            let remembered = compile(&inputs, &options, &mut memo);
+            let fresh = compile(&inputs, &options, &mut Memo::default());
+            prop_assert_eq!(&remembered.snapshot, &fresh.snapshot);
+            prop_assert_eq!(&remembered.statuses, &fresh.statuses);
+        }
+    }
+
+    #[test]
+    fn the_order_of_edits_does_not_matter(
+        edits in prop::collection::vec((0..6u8, 0..5u8, 0..3u8), 1..12),
+        seed in any::<u64>(),
+    ) {
+        // The last edit of each object counts, whatever came between.
+        let last: BTreeMap<u8, Edit> =
+            edits.iter().map(|(n, p, h)| (*n, Edit::Put(*n, *p, *h))).collect();
+        let mut shuffled: Vec<&Edit> = last.values().collect();
+        fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
+        let options = CompileOptions::default();
+        let world = |edits: &mut dyn Iterator<Item = &Edit>| {
+            let mut inputs = Inputs::default();
+            edits.for_each(|edit| apply(&mut inputs, edit));
+            let snapshot = compile(&inputs, &options, &mut Memo::default()).snapshot;
+            serde_json::to_string(&snapshot).unwrap()
+        };
+        prop_assert_eq!(world(&mut last.values()), world(&mut shuffled.into_iter()));
+    }
+}
+
+#[test]
+fn a_host_that_no_change_touches_is_the_same_value() {
+    let options = CompileOptions::default();
+    let mut memo = Memo::default();
+    let mut inputs = Inputs::default();
+    apply(&mut inputs, &Edit::Service(0, 80));
+    inputs.routes.insert(ObjectId::new("ns", "a"), route("/a", "service-0", &["a.example"]));
+    inputs.routes.insert(ObjectId::new("ns", "b"), route("/b", "service-0", &["b.example"]));
+    let host = |snapshot: &fairway_snapshot::Snapshot, index: usize| -> Arc<Host> {
+        let listener = snapshot.listeners.values().next().unwrap();
+        Arc::clone(&listener.hosts[index])
+    };
+    let first = compile(&inputs, &options, &mut memo).snapshot;
+    inputs.routes.insert(ObjectId::new("ns", "b"), route("/c", "service-0", &["b.example"]));
+    let second = compile(&inputs, &options, &mut memo).snapshot;
+    assert!(Arc::ptr_eq(&host(&first, 0), &host(&second, 0)));
+    assert!(!Arc::ptr_eq(&host(&first, 1), &host(&second, 1)));
+}
+
+#[test]
+fn the_hash_is_an_objects_own() {
+    let options = CompileOptions::default();
+    let mut inputs = Inputs::default();
+    apply(&mut inputs, &Edit::Service(0, 80));
+    let a = ObjectId::new("ns", "a");
+    inputs.routes.insert(a.clone(), route("/a", "service-0", &[]));
+    let hash =
+        |inputs: &Inputs| compile(inputs, &options, &mut Memo::default()).statuses[&a].hash.clone();
+    let alone = hash(&inputs);
+    inputs.routes.insert(ObjectId::new("ns", "b"), route("/a", "service-0", &[]));
+    assert_eq!(hash(&inputs), alone, "another object changed it");
+    apply(&mut inputs, &Edit::Service(0, 81));
+    assert_ne!(hash(&inputs), alone, "what its reference leads to did not");
+}

@@ -1,1 +1,202 @@
-//! Folders as people have them.
+//! Folders as people have them: every mistake at once, with its place.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Follow, FollowEvent, LoadErrors, load};
+
+const GOOD: &str = "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {name: a}\nspec:\n  rules:\n    - backends: [{service: finance, port: 8000}]\n";
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn nothing(_: &str) -> Option<String> {
+    None
+}
+
+/// The problems, without the path of the folder.
+fn problems(folder: &Path) -> Vec<String> {
+    let LoadErrors { problems } = load(&[folder.to_owned()], &nothing).unwrap_err();
+    let prefix = format!("{}/", folder.display());
+    problems.iter().map(|problem| problem.to_string().replace(&prefix, "")).collect()
+}
+
+#[test]
+fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
+    let folder = folder(&[
+        (
+            "a.yaml",
+            "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {name: ${UNSET}}\nspec:\n  host: [a]\n  rules:\n    - name: x\n      backend: [{service: finance}]\n      match: {path: /a}\n",
+        ),
+        (
+            "b.yaml",
+            "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {name: b}\nspec:\n  rules:\n    - backends: [{service: \"${UNSET}\", weight: -1, port: [1]}]\n---\nkind: x: y\n",
+        ),
+        (
+            "c.yaml",
+            "apiVersion: fairway.dev/v1\nkind: ServiceRoute\nmetadata: {name: c}\n---\nkind: ServiceRoute\n---\n- 1\n",
+        ),
+    ]);
+    let expected = [
+        "a.yaml:3:18: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
+        "a.yaml:5:3: unknown field spec.host: did you mean hosts?",
+        "a.yaml:7:7: spec.rules[0].backends is missing",
+        "a.yaml:8:7: unknown field spec.rules[0].backend: did you mean backends?",
+        "a.yaml:9:14: spec.rules[0].match is an object: write a list",
+        "b.yaml:6:29: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
+        "b.yaml:6:49: spec.rules[0].backends[0].weight is -1: write a number from 0 to 1000000",
+        "b.yaml:6:59: spec.rules[0].backends[0].port is a list: write a number or a name",
+        "b.yaml:8:8: not valid YAML: mapping values are not allowed in this context",
+        "c.yaml:2:7: fairway.dev/v1 ServiceRoute is not known: write apiVersion: fairway.dev/v1alpha1 and kind: ServiceRoute",
+        "c.yaml:5:1: apiVersion or kind is missing: write apiVersion: fairway.dev/v1alpha1 and kind: ServiceRoute",
+        "c.yaml:7:1: not an object: write apiVersion, kind, metadata and spec",
+    ];
+    assert_eq!(problems(folder.path()), expected);
+}
+
+#[test]
+fn objects_need_names_of_their_own() {
+    let folder =
+        folder(&[("a.yaml", GOOD), ("b.yaml", GOOD), ("c.yaml", &GOOD.replace("{name: a}", "{}"))]);
+    let first = folder.path().join("a.yaml");
+    assert_eq!(
+        problems(folder.path()),
+        [
+            format!("b.yaml:3:18: ServiceRoute default/a stands twice, first in {}:1: remove one, or give it another name", first.display()).replace(&format!("{}/", folder.path().display()), ""),
+            "c.yaml:3:11: metadata.name is missing: write metadata: {name: finance}".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn folders_that_hold_nothing_or_are_not_there_are_told() {
+    let empty = folder(&[("readme.txt", "x"), (".hidden.yaml", "x")]);
+    let told = problems(empty.path());
+    assert!(told.len() == 1 && told[0].contains("holds no manifests"), "{told:?}");
+    let missing = empty.path().join("gone");
+    let told = load(&[missing], &nothing).unwrap_err().to_string();
+    assert!(told.contains("gone: does not exist: name a folder or a file"), "{told}");
+}
+
+#[test]
+fn documents_of_others_are_noted_and_skipped() {
+    let folder = folder(&[
+        ("a.yaml", GOOD),
+        (
+            "b.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: finance}\nspec: {ports: [{port: 8000}], future: 1}\n",
+        ),
+    ]);
+    let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
+    assert_eq!((loaded.inputs.routes.len(), loaded.inputs.services.len()), (1, 1));
+    assert_eq!(loaded.notes.len(), 1);
+    assert!(loaded.notes[0].to_string().ends_with(
+        "b.yaml:1:1: apps/v1 Deployment is skipped: Fairway reads ServiceRoute and Service"
+    ));
+}
+
+#[test]
+fn variables_come_from_the_environment_then_from_the_folder() {
+    let text = GOOD
+        .replace("service: finance", "service: \"${NAME:-finance}-${STAGE}\"")
+        .replace("port: 8000", "port: ${PORT}")
+        .replace("spec:\n", "spec:\n  hosts: [\"a.$${x\"]\n");
+    let folder =
+        folder(&[("a.yaml", &text), (".env", "# settings\nexport STAGE='dev'\nPORT=1 # one\n\n")]);
+    let environment = |name: &str| (name == "PORT").then(|| "9000".to_owned());
+    let loaded = load(&[folder.path().to_owned()], &environment).unwrap();
+    let route = loaded.inputs.routes.values().next().unwrap();
+    let backend = serde_json::to_value(&route.spec.rules[0].backends[0]).unwrap();
+    assert_eq!(backend, serde_json::json!({ "service": "finance-dev", "port": 9000 }));
+    assert_eq!(route.spec.hosts, ["a.${x"]);
+    std::fs::write(folder.path().join(".env"), "STAGE=dev\nnot a setting\n").unwrap();
+    let told = load(&[folder.path().to_owned()], &environment).unwrap_err().to_string();
+    assert!(told.ends_with(".env:2:1: not a setting: write NAME=value"), "{told}");
+}
+
+#[test]
+fn fields_are_found_in_their_files() {
+    let folder = folder(&[("a.yaml", GOOD)]);
+    let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
+    let id = loaded.inputs.routes.keys().next().unwrap();
+    let place = |field: &str| loaded.locate(id, field).map(|(_, line, column)| (line, column));
+    assert_eq!(place("spec.rules[0].backends[0].port"), Some((6, 43)));
+    assert_eq!(place("spec.rules[0].backends[0].gone"), Some((6, 18)));
+    assert_eq!(place("spec.rules[7]"), Some((6, 5)));
+}
+
+async fn next(follow: &mut Follow<fn(&str) -> Option<String>>) -> FollowEvent {
+    tokio::time::timeout(std::time::Duration::from_secs(20), follow.next()).await.unwrap()
+}
+
+fn follow(paths: Vec<PathBuf>) -> Follow<fn(&str) -> Option<String>> {
+    let inputs = load(&paths, &nothing).unwrap().inputs;
+    Follow::new(paths, nothing, inputs)
+}
+
+#[tokio::test]
+async fn changes_are_told_and_bad_ones_are_not_taken() {
+    let folder = folder(&[("a.yaml", GOOD)]);
+    let mut follow = follow(vec![folder.path().to_owned()]);
+    std::fs::write(folder.path().join("b.yaml"), GOOD.replace("name: a", "name: b")).unwrap();
+    let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
+    assert_eq!(loaded.inputs.routes.len(), 2);
+    // As editors write: beside it, then renamed over it.
+    let other = folder.path().join(".a.yaml.swp");
+    std::fs::write(&other, "x: [").unwrap();
+    std::fs::rename(&other, folder.path().join("a.yaml")).unwrap();
+    let FollowEvent::Bad(errors) = next(&mut follow).await else { panic!("bad") };
+    assert_eq!(errors.problems.len(), 1);
+    std::fs::write(folder.path().join("a.yaml"), GOOD).unwrap();
+    let FollowEvent::Good(again) = next(&mut follow).await else { panic!("good again") };
+    assert_eq!(again.inputs.routes.len(), 2);
+    for (id, route) in &again.inputs.routes {
+        assert!(std::sync::Arc::ptr_eq(route, &loaded.inputs.routes[id]), "{id} is the same value");
+    }
+}
+
+#[tokio::test]
+async fn a_mounted_config_map_is_swapped_at_once() {
+    let folder = folder(&[]);
+    let version = |name: &str, text: &str| {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("a.yaml"), text).unwrap();
+    };
+    version("..one", GOOD);
+    version("..two", &GOOD.replace("8000", "9000"));
+    let link =
+        |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+    link("..one", "..data");
+    link("..data/a.yaml", "a.yaml");
+    let mut follow = follow(vec![folder.path().to_owned()]);
+    link("..two", "..data_tmp");
+    std::fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).unwrap();
+    let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
+    let route = loaded.inputs.routes.values().next().unwrap();
+    assert_eq!(serde_json::to_value(&route.spec.rules[0].backends[0].port).unwrap(), 9000);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_made_anew_is_followed_again() {
+    let parent = folder(&[]);
+    let path = parent.path().join("routes");
+    let make = |text: &str| {
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("a.yaml"), text).unwrap();
+    };
+    make(GOOD);
+    let mut follow = follow(vec![path.clone()]);
+    std::fs::remove_dir_all(&path).unwrap();
+    let FollowEvent::Bad(_) = next(&mut follow).await else { panic!("gone") };
+    make(&GOOD.replace("8000", "9000"));
+    let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("back") };
+    std::fs::write(path.join("a.yaml"), GOOD).unwrap();
+    let FollowEvent::Good(again) = next(&mut follow).await else { panic!("followed") };
+    assert!(loaded.inputs.routes != again.inputs.routes);
+}

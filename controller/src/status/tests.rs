@@ -1,1 +1,66 @@
-//! Tests.
+//! What objects are told, and when that is worth a write.
+
+use fairway_crds::ServiceRouteStatus;
+use fairway_crds::conditions::Reason;
+use jiff::Timestamp;
+
+use super::{Programmed, status};
+use crate::compile::{ObjectStatus, Verdict};
+
+fn object(invalid_rules: u32) -> ObjectStatus {
+    let verdict = |reason| Verdict { status: true, reason, message: "good".to_owned() };
+    ObjectStatus {
+        generation: Some(3),
+        hosts: vec!["*".to_owned()],
+        rules: 2,
+        invalid_rules,
+        hash: "abc".to_owned(),
+        accepted: verdict(Reason::Accepted),
+        resolved_refs: verdict(Reason::ResolvedRefs),
+        diagnostics: Vec::new(),
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn programmed(status: &ServiceRouteStatus) -> (String, String) {
+    let found = status.conditions.iter().find(|condition| condition.type_ == "Programmed").unwrap();
+    (found.status.clone(), found.reason.clone())
+}
+
+#[test]
+fn programmed_is_true_only_when_everything_serves() {
+    for (invalid, said, word, reason) in [
+        (0, Programmed::Applied, "True", "Programmed"),
+        (0, Programmed::Pending, "False", "Pending"),
+        (1, Programmed::Applied, "False", "PartiallyInvalid"),
+        (0, Programmed::ListenerFailed("taken".to_owned()), "False", "AddressInUse"),
+    ] {
+        let status = status(&object(invalid), &said, None, at(1)).unwrap();
+        assert_eq!(programmed(&status), (word.to_owned(), reason.to_owned()));
+        assert!(status.conditions.iter().all(|condition| condition.observed_generation == Some(3)));
+    }
+}
+
+#[test]
+fn nothing_new_is_not_written() {
+    let first = status(&object(0), &Programmed::Applied, None, at(1)).unwrap();
+    assert_eq!(status(&object(0), &Programmed::Applied, Some(&first), at(9)), None);
+}
+
+#[test]
+fn the_time_of_a_condition_is_when_it_turned() {
+    let first = status(&object(0), &Programmed::Pending, None, at(1)).unwrap();
+    let second = status(&object(0), &Programmed::Applied, Some(&first), at(9)).unwrap();
+    let time = |status: &ServiceRouteStatus, kind: &str| {
+        let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
+        found.last_transition_time.0.as_second()
+    };
+    assert_eq!((time(&second, "Accepted"), time(&second, "Programmed")), (1, 9));
+    let mut third = object(1);
+    third.generation = Some(4);
+    let third = status(&third, &Programmed::Applied, Some(&second), at(20)).unwrap();
+    assert_eq!((time(&third, "Accepted"), time(&third, "Programmed")), (1, 20));
+}

@@ -1,9 +1,6 @@
 //! All counters of the data plane. Those of the request path belong to one worker each; the rest
 //! change seldom.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,9 +2,6 @@
 //! worker only reads what was published last.
 
 mod refresh;
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,0 +1,36 @@
+//! `cargo xtask python`: Python with the packages that the tests' FastAPI application needs.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use crate::steps::{pass, quiet, say};
+
+/// Exact versions, so that the tests see the same application everywhere.
+const PACKAGES: [&str; 3] = ["fastapi==0.115.12", "uvicorn==0.34.2", "python-multipart==0.0.20"];
+
+/// Makes the environment where it is missing.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    let folder = PathBuf::from(home).join(".cache/fairway/python");
+    let stamp = folder.join("packages.txt");
+    if std::fs::read_to_string(&stamp).ok().as_deref() == Some(&PACKAGES.join("\n")) {
+        return Ok(());
+    }
+    if make(&folder).is_err() {
+        // Debian keeps the module venv in a package of its own.
+        say("    installing Debian packages: python3 python3-venv");
+        let mut install = Command::new("apt-get");
+        install.args(["install", "--yes", "--no-install-recommends", "python3", "python3-venv"]);
+        pass(install.stdout(Stdio::null())).context("install python3 and python3-venv")?;
+        make(&folder)?;
+    }
+    let mut pip = Command::new(folder.join("bin/pip"));
+    quiet("Python packages", pip.args(["install", "--quiet"]).args(PACKAGES))?;
+    std::fs::write(stamp, PACKAGES.join("\n")).context("cannot note the packages")
+}
+
+fn make(folder: &std::path::Path) -> anyhow::Result<()> {
+    quiet("Python environment", Command::new("python3").args(["-m", "venv"]).arg(folder))
+}
