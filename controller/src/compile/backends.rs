@@ -25,6 +25,8 @@ pub(super) struct Resolver<'a> {
     pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
     /// Every Service that was asked for, found or not.
     pub(super) asked: Vec<ObjectId>,
+    /// The names of all Services of the namespace, when a message was made from them.
+    pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
 
 /// A problem of a backend: the field below it, the reason, the message, and whether the rule as a
@@ -149,10 +151,9 @@ impl Resolver<'_> {
         Ok(Upstream { target, port })
     }
 
-    fn not_found(&self, id: &ObjectId) -> Problem {
-        let neighbours =
-            self.inputs.services.keys().filter(|other| other.namespace == id.namespace);
-        let names: Vec<&str> = neighbours.map(|other| &*other.name).collect();
+    fn not_found(&mut self, id: &ObjectId) -> Problem {
+        let neighbours = neighbours(self.inputs, &id.namespace);
+        let names: Vec<&str> = neighbours.iter().map(|name| &**name).collect();
         let advice = match nearest(&id.name, &names) {
             Some(near) => format!("did you mean {near}?"),
             None if names.is_empty() => {
@@ -168,6 +169,7 @@ impl Resolver<'_> {
             }
         };
         let message = format!("Service {id} does not exist: {advice}");
+        self.neighbours = Some(neighbours);
         Problem::new(".service", Reason::BackendNotFound, message)
     }
 
@@ -221,6 +223,13 @@ impl Resolver<'_> {
         let message = format!("host {host} is not allowed: {advice}");
         Err(Problem::new(field, Reason::ExternalHostNotAllowed, message))
     }
+}
+
+/// The names of all Services of a namespace, sorted.
+pub(super) fn neighbours(inputs: &Inputs, namespace: &str) -> Vec<Arc<str>> {
+    let first = ObjectId::new(namespace, "");
+    let from = inputs.services.range(first..).take_while(|(id, _)| *id.namespace == *namespace);
+    from.map(|(id, _)| Arc::clone(&id.name)).collect()
 }
 
 /// A name with dots is absolute, so that no search list is tried.

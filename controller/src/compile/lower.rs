@@ -30,6 +30,15 @@ pub(super) struct Lowered {
     pub(super) status: Arc<ObjectStatus>,
 }
 
+/// What lowering an object looked at beside the object.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// The Services, found or not.
+    pub(super) services: Vec<ObjectId>,
+    /// The names of all Services of its namespace, when a message was made from them.
+    pub(super) neighbours: Option<Vec<Arc<str>>>,
+}
+
 /// A route, and whether it names HEAD itself.
 #[derive(Debug, serde::Serialize)]
 pub(super) struct LoweredRoute {
@@ -51,7 +60,7 @@ pub(super) fn lower(
     route: &ServiceRoute,
     inputs: &Inputs,
     options: &CompileOptions,
-) -> (Lowered, Vec<ObjectId>) {
+) -> (Lowered, Asked) {
     let mut lowering = Lowering {
         object: Arc::new(id.clone()),
         route,
@@ -62,6 +71,7 @@ pub(super) fn lower(
             options,
             upstreams: BTreeMap::new(),
             asked: Vec::new(),
+            neighbours: None,
         },
         diagnostics: Vec::new(),
     };
@@ -76,7 +86,8 @@ pub(super) fn lower(
     let invalid = parsed.len() - serving;
     let hash = hash(&hosts, &groups);
     let status = status(route, &hosts, (serving, invalid), hash, lowering.diagnostics);
-    let Resolver { upstreams, asked, .. } = lowering.resolver;
+    let Resolver { upstreams, asked, neighbours, .. } = lowering.resolver;
+    let asked = Asked { services: asked, neighbours };
     (Lowered { hosts, groups, upstreams, status: Arc::new(status) }, asked)
 }
 

@@ -7,6 +7,7 @@ use fairway_crds::ServiceRoute;
 use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
 
 use super::CompileOptions;
+use super::backends::neighbours;
 use super::lower::{self, Lowered};
 use crate::Inputs;
 use crate::inputs::Service;
@@ -26,6 +27,8 @@ struct Remembered {
     route: Arc<ServiceRoute>,
     /// Every Service that was asked for, with what was found.
     services: Vec<(ObjectId, Option<Arc<Service>>)>,
+    /// The names of all Services of its namespace, when a message was made from them.
+    neighbours: Option<Vec<Arc<str>>>,
     lowered: Arc<Lowered>,
 }
 
@@ -57,15 +60,22 @@ impl Memo {
         if let Some(known) = self.objects.get(id)
             && Arc::ptr_eq(&known.route, route)
             && known.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
+            && known
+                .neighbours
+                .as_ref()
+                .is_none_or(|names| *names == neighbours(inputs, &id.namespace))
         {
             return Arc::clone(&known.lowered);
         }
         let (lowered, asked) = lower::lower(id, route, inputs, options);
         let lowered = Arc::new(lowered);
-        let services =
-            asked.into_iter().map(|id| (id.clone(), inputs.services.get(&id).cloned())).collect();
-        let remembered =
-            Remembered { route: Arc::clone(route), services, lowered: Arc::clone(&lowered) };
+        let look = |id: &ObjectId| inputs.services.get(id).cloned();
+        let remembered = Remembered {
+            route: Arc::clone(route),
+            services: asked.services.into_iter().map(|id| (id.clone(), look(&id))).collect(),
+            neighbours: asked.neighbours,
+            lowered: Arc::clone(&lowered),
+        };
         self.objects.insert(id.clone(), remembered);
         lowered
     }

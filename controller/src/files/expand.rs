@@ -61,6 +61,8 @@ fn expand_text(
             (Some(value), _) => out.push_str(&value),
             (None, Some(default)) => out.push_str(default),
             (None, None) => {
+                // What is missing stays as it is written, so that it is one problem and not two.
+                out.push_str(&rest[begin..begin + 3 + inside.len()]);
                 let message = format!(
                     "${{{name}}} is not set: set {name} in the environment or in .env, or write ${{{name}:-default}}"
                 );

@@ -32,7 +32,7 @@ fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
     let folder = folder(&[
         (
             "a.yaml",
-            "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {name: ${UNSET}}\nspec:\n  host: [a]\n  rules:\n    - name: x\n      backend: [{service: finance}]\n      match: {path: /a}\n",
+            "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata:\n  name: ${UNSET}\nspec:\n  host: [a]\n  rules:\n    - name: x\n      backend: [{service: finance}]\n      match: {path: /a}\n",
         ),
         (
             "b.yaml",
@@ -44,20 +44,27 @@ fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
         ),
     ]);
     let expected = [
-        "a.yaml:3:18: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
-        "a.yaml:5:3: unknown field spec.host: did you mean hosts?",
-        "a.yaml:7:7: spec.rules[0].backends is missing",
-        "a.yaml:8:7: unknown field spec.rules[0].backend: did you mean backends?",
-        "a.yaml:9:14: spec.rules[0].match is an object: write a list",
-        "b.yaml:6:29: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
-        "b.yaml:6:49: spec.rules[0].backends[0].weight is -1: write a number from 0 to 1000000",
-        "b.yaml:6:59: spec.rules[0].backends[0].port is a list: write a number or a name",
+        "a.yaml:4:9: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
+        "a.yaml:6:3: unknown field spec.host: did you mean hosts?",
+        "a.yaml:8:7: spec.rules[0].backends is missing",
+        "a.yaml:9:7: unknown field spec.rules[0].backend: did you mean backends?",
+        "a.yaml:10:14: spec.rules[0].match is an object: write a list",
+        "b.yaml:6:28: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
+        "b.yaml:6:48: spec.rules[0].backends[0].weight is -1: write a number from 0 to 1000000",
+        "b.yaml:6:58: spec.rules[0].backends[0].port is a list: write a number or a name",
         "b.yaml:8:8: not valid YAML: mapping values are not allowed in this context",
         "c.yaml:2:7: fairway.dev/v1 ServiceRoute is not known: write apiVersion: fairway.dev/v1alpha1 and kind: ServiceRoute",
         "c.yaml:5:1: apiVersion or kind is missing: write apiVersion: fairway.dev/v1alpha1 and kind: ServiceRoute",
         "c.yaml:7:1: not an object: write apiVersion, kind, metadata and spec",
     ];
     assert_eq!(problems(folder.path()), expected);
+}
+
+#[test]
+fn a_bare_variable_in_a_flow_mapping_is_told_how_to_be_written() {
+    let folder = folder(&[("a.yaml", "metadata: {name: ${NAME}}\n")]);
+    let told = problems(folder.path());
+    assert!(told[0].ends_with("between { and } a variable needs quotes: \"${NAME}\""), "{told:?}");
 }
 
 #[test]
@@ -105,7 +112,8 @@ fn documents_of_others_are_noted_and_skipped() {
 fn variables_come_from_the_environment_then_from_the_folder() {
     let text = GOOD
         .replace("service: finance", "service: \"${NAME:-finance}-${STAGE}\"")
-        .replace("port: 8000", "port: ${PORT}")
+        .replace("[{service", "\n      - service")
+        .replace(", port: 8000}]", "\n        port: ${PORT}")
         .replace("spec:\n", "spec:\n  hosts: [\"a.$${x\"]\n");
     let folder =
         folder(&[("a.yaml", &text), (".env", "# settings\nexport STAGE='dev'\nPORT=1 # one\n\n")]);

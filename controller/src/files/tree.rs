@@ -70,10 +70,7 @@ pub(super) fn parse(text: &str) -> (Vec<Node>, Vec<Problem>) {
     while let Some(next) = parser.next_event() {
         let step = match next {
             Ok((event, span)) => builder.event(event, &span),
-            Err(error) => Err(Problem::new(
-                place(error.marker()),
-                format!("not valid YAML: {}", error.kind()),
-            )),
+            Err(error) => Err(syntax(text, &error)),
         };
         if let Err(problem) = step {
             builder.problems.push(problem);
@@ -81,6 +78,19 @@ pub(super) fn parse(text: &str) -> (Vec<Node>, Vec<Problem>) {
         }
     }
     (builder.documents, builder.problems)
+}
+
+/// A problem of syntax. A variable that stands bare in a flow mapping is the one that people
+/// cannot see, because its braces look like their own.
+fn syntax(text: &str, error: &granit_parser::ScanError) -> Problem {
+    let at = place(error.marker());
+    let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+    let hint = if line.contains("${") {
+        "; between { and } a variable needs quotes: \"${NAME}\""
+    } else {
+        ""
+    };
+    Problem::new(at, format!("not valid YAML: {}{hint}", error.kind()))
 }
 
 #[derive(Default)]
