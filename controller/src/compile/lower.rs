@@ -1,24 +1,28 @@
 //! Lowering: one object, from what a user wrote to routes and a status. Every piece of user text
 //! is parsed here, once.
 
+mod outcome;
+mod routes;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_crds::{Policy as WrittenPolicy, RouteRule, ServiceRoute};
+use fairway_crds::{RouteRule, ServiceRoute};
 use fairway_snapshot::{
-    Action, Backend, Filter, HostPattern, ListenerName, ObjectId, PathTemplate, Route, Rule,
-    RuleId, Semantics, Source, Upstream, UpstreamId,
+    Action, Backend, Filter, HostPattern, ListenerName, ObjectId, PathTemplate, Route, RuleId,
+    Upstream, UpstreamId,
 };
-use sha2::{Digest, Sha256};
 
 use super::backends::Resolver;
 use super::diagnostic::{Diagnostic, Severity};
 use super::matches::{self, ParsedMatch};
-use super::policies::{Layer, merge};
-use super::{CompileOptions, ObjectStatus, Verdict};
+use super::{CompileOptions, ObjectStatus};
 use crate::Inputs;
-use crate::inputs::Unreadable;
+
+pub(super) use outcome::unreadable_status;
+use outcome::{hash, status};
+use routes::by_policy;
 
 /// An object, lowered.
 #[derive(Debug)]
@@ -267,157 +271,5 @@ impl<'a> Lowering<'a> {
                 Err(message)
             }
         }
-    }
-
-    /// The routes of all rules, for listeners with this policy.
-    fn routes(&mut self, rules: &[ParsedRule<'a>], listener: &WrittenPolicy) -> Vec<LoweredRoute> {
-        let mut routes = Vec::new();
-        for rule in rules {
-            let mut told = Vec::new();
-            let policy = merge(&self.layers(rule, listener), |field, message| {
-                told.push((field, message));
-            });
-            let wrong = told.first().map(|(_, message)| message.clone());
-            for (field, message) in told {
-                // Every rule reads the spec's policy; its mistakes are told once.
-                let rule = field.starts_with("spec.rules").then_some(&rule.id.name);
-                let known = self.diagnostics.iter().any(|known| known.field == field);
-                if !known {
-                    self.tell(rule, field, Reason::InvalidRule, message);
-                }
-            }
-            let mut made: Vec<Arc<Rule>> = Vec::new();
-            for (parsed, filters) in rule.matches.iter().zip(&rule.filters) {
-                let (filters, problem) = match filters {
-                    Ok(filters) => (filters.clone(), wrong.clone()),
-                    Err(message) => (Vec::new(), Some(message.clone())),
-                };
-                let action = match problem {
-                    Some(message) => Action::Invalid { message: message.into() },
-                    None => rule.action.clone(),
-                };
-                let lowered = Rule {
-                    id: rule.id.clone(),
-                    created: created(self.route),
-                    semantics: Semantics::default(),
-                    filters,
-                    policy: policy.clone(),
-                    action,
-                };
-                // Matches with the same captures share one rule.
-                let shared = made.iter().find(|other| ***other == lowered).cloned();
-                let shared = shared.unwrap_or_else(|| {
-                    let lowered = Arc::new(lowered);
-                    made.push(Arc::clone(&lowered));
-                    lowered
-                });
-                let route = Route {
-                    path: parsed.path.clone(),
-                    methods: parsed.methods.clone(),
-                    match_index: parsed.index,
-                    rule: shared,
-                };
-                routes.push(LoweredRoute { route, names_head: parsed.names_head });
-            }
-        }
-        routes
-    }
-
-    fn layers<'l>(
-        &'l self,
-        rule: &'l ParsedRule<'_>,
-        listener: &'l WrittenPolicy,
-    ) -> [Layer<'l>; 5] {
-        let operator = |source, policy| Layer { source, policy, field: String::new() };
-        [
-            operator(Source::Installation, Some(&self.options.defaults)),
-            operator(Source::Listener, Some(listener)),
-            Layer {
-                source: Source::Spec,
-                policy: self.route.spec.policy.as_ref(),
-                field: "spec.policy".to_owned(),
-            },
-            Layer {
-                source: Source::Rule,
-                policy: rule.written.policy.as_ref(),
-                field: format!("{}.policy", rule.field),
-            },
-            operator(Source::Override, Some(&self.options.overrides)),
-        ]
-    }
-}
-
-/// The listeners, grouped by their policy: a rule is lowered once for each.
-fn by_policy<'o>(
-    listeners: &[ListenerName],
-    options: &'o CompileOptions,
-) -> Vec<(Vec<ListenerName>, &'o WrittenPolicy)> {
-    let mut groups: Vec<(Vec<ListenerName>, &WrittenPolicy)> = Vec::new();
-    for name in listeners {
-        let Some(settings) = options.listeners.get(name) else { continue };
-        match groups.iter_mut().find(|(_, policy)| **policy == settings.policy) {
-            Some((names, _)) => names.push(name.clone()),
-            None => groups.push((vec![name.clone()], &settings.policy)),
-        }
-    }
-    groups
-}
-
-fn created(route: &ServiceRoute) -> i64 {
-    route.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
-}
-
-/// The first 16 hexadecimal digits of the SHA-256 of the compiled form.
-fn hash(hosts: &[HostPattern], groups: &[(Vec<ListenerName>, Vec<LoweredRoute>)]) -> String {
-    use std::fmt::Write;
-    // Values without maps that are not ordered: writing them cannot fail, and is the same at
-    // every call.
-    let text = serde_json::to_vec(&(hosts, groups)).unwrap_or_default();
-    let digest = Sha256::digest(&text);
-    digest.iter().take(8).fold(String::with_capacity(16), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-fn status(
-    route: &ServiceRoute,
-    hosts: &[HostPattern],
-    (serving, invalid): (usize, usize),
-    hash: String,
-    diagnostics: Vec<Diagnostic>,
-) -> ObjectStatus {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    ObjectStatus {
-        generation: route.metadata.generation,
-        hosts: hosts.iter().map(ToString::to_string).collect(),
-        rules: if hosts.is_empty() { 0 } else { count(serving) },
-        invalid_rules: count(invalid),
-        hash,
-        accepted: Verdict::accepted(&diagnostics),
-        resolved_refs: Verdict::resolved_refs(&diagnostics),
-        diagnostics,
-    }
-}
-
-/// The status of an object that could not be read at all.
-pub(super) fn unreadable_status(id: &ObjectId, unreadable: &Unreadable) -> ObjectStatus {
-    let diagnostics = vec![Diagnostic {
-        object: id.clone(),
-        rule: None,
-        field: "spec".to_owned(),
-        reason: Reason::InvalidRule,
-        severity: Severity::Error,
-        message: format!("the object cannot be read: {}", unreadable.message),
-    }];
-    ObjectStatus {
-        generation: unreadable.generation,
-        hosts: Vec::new(),
-        rules: 0,
-        invalid_rules: 0,
-        hash: String::new(),
-        accepted: Verdict::accepted(&diagnostics),
-        resolved_refs: Verdict::resolved_refs(&diagnostics),
-        diagnostics,
     }
 }
