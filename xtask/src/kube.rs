@@ -51,11 +51,17 @@ fn version() -> anyhow::Result<String> {
     let file = root().join("tests/kube/kubernetes/go.mod");
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("cannot read {}", file.display()))?;
-    let found = text.lines().find_map(|line| {
+    required(&text)
+        .with_context(|| format!("{} does not require k8s.io/kubernetes", file.display()))
+}
+
+/// The version of Kubernetes in the text of a `go.mod`; Go may write `// indirect` behind it.
+fn required(text: &str) -> Option<String> {
+    text.lines().find_map(|line| {
         let line = line.trim().trim_start_matches("require ");
-        line.strip_prefix("k8s.io/kubernetes ").map(|rest| rest.trim().to_owned())
-    });
-    found.with_context(|| format!("{} does not require k8s.io/kubernetes", file.display()))
+        let rest = line.strip_prefix("k8s.io/kubernetes ")?;
+        rest.split_whitespace().next().map(str::to_owned)
+    })
 }
 
 fn build(target: &Path, module: &Path, package: &str, version: &str) -> anyhow::Result<()> {
@@ -92,4 +98,20 @@ fn flags(version: &str) -> String {
         }
     }
     flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::required;
+
+    #[test]
+    fn the_version_is_read_from_each_form_of_go_mod() {
+        for text in [
+            "module x\n\nrequire k8s.io/kubernetes v1.36.4 // indirect\n",
+            "require (\n\tk8s.io/api v0.36.4\n\tk8s.io/kubernetes v1.36.4\n)\n",
+        ] {
+            assert_eq!(required(text).as_deref(), Some("v1.36.4"), "{text}");
+        }
+        assert_eq!(required("require k8s.io/api v0.36.4\n"), None);
+    }
 }
