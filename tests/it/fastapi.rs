@@ -139,11 +139,12 @@ async fn an_application_learns_that_its_client_left() {
     let gateway = Gateway::start(&everything_to(app.address)).await;
     let mut client = Client::connect(gateway.address()).await;
     client.send("GET /fin/slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    gateway.metric("fairway_requests_in_flight", 1.0).await;
+    let counts = |name: &'static str| async move {
+        let request = "GET /fin/counts HTTP/1.1\r\nHost: a\r\n\r\n";
+        (ask(app.address, request).await.json()[name] == 1).then_some(())
+    };
+    // A request that has not left the gateway yet is one that the application never hears of.
+    eventually("the application has the request", || counts("begun")).await;
     drop(client);
-    eventually("the application knows", || async {
-        let answer = ask(app.address, "GET /fin/gone HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        (answer.json()["gone"] == 1).then_some(())
-    })
-    .await;
+    eventually("the application knows", || counts("gone")).await;
 }

@@ -117,7 +117,8 @@ async fn shutting_down_finishes_what_is_in_flight() {
         }
     })
     .await;
-    let config = fairway_dataplane::Config { drain_delay: Duration::from_millis(300), ..config() };
+    // Long enough to be seen on a loaded machine: what follows is asked before it ends.
+    let config = fairway_dataplane::Config { drain_delay: Duration::from_secs(2), ..config() };
     let port = origin.address.port();
     let manifests = route(&format!(
         "- match: [{{path: /half}}]\n  backends: [{{host: 127.0.0.1, port: {port}}}]"

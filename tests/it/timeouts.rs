@@ -13,15 +13,15 @@ async fn slow() -> Raw {
         let head = read_head(&mut stream).await;
         match head.split(' ').nth(1).unwrap_or_default() {
             "/trickle" => {
-                write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n").await;
-                for _ in 0..6 {
+                write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n").await;
+                for _ in 0..15 {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     write(&mut stream, "x").await;
                 }
             }
             "/stuck" => write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nx").await,
             "/upload" => {
-                let mut body = [0; 6];
+                let mut body = [0; 15];
                 if stream.read_exact(&mut body).await.is_ok() {
                     write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
                 }
@@ -61,15 +61,17 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
 #[tokio::test]
 async fn a_body_that_moves_is_not_cut_by_the_response_timeout() {
     let origin = slow().await;
-    let gateway = gateway(&origin, "response: 200ms, idle: 400ms").await;
+    // Both limits are shorter than the whole, and much longer than one step.
+    let limits = "response: 1s, idle: 1s";
+    let gateway = gateway(&origin, limits).await;
     let answer = get(gateway.address(), "/trickle").await;
-    assert_eq!((answer.status, answer.body.len()), (200, 6));
+    assert_eq!((answer.status, answer.body.len()), (200, 15));
     // A slow upload does not count either: the time begins at its end.
     let origin = slow().await;
-    let gateway = self::gateway(&origin, "response: 200ms, idle: 400ms").await;
+    let gateway = self::gateway(&origin, limits).await;
     let mut client = Client::connect(gateway.address()).await;
-    client.send("PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n").await;
-    for _ in 0..6 {
+    client.send("PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n").await;
+    for _ in 0..15 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         client.send("x").await;
     }
@@ -88,7 +90,7 @@ async fn a_body_that_stops_is_cut() {
     }
     let gateway = gateway(&origin, "idle: 200ms").await;
     let mut client = Client::connect(gateway.address()).await;
-    client.send("PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nx").await;
+    client.send("PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\nx").await;
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.problem().as_str()), (408, "client_idle_timeout"));
 }

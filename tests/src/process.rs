@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Starts the program, tells its pid, waits for it, and kills it when nobody holds our end.
@@ -55,7 +56,10 @@ impl Process {
 
     /// Sends a signal: `TERM`, `KILL`, `STOP`, `CONT`.
     pub fn signal(&self, signal: &str) {
-        let _ = Command::new("kill").args([&format!("-{signal}"), &self.pid.to_string()]).status();
+        let mut kill = Command::new("kill");
+        kill.args([&format!("-{signal}"), &self.pid.to_string()]);
+        // One that has ended already is no news.
+        let _ = kill.stderr(Stdio::null()).status();
     }
 
     /// Waits for the end; says the exit code as a shell sees it.
@@ -98,7 +102,21 @@ impl Drop for Process {
     }
 }
 
-/// A free port of loopback.
+/// A free port of loopback, which nobody in this process gets a second time. It lies below the
+/// range that the kernel takes for outgoing connections, for one of those could take it before the
+/// program that it is meant for does, or while that program is restarted.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test binaries may run side by side: each begins elsewhere.
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in 0..COUNT {
+        let port = FIRST + begin.wrapping_add(NEXT.fetch_add(1, Relaxed)) % COUNT;
+        let port = u16::try_from(port).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of loopback is free");
 }

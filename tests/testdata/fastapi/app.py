@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 app = FastAPI()
+begun = 0
 gone = 0
 
 
@@ -61,7 +62,8 @@ async def upload(file: UploadFile = File()):
 
 @app.get("/fin/slow")
 async def slow(request: Request):
-    global gone
+    global begun, gone
+    begun += 1
     for _ in range(1000):
         if await request.is_disconnected():
             gone += 1
@@ -70,6 +72,6 @@ async def slow(request: Request):
     return "stayed"
 
 
-@app.get("/fin/gone")
-def how_many():
-    return {"gone": gone}
+@app.get("/fin/counts")
+def counts():
+    return {"begun": begun, "gone": gone}
