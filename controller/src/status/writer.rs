@@ -45,6 +45,8 @@ pub struct StatusWriter {
     client: Client,
     compiled: watch::Receiver<Option<Arc<Compiled>>>,
     applied: watch::Receiver<AppliedState>,
+    /// What of it was passed on to the objects.
+    told: AppliedState,
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
     /// For each object what it is told, and the first revision that holds it like this.
@@ -83,6 +85,7 @@ impl StatusWriter {
             client,
             compiled,
             applied,
+            told: AppliedState::default(),
             observed,
             metrics,
             tracked: BTreeMap::new(),
@@ -163,12 +166,17 @@ impl StatusWriter {
         }
     }
 
-    /// The data plane has applied something: everybody may be told something else.
+    /// The data plane has applied something. Those who waited for its revision are told, and
+    /// everybody when what is said of listeners changed.
     fn take_applied(&mut self) {
         let now = Instant::now();
-        self.applied.borrow_and_update();
-        let all: Vec<ObjectId> = self.tracked.keys().cloned().collect();
-        for id in all {
+        let applied = self.applied.borrow_and_update().clone();
+        let everybody = applied.problem != self.told.problem;
+        let waited = |tracked: &Tracked| tracked.revision > self.told.revision;
+        let concerned = self.tracked.iter().filter(|(_, tracked)| everybody || waited(tracked));
+        let concerned: Vec<ObjectId> = concerned.map(|(id, _)| id.clone()).collect();
+        self.told = applied;
+        for id in concerned {
             self.look_at(&id, now);
         }
     }
