@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::peers::{self, Peer, Process};
+use super::peers::{self, Peer, Running};
 use crate::steps::say;
+
+/// Connections of the load generator, each with one request at a time.
+const CONNECTIONS: u64 = 64;
 
 /// What one round showed of a proxy.
 #[derive(Clone, Debug)]
@@ -57,8 +60,8 @@ fn measure_all(
         for (peer, measured) in peers.iter().zip(&mut measured) {
             let folder =
                 folder.join(format!("{}-{round}", peer.name.replace([' ', ',', '(', ')'], "-")));
-            let (process, port) = peers::start(peer, origin, &folder)?;
-            let round_result = one(peer, &process, port, &expected, seconds, &folder)
+            let running = peers::start(peer, origin, &folder)?;
+            let round_result = one(peer, &running, &expected, seconds, &folder)
                 .with_context(|| format!("{} in round {}", peer.name, round + 1))?;
             say(&format!(
                 "    round {} {:<22} {:>6.1} us  {:>8.0} req/s  RSS {:>5.1} MiB",
@@ -76,17 +79,17 @@ fn measure_all(
 
 fn one(
     peer: &Peer,
-    process: &Process,
-    port: u16,
+    running: &Running,
     expected: &str,
     seconds: u64,
     folder: &Path,
 ) -> anyhow::Result<Round> {
+    let Running { process, port, .. } = running;
+    let port = *port;
     if body(port)? != expected {
         bail!("the answer is not the origin's");
     }
     let idle = memory(process.id())?;
-    let lines_before = if peer.logs { 1 } else { 0 };
     let before = cpu(process.id())?;
     let load = load(port, seconds)?;
     let after = cpu(process.id())?;
@@ -94,8 +97,13 @@ fn one(
     if body(port)? != expected {
         bail!("the answer is not the origin's any more");
     }
+    // One request before the load and one after it.
+    let all = load.requests + 2;
     if peer.logs {
-        check_log(folder, load.requests + lines_before + 1)?;
+        check_log(folder, all)?;
+    }
+    if peer.counts {
+        check_count("metrics count", counted(running.status)?, all)?;
     }
     #[expect(clippy::cast_precision_loss, reason = "counts of some seconds")]
     let requests = load.requests as f64;
@@ -111,16 +119,28 @@ fn one(
     })
 }
 
-/// The log must hold one line for each request: a measurement without it does not count. Requests
-/// that the load generator left behind at its end are in the log too.
+/// The log must hold one line for each request: a measurement without it does not count.
 fn check_log(folder: &Path, requests: u64) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_millis(400));
     let log = std::fs::read(folder.join("out.log"))?;
     let lines = log.iter().filter(|byte| **byte == b'\n').count() as u64;
-    if lines < requests || lines > requests + 64 {
-        bail!("{requests} requests, but {lines} log lines");
+    check_count("the log tells", lines, requests)
+}
+
+/// Requests that the load generator left behind at its end, one for each connection, are told too.
+fn check_count(who: &str, told: u64, requests: u64) -> anyhow::Result<()> {
+    if told < requests || told > requests + CONNECTIONS {
+        bail!("{requests} requests were answered, but {who} {told}");
     }
     Ok(())
+}
+
+/// The requests that Fairway's metrics count.
+fn counted(status: u16) -> anyhow::Result<u64> {
+    let text = get(status, "/metrics")?;
+    let counts = text.lines().filter(|line| line.starts_with("fairway_requests_total{"));
+    let counts = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    Ok(counts.sum())
 }
 
 struct Load {
@@ -131,7 +151,8 @@ struct Load {
 
 fn load(port: u16, seconds: u64) -> anyhow::Result<Load> {
     let output = Command::new("taskset")
-        .args(["-c", "0", "wrk", "-t1", "-c64", "--latency"])
+        .args(["-c", "0", "wrk", "-t1", "--latency"])
+        .arg(format!("-c{CONNECTIONS}"))
         .arg(format!("-d{seconds}s"))
         .arg(format!("http://127.0.0.1:{port}/bench"))
         .output()
@@ -156,9 +177,14 @@ fn load(port: u16, seconds: u64) -> anyhow::Result<Load> {
 
 /// One answer's body.
 fn body(port: u16) -> anyhow::Result<String> {
+    get(port, "/bench")
+}
+
+fn get(port: u16, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(b"GET /bench HTTP/1.1\r\nHost: bench.example\r\nConnection: close\r\n\r\n")?;
+    let host = "Host: bench.example\r\nConnection: close";
+    stream.write_all(format!("GET {path} HTTP/1.1\r\n{host}\r\n\r\n").as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     if !text.starts_with("HTTP/1.1 200") {

@@ -69,6 +69,8 @@ pub(super) struct Peer {
     args: Vec<String>,
     /// Whether it writes one line to stdout for each request.
     pub(super) logs: bool,
+    /// Whether it counts requests where its metrics are.
+    pub(super) counts: bool,
 }
 
 /// A free port of loopback.
@@ -83,11 +85,21 @@ const HAPROXY_TCP: &str = include_str!("../../../bench/haproxy-tcp.cfg");
 const ENVOY: &str = include_str!("../../../bench/envoy.yaml");
 const FAIRWAY: &str = include_str!("../../../bench/fairway.yaml");
 
-/// Starts a peer and waits until it takes connections; says on which port.
-pub(super) fn start(peer: &Peer, origin: u16, folder: &Path) -> anyhow::Result<(Process, u16)> {
-    let port = free_port()?;
+/// A peer that takes connections.
+pub(super) struct Running {
+    pub(super) process: Process,
+    /// Where it listens.
+    pub(super) port: u16,
+    /// Where it tells its metrics, when it is one that does.
+    pub(super) status: u16,
+}
+
+/// Starts a peer and waits until it takes connections.
+pub(super) fn start(peer: &Peer, origin: u16, folder: &Path) -> anyhow::Result<Running> {
+    let (port, status) = (free_port()?, free_port()?);
     let fill = |text: &str| {
-        text.replace("{port}", &port.to_string()).replace("{origin}", &origin.to_string())
+        let text = text.replace("{port}", &port.to_string());
+        text.replace("{origin}", &origin.to_string()).replace("{status}", &status.to_string())
     };
     std::fs::create_dir_all(folder)?;
     if let Some((name, text)) = peer.settings {
@@ -97,7 +109,7 @@ pub(super) fn start(peer: &Peer, origin: u16, folder: &Path) -> anyhow::Result<(
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let process = Process::start(1, &peer.program, &args, folder)?;
     wait_for(port, folder)?;
-    Ok((process, port))
+    Ok(Running { process, port, status })
 }
 
 pub(super) fn start_origin(folder: &Path) -> anyhow::Result<(Process, u16)> {
@@ -149,7 +161,7 @@ fn fairway(name: &'static str, log: &str) -> Peer {
         "--listen",
         "http=127.0.0.1:{port}",
         "--status",
-        "127.0.0.1:0",
+        "127.0.0.1:{status}",
         "--admin",
         "127.0.0.1:0",
         "--workers",
@@ -166,6 +178,7 @@ fn fairway(name: &'static str, log: &str) -> Peer {
         settings: Some(("fairway.yaml", FAIRWAY)),
         args,
         logs: log == "true",
+        counts: true,
     }
 }
 
@@ -178,6 +191,7 @@ fn others() -> Vec<Peer> {
         settings: Some(settings),
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
         logs: false,
+        counts: false,
     };
     let mut peers = vec![
         plain(
@@ -221,12 +235,10 @@ fn others() -> Vec<Peer> {
 fn version(program: &str, flag: &str) -> String {
     let output = Command::new(program).arg(flag).output();
     let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
-    String::from_utf8_lossy(&text)
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    let text = String::from_utf8_lossy(&text);
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    // Some begin with the path of the program, which says nothing elsewhere.
+    first.trim_start_matches(program).trim_start().to_owned()
 }
 
 /// Installs Debian packages that are missing, when we may.
