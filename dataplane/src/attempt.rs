@@ -6,25 +6,21 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::Request;
-
-use crate::body::Body;
 use crate::context::{Exchange, RequestContext};
-use crate::downstream::WireBody;
 use crate::error::ProxyError;
 use crate::message::ResponseHead;
 use crate::upstream::UpstreamRuntime;
-use crate::upstream::connect::{SendError, UpstreamConnection, connect};
-use crate::upstream::pool::Lease;
+use crate::upstream::connect::{UpstreamConnection, connect};
+use crate::upstream::http1::{Outgoing, ResponseBody, SendError, send};
 
-/// The head of a response, its body, and the connection that it comes over.
-pub(crate) type Answer = (ResponseHead, WireBody, Lease);
+/// The head of a response, and its body with the connection that it comes over.
+pub(crate) type Answer = (ResponseHead, ResponseBody);
 
-/// What an attempt that got no answer leaves.
+/// Why an attempt got no answer.
 pub(crate) struct Failed {
     pub(crate) error: ProxyError,
-    /// The request, when provably nothing of it was sent.
-    pub(crate) unsent: Option<Box<Request<Body>>>,
+    /// Whether provably nothing of the request was sent.
+    pub(crate) nothing_sent: bool,
     /// Whether a connection that had served before ended before the first byte of an answer.
     pub(crate) stale: bool,
 }
@@ -46,30 +42,29 @@ pub(crate) struct HeadLimits {
 pub(crate) async fn attempt(
     context: &mut RequestContext,
     upstream: &UpstreamRuntime,
-    request: Box<Request<Body>>,
+    request: &mut Outgoing,
     limits: HeadLimits,
     fresh: bool,
 ) -> Result<Answer, Failed> {
     context.attempts += 1;
     let began = Instant::now();
-    let mut connection = match connection(context, upstream, fresh).await {
+    let connection = match connection(context, upstream, fresh).await {
         Ok(connection) => connection,
-        Err(error) => return Err(Failed { error, unsent: Some(request), stale: false }),
+        Err(error) => return Err(Failed { error, nothing_sent: true, stale: false }),
     };
     let reused = connection.reused;
     let exchange = Rc::clone(&context.exchange);
-    let sent = within(&exchange, limits, began, connection.send(*request)).await;
-    match sent {
-        Ok(Ok((head, body))) => {
+    match within(&exchange, limits, began, send(connection, request)).await {
+        Ok(Ok(answer)) => {
             context.upstream = Some(began.elapsed());
-            Ok((head, body, context.worker.pool.lease(connection)))
+            Ok(answer)
         }
-        Ok(Err(SendError { error, unsent, closed })) => {
+        Ok(Err(SendError { error, nothing_sent, closed })) => {
             // What the client did wrong with its body is not the backend's fault.
             let error = exchange.broken.get().unwrap_or(error);
-            Err(Failed { error, unsent, stale: closed && reused })
+            Err(Failed { error, nothing_sent, stale: closed && reused })
         }
-        Err(error) => Err(Failed { error, unsent: None, stale: false }),
+        Err(error) => Err(Failed { error, nothing_sent: false, stale: false }),
     }
 }
 
@@ -78,7 +73,7 @@ async fn connection(
     context: &mut RequestContext,
     upstream: &UpstreamRuntime,
     fresh: bool,
-) -> Result<UpstreamConnection, ProxyError> {
+) -> Result<Box<UpstreamConnection>, ProxyError> {
     let connect_limit =
         context.rule.as_ref().and_then(|rule| rule.rule.policy.timeouts.connect.value);
     let previous = context.endpoint;

@@ -12,16 +12,12 @@ use tokio::time::Sleep;
 use crate::context::{Exchange, RequestContext};
 use crate::downstream::WireBody;
 use crate::error::ProxyError;
-use crate::upstream::pool::Lease;
+use crate::upstream::http1::ResponseBody;
 
-/// The body of a message in either direction.
+/// The body of a response.
 pub(crate) enum Body {
-    /// Nothing.
-    Empty,
     /// An answer of our own, with the guard of its request.
     Own(Option<Bytes>, Box<RequestContext>),
-    /// What a client sends.
-    Client(ClientBody),
     /// What a backend sends.
     Upstream(UpstreamBody),
 }
@@ -37,11 +33,11 @@ pub(crate) struct ClientBody {
     exchange: Rc<Exchange>,
 }
 
-/// What a backend sends, with the guard of its request and the connection that it comes from.
+/// What a backend sends, with the guard of its request.
 pub(crate) struct UpstreamBody {
-    body: WireBody,
+    /// Taken when it has ended: its connection then serves others.
+    body: Option<ResponseBody>,
     context: Box<RequestContext>,
-    lease: Option<Lease>,
     limits: BodyLimits,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -62,7 +58,21 @@ impl ClientBody {
         Self { body, exchange }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// Its length, when the client said it.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.body.size_hint().exact()
+    }
+
+    /// Whether nothing comes any more.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// The next part.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
             self.exchange.awaits_client.set(true);
             return Poll::Pending;
@@ -83,7 +93,7 @@ impl ClientBody {
             }
             Some(Err(_)) => {
                 self.exchange.broken.set(Some(ProxyError::RequestBodyError));
-                Some(Err(BodyError(ProxyError::RequestBodyError)))
+                Some(Err(ProxyError::RequestBodyError))
             }
             None => {
                 self.exchange.request_ended.set(Some(now));
@@ -97,25 +107,26 @@ impl ClientBody {
 
 impl UpstreamBody {
     pub(crate) fn new(
-        body: WireBody,
+        body: ResponseBody,
         context: Box<RequestContext>,
-        lease: Lease,
         limits: BodyLimits,
     ) -> Self {
-        let mut body = Self { body, context, lease: Some(lease), limits, timer: None };
-        if body.body.is_end_stream() {
-            body.end();
+        let mut body = Self { body: Some(body), context, limits, timer: None };
+        if body.is_end_stream() {
+            body.end(Instant::now());
         }
         body
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(ResponseBody::is_end_stream)
+    }
+
     /// The backend has sent everything: its connection can serve the next request.
-    fn end(&mut self) {
+    fn end(&mut self, now: Instant) {
         self.context.complete = true;
-        if let Some(lease) = self.lease.take()
-            && self.context.exchange.request_ended.get().is_some()
-        {
-            lease.give_back();
+        if let Some(connection) = self.body.take().and_then(ResponseBody::into_reusable) {
+            self.context.worker.pool.put(connection, now);
         }
     }
 
@@ -125,7 +136,8 @@ impl UpstreamBody {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let Poll::Ready(next) = body.poll_frame(cx) else {
             return match self.poll_limits(cx) {
                 Poll::Ready(error) => Poll::Ready(Some(Err(self.fail(error)))),
                 Poll::Pending => Poll::Pending,
@@ -136,18 +148,19 @@ impl UpstreamBody {
                 if let Some(data) = frame.data_ref() {
                     self.context.sent += u64::try_from(data.len()).unwrap_or_default();
                 }
-                self.context.exchange.moved.set(Instant::now());
-                if self.body.is_end_stream() {
-                    self.end();
+                let now = Instant::now();
+                self.context.exchange.moved.set(now);
+                if self.is_end_stream() {
+                    self.end(now);
                 }
                 Some(Ok(frame))
             }
-            Some(Err(_)) => {
+            Some(Err(error)) => {
                 let broken = self.context.exchange.broken.get();
-                Some(Err(self.fail(broken.unwrap_or(ProxyError::UpstreamReset))))
+                Some(Err(self.fail(broken.unwrap_or(error))))
             }
             None => {
-                self.end();
+                self.end(Instant::now());
                 None
             }
         })
@@ -190,34 +203,30 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
             Self::Own(bytes, context) => Poll::Ready(bytes.take().map(|bytes| {
                 context.sent = u64::try_from(bytes.len()).unwrap_or_default();
                 Ok(Frame::data(bytes))
             })),
-            Self::Client(body) => body.poll(cx),
             Self::Upstream(body) => body.poll(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
             Self::Own(bytes, _) => bytes.is_none(),
-            Self::Client(body) => body.body.is_end_stream(),
-            Self::Upstream(body) => body.body.is_end_stream(),
+            Self::Upstream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
             Self::Own(bytes, _) => {
                 let length = bytes.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(length).unwrap_or_default())
             }
-            Self::Client(body) => body.body.size_hint(),
-            Self::Upstream(body) => body.body.size_hint(),
+            Self::Upstream(body) => {
+                body.body.as_ref().map_or(SizeHint::with_exact(0), ResponseBody::size_hint)
+            }
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use fairway_snapshot::{Find, RouteRequest};
 use http::Method;
-use http::Request;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 
 use crate::attempt::HeadLimits;
@@ -19,6 +18,7 @@ use crate::error::ProxyError;
 use crate::message::{RequestHead, ResponseHead};
 use crate::reply::{Reply, local_reply};
 use crate::rules::RuleRuntime;
+use crate::upstream::http1::Outgoing;
 use crate::worker::Worker;
 use crate::{filters, retry};
 
@@ -32,11 +32,11 @@ pub(crate) async fn serve(
     // The guard: from here on the request is counted, and its end is told.
     let mut context = RequestContext::begin(worker, connection, &head, body.is_some());
     match forward(&mut context, head, body).await {
-        Ok((mut head, body, lease)) => {
+        Ok((mut head, body)) => {
             filters::response(&context, &mut head);
             context.status = Some(head.status);
             let limits = body_limits(&context);
-            (head, Body::Upstream(UpstreamBody::new(body, context, lease, limits)))
+            (head, Body::Upstream(UpstreamBody::new(body, context, limits)))
         }
         Err(reply) => local_reply(context, reply),
     }
@@ -57,7 +57,8 @@ async fn forward(
     })?;
     context.backend = Some(backend);
     let limits = head_limits(context, &rule);
-    let request = request(context, head, body);
+    let body = body.map(|body| ClientBody::new(body, Rc::clone(&context.exchange)));
+    let request = Outgoing { head, body };
     Ok(retry::send(context, upstream, request, limits).await?)
 }
 
@@ -103,19 +104,6 @@ fn preflight(head: &RequestHead) -> Option<Method> {
     }
     let asked = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
     Method::from_bytes(asked.as_bytes()).ok()
-}
-
-/// The request as the backend gets it.
-fn request(context: &RequestContext, head: RequestHead, body: Option<WireBody>) -> Request<Body> {
-    let body = match body {
-        Some(body) => Body::Client(ClientBody::new(body, Rc::clone(&context.exchange))),
-        None => Body::Empty,
-    };
-    let mut request = Request::new(body);
-    *request.method_mut() = head.method;
-    *request.uri_mut() = head.target;
-    *request.headers_mut() = head.headers;
-    request
 }
 
 fn head_limits(context: &RequestContext, rule: &RuleRuntime) -> HeadLimits {

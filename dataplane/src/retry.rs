@@ -5,48 +5,38 @@
 //! connection had served before and ended before the first byte of an answer: backends close idle
 //! connections, and such a request may have crossed the close on its way.
 
-use std::sync::Arc;
-
-use http::{Method, Request};
+use http::Method;
 
 use crate::attempt::{Answer, HeadLimits, attempt};
-use crate::body::Body;
 use crate::context::RequestContext;
 use crate::error::ProxyError;
 use crate::upstream::UpstreamRuntime;
+use crate::upstream::http1::Outgoing;
 
 /// Sends a request to an upstream, trying twice where that is safe.
 pub(crate) async fn send(
     context: &mut RequestContext,
-    upstream: &Arc<UpstreamRuntime>,
-    request: Request<Body>,
+    upstream: &UpstreamRuntime,
+    mut request: Outgoing,
     limits: HeadLimits,
 ) -> Result<Answer, ProxyError> {
-    let copy = repeatable(&request).then(|| copy(&request));
-    let first = match attempt(context, upstream, Box::new(request), limits, false).await {
+    let repeatable = repeatable(&request);
+    let failed = match attempt(context, upstream, &mut request, limits, false).await {
         Ok(answer) => return Ok(answer),
         Err(failed) => failed,
     };
-    let again = match (first.unsent, copy) {
-        (Some(unsent), _) if first.error.is_retryable() => unsent,
-        (None, Some(copy)) if first.stale => Box::new(copy),
-        _ => return Err(first.error),
-    };
+    let unsent = failed.nothing_sent && failed.error.is_retryable();
+    let harmless = unsent || (failed.stale && repeatable);
+    if !harmless {
+        return Err(failed.error);
+    }
     context.worker.metrics.retried();
-    attempt(context, upstream, again, limits, true).await.map_err(|failed| failed.error)
+    attempt(context, upstream, &mut request, limits, true).await.map_err(|failed| failed.error)
 }
 
 /// Whether a second copy may be sent when it is not known what became of the first.
-fn repeatable(request: &Request<Body>) -> bool {
-    let method = request.method();
+fn repeatable(request: &Outgoing) -> bool {
+    let method = &request.head.method;
     let idempotent = method.is_idempotent() && *method != Method::CONNECT;
-    idempotent && matches!(request.body(), Body::Empty)
-}
-
-fn copy(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(Body::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+    idempotent && request.body.is_none()
 }

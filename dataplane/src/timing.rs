@@ -4,13 +4,15 @@
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
 use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::context::RequestContext;
+
+/// Text that is made without an allocation.
+type Text = SmallVec<[u8; 64]>;
 
 const X_PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -33,15 +35,14 @@ pub(crate) fn apply(context: &RequestContext, headers: &mut HeaderMap) {
 
 /// Seconds with six decimals.
 fn seconds(duration: Duration) -> HeaderValue {
-    let mut text: SmallVec<[u8; 32]> = SmallVec::new();
-    // Writing to memory does not fail.
-    let _ = write!(text, "{}.{:06}", duration.as_secs(), duration.subsec_micros());
+    let mut text = Text::new();
+    decimal::<6>(&mut text, duration.as_secs(), duration.subsec_micros());
     value(&text)
 }
 
 /// `gw` is our own share, `up` the time until the backend's head was there.
 fn server_timing(total: Duration, upstream: Option<Duration>) -> HeaderValue {
-    let mut text: SmallVec<[u8; 64]> = SmallVec::new();
+    let mut text = Text::new();
     let own = total.saturating_sub(upstream.unwrap_or_default());
     text.extend_from_slice(b"gw;dur=");
     milliseconds(&mut text, own);
@@ -52,9 +53,22 @@ fn server_timing(total: Duration, upstream: Option<Duration>) -> HeaderValue {
     value(&text)
 }
 
-fn milliseconds(text: &mut SmallVec<[u8; 64]>, duration: Duration) {
-    let micros = duration.as_micros();
-    let _ = write!(text, "{}.{:03}", micros / 1000, micros % 1000);
+fn milliseconds(text: &mut Text, duration: Duration) {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    decimal::<3>(text, millis, duration.subsec_micros() % 1000);
+}
+
+/// A number with so many decimals. By hand, since every answer has three of them and formatting
+/// them the general way costs more than all the rest of this file.
+fn decimal<const DECIMALS: usize>(text: &mut Text, whole: u64, mut fraction: u32) {
+    text.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+    let mut digits = [b'0'; DECIMALS];
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(fraction % 10).unwrap_or_default();
+        fraction /= 10;
+    }
+    text.push(b'.');
+    text.extend_from_slice(&digits);
 }
 
 fn value(text: &[u8]) -> HeaderValue {

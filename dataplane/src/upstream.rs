@@ -3,6 +3,7 @@
 
 pub(crate) mod connect;
 pub mod discovery;
+pub(crate) mod http1;
 pub(crate) mod pool;
 
 use std::collections::HashMap;

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -18,7 +18,7 @@ const MAX_AGE: Duration = Duration::from_secs(300);
 /// The idle connections of a worker.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    by_upstream: RefCell<HashMap<u64, Endpoints>>,
+    by_upstream: RefCell<HashMap<u64, Endpoints, foldhash::fast::RandomState>>,
     idle: Duration,
     per_endpoint: usize,
 }
@@ -28,24 +28,22 @@ type Endpoints = SmallVec<[(SocketAddr, Vec<Idle>); 1]>;
 
 #[derive(Debug)]
 struct Idle {
-    connection: UpstreamConnection,
+    connection: Box<UpstreamConnection>,
     since: Instant,
-}
-
-/// A connection in use, and the way back for it.
-pub(crate) struct Lease {
-    connection: UpstreamConnection,
-    pool: Weak<Pool>,
 }
 
 impl Pool {
     /// A pool that keeps at most `per_endpoint` connections to one address, for at most `idle`.
     pub(crate) fn new(idle: Duration, per_endpoint: usize) -> Rc<Self> {
-        Rc::new(Self { by_upstream: RefCell::new(HashMap::new()), idle, per_endpoint })
+        Rc::new(Self { by_upstream: RefCell::new(HashMap::default()), idle, per_endpoint })
     }
 
     /// The connection that was used last and is still open, if any: the warmest one.
-    pub(crate) fn take(&self, upstream: u64, endpoint: SocketAddr) -> Option<UpstreamConnection> {
+    pub(crate) fn take(
+        &self,
+        upstream: u64,
+        endpoint: SocketAddr,
+    ) -> Option<Box<UpstreamConnection>> {
         let mut pools = self.by_upstream.borrow_mut();
         let endpoints = pools.get_mut(&upstream)?;
         let (_, idle) = endpoints.iter_mut().find(|(address, _)| *address == endpoint)?;
@@ -57,8 +55,10 @@ impl Pool {
         None
     }
 
-    fn put(&self, connection: UpstreamConnection) {
-        if !connection.is_open() || connection.opened.elapsed() > MAX_AGE {
+    /// Keeps a connection for the next request, unless it is old or there are enough. One that the
+    /// backend has closed meanwhile is noticed when it is taken.
+    pub(crate) fn put(&self, connection: Box<UpstreamConnection>, now: Instant) {
+        if now.saturating_duration_since(connection.opened) > MAX_AGE {
             return;
         }
         let mut pools = self.by_upstream.borrow_mut();
@@ -70,7 +70,7 @@ impl Pool {
         });
         let idle = &mut endpoints[index].1;
         if idle.len() < self.per_endpoint {
-            idle.push(Idle { connection, since: Instant::now() });
+            idle.push(Idle { connection, since: now });
         }
     }
 
@@ -86,20 +86,5 @@ impl Pool {
             });
             !endpoints.is_empty()
         });
-    }
-
-    /// A connection in use.
-    pub(crate) fn lease(self: &Rc<Self>, connection: UpstreamConnection) -> Lease {
-        Lease { connection, pool: Rc::downgrade(self) }
-    }
-}
-
-impl Lease {
-    /// Gives the connection back; dropping the lease instead closes it.
-    pub(crate) fn give_back(mut self) {
-        self.connection.reused = true;
-        if let Some(pool) = self.pool.upgrade() {
-            pool.put(self.connection);
-        }
     }
 }

@@ -1,0 +1,200 @@
+//! The HTTP/1.1 that is spoken with backends (RFC 9112): one exchange over one connection, driven
+//! by the task of the request that it belongs to. There is no task for a connection, and nothing is
+//! handed from one task to another.
+
+mod chunked;
+mod input;
+mod output;
+mod response;
+#[cfg(test)]
+mod tests;
+mod upload;
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::Method;
+use http_body::{Frame, SizeHint};
+use tokio::net::TcpStream;
+
+use super::connect::UpstreamConnection;
+use crate::body::ClientBody;
+use crate::error::ProxyError;
+use crate::message::{RequestHead, ResponseHead};
+pub(super) use input::Input;
+pub(super) use output::Output;
+use response::{Decoder, Head, Parsed, Step};
+use upload::Upload;
+
+/// A request as a backend gets it.
+pub(crate) struct Outgoing {
+    pub(crate) head: RequestHead,
+    /// What the client sends; none once a part of it was taken.
+    pub(crate) body: Option<ClientBody>,
+}
+
+/// Why a request got no answer over a connection.
+pub(crate) struct SendError {
+    pub(crate) error: ProxyError,
+    /// Whether provably nothing of the request was sent; its body is then still there.
+    pub(crate) nothing_sent: bool,
+    /// Whether the connection ended before the first byte of an answer, as it does when a backend
+    /// closes an idle connection at the moment in which a request is sent.
+    pub(crate) closed: bool,
+}
+
+/// The body of a response, with the connection that it comes over, and with what is left of the
+/// request's body: a backend may answer before it has read all.
+pub(crate) struct ResponseBody {
+    connection: Box<UpstreamConnection>,
+    upload: Upload,
+    decoder: Decoder,
+    /// Whether the backend keeps the connection open behind this response.
+    keep_alive: bool,
+}
+
+/// Something that is no HTTP/1.1, with the reason for tests and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed(&'static str);
+
+/// Sends a request, and waits for the head of the response.
+pub(crate) async fn send(
+    mut connection: Box<UpstreamConnection>,
+    request: &mut Outgoing,
+) -> Result<(ResponseHead, ResponseBody), SendError> {
+    let mut upload = Upload::begin(request, &mut connection.output);
+    let method = request.head.method.clone();
+    let head = std::future::poll_fn(|cx| poll_head(&mut connection, &mut upload, &method, cx));
+    match head.await {
+        Ok(Head { head, decoder, keep_alive }) => {
+            Ok((head, ResponseBody { connection, upload, decoder, keep_alive }))
+        }
+        Err(error) => {
+            let nothing_sent = connection.output.is_untouched();
+            if nothing_sent {
+                request.body = upload.into_unread_body();
+            }
+            let (error, closed) = match error {
+                HeadError::Closed => (ProxyError::UpstreamReset, true),
+                HeadError::Reset => (ProxyError::UpstreamReset, false),
+                HeadError::Malformed(Malformed(problem)) => {
+                    let endpoint = connection.endpoint;
+                    tracing::debug!(%endpoint, problem, "malformed answer");
+                    (ProxyError::UpstreamProtocolError, false)
+                }
+                HeadError::Upload(error) => (error, false),
+            };
+            Err(SendError { error, nothing_sent, closed })
+        }
+    }
+}
+
+/// Why there is no head.
+enum HeadError {
+    /// The connection ended before the first byte.
+    Closed,
+    /// It ended in the middle of the head.
+    Reset,
+    Malformed(Malformed),
+    /// The request's body broke off.
+    Upload(ProxyError),
+}
+
+fn poll_head(
+    connection: &mut UpstreamConnection,
+    upload: &mut Upload,
+    method: &Method,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Head, HeadError>> {
+    let UpstreamConnection { stream, input, output, .. } = connection;
+    // A backend that does not read on may have answered already: it is listened to all the same.
+    if let Poll::Ready(Err(error)) = upload.poll(output, stream, cx) {
+        return Poll::Ready(Err(HeadError::Upload(error)));
+    }
+    loop {
+        match response::parse(input, method).map_err(HeadError::Malformed)? {
+            Parsed::Final(head) => return Poll::Ready(Ok(head)),
+            Parsed::Interim => continue,
+            Parsed::Partial => {}
+        }
+        match ready!(input.poll_fill(stream, cx)) {
+            Ok(0) | Err(_) if input.is_empty() => return Poll::Ready(Err(HeadError::Closed)),
+            Ok(0) | Err(_) => return Poll::Ready(Err(HeadError::Reset)),
+            Ok(_) => {}
+        }
+    }
+}
+
+// === impl ResponseBody ===
+
+impl ResponseBody {
+    /// The next part.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        let UpstreamConnection { stream, input, output, .. } = &mut *self.connection;
+        // How the rest of the request's body ends changes nothing of the answer.
+        if !self.upload.is_over() {
+            let _ = self.upload.poll(output, stream, cx);
+        }
+        loop {
+            match self.decoder.next(input) {
+                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Step::Trailers(trailers)) => {
+                    return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
+                }
+                Ok(Step::End) => return Poll::Ready(None),
+                Ok(Step::More) => {}
+                Err(Malformed(problem)) => {
+                    let endpoint = self.connection.endpoint;
+                    tracing::debug!(%endpoint, problem, "malformed body");
+                    return Poll::Ready(Some(Err(ProxyError::UpstreamProtocolError)));
+                }
+            }
+            match ready!(input.poll_fill(stream, cx)) {
+                Ok(0) if self.decoder.end_of_connection() => {}
+                Ok(0) | Err(_) => return Poll::Ready(Some(Err(ProxyError::UpstreamReset))),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Whether nothing comes any more.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    /// How much comes still.
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        match self.decoder.remaining() {
+            Some(length) => SizeHint::with_exact(length),
+            None => SizeHint::new(),
+        }
+    }
+
+    /// The connection, when another request can be sent over it.
+    pub(crate) fn into_reusable(self) -> Option<Box<UpstreamConnection>> {
+        let Self { mut connection, upload, decoder, keep_alive } = self;
+        // What came behind the response belongs to no request.
+        let clean = decoder.is_done() && upload.is_complete() && connection.input.is_empty();
+        if !keep_alive || !clean {
+            return None;
+        }
+        connection.reused = true;
+        connection.input.rest();
+        Some(connection)
+    }
+}
+
+/// Whether an idle connection has nothing to say: no end, no error, and no bytes that nobody asked
+/// for. Costs a system call only when there is something.
+pub(super) fn is_silent(stream: &TcpStream) -> bool {
+    let mut noop = Context::from_waker(std::task::Waker::noop());
+    if stream.poll_read_ready(&mut noop).is_pending() {
+        return true;
+    }
+    let read = stream.try_read(&mut [0]);
+    read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}

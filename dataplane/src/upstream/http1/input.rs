@@ -1,0 +1,75 @@
+//! What was read from a connection and not yet taken.
+
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+/// The size of a read to begin with: most answers fit.
+const LEAST: usize = 8 * 1024;
+/// The greatest size of a read. More saves no time: the kernel seldom has more at once.
+const MOST: usize = 128 * 1024;
+
+/// A buffer whose reads grow while they are filled, for long bodies.
+#[derive(Debug)]
+pub(in crate::upstream) struct Input {
+    buffer: BytesMut,
+    size: usize,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { buffer: BytesMut::new(), size: LEAST }
+    }
+}
+
+impl Input {
+    /// Reads once; 0 is the end of the connection.
+    pub(super) fn poll_fill(
+        &mut self,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.buffer.reserve(self.size);
+        let room = self.buffer.capacity() - self.buffer.len();
+        let read = ready!(pin!(stream.read_buf(&mut self.buffer)).poll(cx))?;
+        if read == room {
+            self.size = (self.size * 2).min(MOST);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// What is there.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Takes so many bytes, or all that there are.
+    pub(super) fn take(&mut self, length: usize) -> Bytes {
+        self.buffer.split_to(length.min(self.buffer.len())).freeze()
+    }
+
+    /// Between two exchanges: what a long body made large is given back.
+    pub(super) fn rest(&mut self) {
+        if self.size > LEAST {
+            *self = Self::default();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { buffer: bytes.into(), size: LEAST }
+    }
+
+    #[cfg(test)]
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+}

@@ -1,0 +1,137 @@
+//! The way of a request to the backend: its head, and its body part by part as the client sends it.
+
+use std::task::{Context, Poll, ready};
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
+use tokio::net::TcpStream;
+
+use super::Outgoing;
+use super::output::{Framing, Output};
+use crate::body::ClientBody;
+use crate::error::ProxyError;
+
+/// What is left to be sent.
+pub(super) struct Upload {
+    state: State,
+    body: Option<ClientBody>,
+    framing: Framing,
+    /// What of a known length has not been taken from the client yet.
+    left: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Sending,
+    /// The last part is being written.
+    Ending,
+    Complete,
+    /// The backend takes no more, or the client sends no more: the connection ends with this
+    /// exchange.
+    Broken,
+}
+
+impl Upload {
+    /// Begins with the head, and takes the body.
+    pub(super) fn begin(request: &mut Outgoing, output: &mut Output) -> Self {
+        let body = request.body.take();
+        let framing = match &body {
+            None => Framing::Empty,
+            Some(body) => body.length().map_or(Framing::Chunked, Framing::Length),
+        };
+        output.begin(&request.head, framing);
+        let left = if let Framing::Length(length) = framing { length } else { 0 };
+        let state = if body.is_some() { State::Sending } else { State::Ending };
+        Self { state, body, framing, left }
+    }
+
+    /// The body, when nothing of it was taken.
+    pub(super) fn into_unread_body(self) -> Option<ClientBody> {
+        self.body
+    }
+
+    /// Whether everything was sent.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state == State::Complete
+    }
+
+    /// Whether nothing more will be sent.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Complete | State::Broken)
+    }
+
+    /// Sends what can be sent now. An error is one of the client's body; a backend that takes no
+    /// more is none, since it may have answered.
+    pub(super) fn poll(
+        &mut self,
+        output: &mut Output,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ProxyError>> {
+        while !self.is_over() {
+            if ready!(output.poll_flush(stream, cx)).is_err() {
+                self.state = State::Broken;
+                break;
+            }
+            if self.state == State::Ending {
+                self.state = State::Complete;
+                break;
+            }
+            let Some(body) = &mut self.body else { break };
+            match ready!(body.poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.part(data, output)?,
+                    Err(frame) => self.last(frame.into_trailers().ok(), output)?,
+                },
+                Some(Err(error)) => {
+                    self.state = State::Broken;
+                    return Poll::Ready(Err(error));
+                }
+                None => self.last(None, output)?,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn part(&mut self, data: bytes::Bytes, output: &mut Output) -> Result<(), ProxyError> {
+        // An empty chunk would end the body.
+        if data.is_empty() {
+            return Ok(());
+        }
+        if self.framing == Framing::Chunked {
+            output.chunk(data);
+            return Ok(());
+        }
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let left = self.left.checked_sub(length);
+        self.left = left.ok_or_else(|| self.wrong_length())?;
+        output.data(data);
+        if self.left == 0 && self.body.as_ref().is_some_and(ClientBody::is_end_stream) {
+            self.state = State::Ending;
+        }
+        Ok(())
+    }
+
+    fn last(&mut self, trailers: Option<HeaderMap>, output: &mut Output) -> Result<(), ProxyError> {
+        if self.left > 0 {
+            return Err(self.wrong_length());
+        }
+        if self.framing == Framing::Chunked {
+            let trailers = trailers.map(|mut trailers| {
+                // A backend that merges them into the head must not be misled (RFC 9110 6.5.1).
+                for name in [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING] {
+                    trailers.remove(name);
+                }
+                trailers
+            });
+            output.last_chunk(trailers.as_ref());
+        }
+        self.state = State::Ending;
+        Ok(())
+    }
+
+    /// A body that is longer or shorter than it was said to be.
+    fn wrong_length(&mut self) -> ProxyError {
+        self.state = State::Broken;
+        ProxyError::RequestBodyError
+    }
+}
