@@ -32,7 +32,7 @@ pub(crate) struct HeadLimits {
     pub(crate) response: Option<Duration>,
     /// The same for one attempt.
     pub(crate) attempt: Option<Duration>,
-    /// While the request's body is sent: without any movement.
+    /// While the request's body is sent, once there is a connection: without any movement.
     pub(crate) idle: Option<Duration>,
     /// When the whole request must have ended.
     pub(crate) deadline: Option<Instant>,
@@ -48,24 +48,29 @@ pub(crate) async fn attempt(
 ) -> Result<Answer, Failed> {
     context.attempts += 1;
     let began = Instant::now();
-    let connection = match connection(context, upstream, fresh).await {
-        Ok(connection) => connection,
-        Err(error) => return Err(Failed { error, nothing_sent: true, stale: false }),
-    };
-    let reused = connection.reused;
     let exchange = Rc::clone(&context.exchange);
-    match within(&exchange, limits, began, send(connection, request)).await {
-        Ok(Ok(answer)) => {
-            context.upstream = Some(began.elapsed());
-            Ok(answer)
-        }
-        Ok(Err(SendError { error, nothing_sent, closed })) => {
+    exchange.sending.set(false);
+    let answer = async {
+        let connection = connection(context, upstream, fresh).await;
+        let connection =
+            connection.map_err(|error| Failed { error, nothing_sent: true, stale: false })?;
+        let reused = connection.reused;
+        exchange.moved.set(Instant::now());
+        exchange.sending.set(true);
+        send(connection, request).await.map_err(|SendError { error, nothing_sent, closed }| {
             // What the client did wrong with its body is not the backend's fault.
             let error = exchange.broken.get().unwrap_or(error);
-            Err(Failed { error, nothing_sent, stale: closed && reused })
-        }
-        Err(error) => Err(Failed { error, nothing_sent: false, stale: false }),
-    }
+            Failed { error, nothing_sent, stale: closed && reused }
+        })
+    };
+    let answer = within(&exchange, limits, began, answer).await;
+    let answer =
+        answer.map_err(|error| Failed { error, nothing_sent: false, stale: false }).flatten()?;
+    let now = Instant::now();
+    context.upstream = Some(now - began);
+    // The head is a movement: the wait for it does not count against the body.
+    exchange.moved.set(now);
+    Ok(answer)
 }
 
 /// An idle connection to one of the upstream's endpoints, or a new one.
@@ -98,7 +103,7 @@ async fn within<T>(
     answer: impl Future<Output = T>,
 ) -> Result<T, ProxyError> {
     let mut answer = pin!(answer);
-    let Some(first) = limits.next(exchange, began, began).ok().flatten() else {
+    let Some(first) = limits.next(exchange, began, began)? else {
         return Ok(answer.await);
     };
     let mut timer = pin!(tokio::time::sleep_until(first.into()));
@@ -146,8 +151,9 @@ impl HeadLimits {
             } else {
                 ProxyError::IdleTimeout
             };
-            consider(self.idle.map(|limit| exchange.moved.get() + limit), error)?;
-            let provisional = [self.response, self.attempt].into_iter().flatten().min();
+            let idle = self.idle.filter(|_| exchange.sending.get());
+            consider(idle.map(|limit| exchange.moved.get() + limit), error)?;
+            let provisional = [self.response, self.attempt, self.idle].into_iter().flatten().min();
             // A limit of zero would never let the timer rest.
             let provisional = provisional.map(|limit| now + limit.max(Duration::from_millis(1)));
             consider(provisional, ProxyError::ResponseTimeout)?;

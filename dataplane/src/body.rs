@@ -14,6 +14,9 @@ use crate::downstream::WireBody;
 use crate::error::ProxyError;
 use crate::upstream::http1::ResponseBody;
 
+/// How much of a body is read that nobody needs, to keep its connection.
+const SKIP: usize = 64 * 1024;
+
 /// The body of a response.
 pub(crate) enum Body {
     /// An answer of our own, with the guard of its request.
@@ -56,6 +59,34 @@ pub(crate) struct BodyLimits {
 impl ClientBody {
     pub(crate) fn new(body: WireBody, exchange: Rc<Exchange>) -> Self {
         Self { body, exchange }
+    }
+
+    /// Reads what has come already and throws it away, so that the connection can go on after an
+    /// answer that needed no body. A body that has not come whole by then is given up.
+    pub(crate) async fn skip(&mut self) {
+        let (mut skipped, mut turns) = (0, 0);
+        std::future::poll_fn(|cx| {
+            while skipped < SKIP {
+                match self.poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        skipped += frame.data_ref().map_or(0, Bytes::len);
+                        if self.is_end_stream() {
+                            break;
+                        }
+                    }
+                    Poll::Ready(_) => break,
+                    // The task of the connection gets a turn to hand over what it has.
+                    Poll::Pending if turns < 2 => {
+                        turns += 1;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Its length, when the client said it.
@@ -119,31 +150,48 @@ impl UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(ResponseBody::is_end_stream)
+        match &self.body {
+            Some(body) => body.is_end_stream(),
+            None => self.context.error.is_none(),
+        }
     }
 
     /// The backend has sent everything: its connection can serve the next request.
     fn end(&mut self, now: Instant) {
         self.context.complete = true;
+        if self.context.exchange.request_ended.get().is_none() {
+            self.context.connection.linger();
+        }
         if let Some(connection) = self.body.take().and_then(ResponseBody::into_reusable) {
             self.context.worker.pool.put(connection, now);
         }
     }
 
-    fn fail(&mut self, error: ProxyError) -> BodyError {
+    /// An error ends the connection, and what the codec has not sent by then is lost: it gets one
+    /// turn to send the head and what came before.
+    fn fail(
+        &mut self,
+        error: ProxyError,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.context.error = Some(error);
-        BodyError(error)
+        self.body = None;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = self.context.error {
+            return Poll::Ready(Some(Err(BodyError(error))));
+        }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let Poll::Ready(next) = body.poll_frame(cx) else {
             return match self.poll_limits(cx) {
-                Poll::Ready(error) => Poll::Ready(Some(Err(self.fail(error)))),
+                Poll::Ready(error) => self.fail(error, cx),
                 Poll::Pending => Poll::Pending,
             };
         };
-        Poll::Ready(match next {
+        match next {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     self.context.sent += u64::try_from(data.len()).unwrap_or_default();
@@ -153,17 +201,17 @@ impl UpstreamBody {
                 if self.is_end_stream() {
                     self.end(now);
                 }
-                Some(Ok(frame))
+                Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
                 let broken = self.context.exchange.broken.get();
-                Some(Err(self.fail(broken.unwrap_or(error))))
+                self.fail(broken.unwrap_or(error), cx)
             }
             None => {
                 self.end(Instant::now());
-                None
+                Poll::Ready(None)
             }
-        })
+        }
     }
 
     /// Waits for the nearest limit. The timer is made when a body first has to wait, and set
@@ -225,7 +273,7 @@ impl HttpBody for Body {
                 SizeHint::with_exact(u64::try_from(length).unwrap_or_default())
             }
             Self::Upstream(body) => {
-                body.body.as_ref().map_or(SizeHint::with_exact(0), ResponseBody::size_hint)
+                body.body.as_ref().map_or_else(SizeHint::default, ResponseBody::size_hint)
             }
         }
     }

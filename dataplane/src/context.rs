@@ -62,6 +62,8 @@ pub(crate) struct Exchange {
     pub(crate) received: Cell<u64>,
     /// When the request's body ended.
     pub(crate) request_ended: Cell<Option<Instant>>,
+    /// Whether there is a connection, over which the request's body is being sent.
+    pub(crate) sending: Cell<bool>,
     /// When a body moved last.
     pub(crate) moved: Cell<Instant>,
     /// Whether the client was waited for when the body was asked for last.
@@ -108,6 +110,7 @@ impl RequestContext {
             exchange: Rc::new(Exchange {
                 received: Cell::new(0),
                 request_ended: Cell::new((!has_body).then_some(started)),
+                sending: Cell::new(false),
                 moved: Cell::new(started),
                 awaits_client: Cell::new(false),
                 broken: Cell::new(None),
@@ -120,6 +123,7 @@ impl RequestContext {
         match self.error {
             Some(error) => Some(error),
             None if self.complete => None,
+            None if self.worker.cut.get() => Some(ProxyError::ShuttingDown),
             None => Some(self.exchange.broken.get().unwrap_or(ProxyError::ClientClosed)),
         }
     }

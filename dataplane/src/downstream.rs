@@ -39,6 +39,7 @@ pub(crate) struct ClientConnection {
     /// Since when nothing could be written although there was something to write.
     stuck: Cell<Option<Instant>>,
     write_idle: Cell<Option<Duration>>,
+    linger: Cell<bool>,
 }
 
 /// What a connection waits for.
@@ -69,6 +70,7 @@ pub(crate) async fn serve(
         state: Cell::new(State::Idle(Instant::now())),
         stuck: Cell::new(None),
         write_idle: Cell::new(None),
+        linger: Cell::new(false),
     });
     let io = ClientIo::new(stream, Rc::clone(&connection), Rc::clone(worker));
     let service = service_fn(|request| {
@@ -80,8 +82,9 @@ pub(crate) async fn serve(
         }
     });
     let mut server = http1::Builder::new();
-    // The date is the backend's to say, and the deadlines are ours: see ClientIo.
-    server.auto_date_header(false).header_read_timeout(None);
+    // The deadlines are ours: see ClientIo. A date is added where the backend says none (RFC 9110
+    // section 6.6.1).
+    server.header_read_timeout(None);
     server.max_buf_size(worker.config.client_head_bytes.max(MIN_BUFFER));
     let mut http = pin!(server.serve_connection(TokioIo::new(io), service));
     let mut closing = pin!(worker.closing.notified());
@@ -169,6 +172,12 @@ impl ClientConnection {
             State::Busy(count) if count > 1 => State::Busy(count - 1),
             State::Busy(_) | State::Idle(_) | State::Head(_) => State::Idle(now),
         });
+    }
+
+    /// The client may still be sending a body that nobody reads: the connection ends with the
+    /// answer, but not at once.
+    pub(crate) fn linger(&self) {
+        self.linger.set(true);
     }
 
     /// How long a client may take nothing of the response that is written now.

@@ -44,6 +44,12 @@ pub enum ProxyError {
     /// More than one `Host`, or one that is no host.
     #[error("host_malformed")]
     BadHost,
+    /// `CONNECT`: this is no proxy that opens tunnels (RFC 9110 section 9.3.6).
+    #[error("method_not_supported")]
+    MethodNotSupported,
+    /// A body with a transfer coding beside `chunked` (RFC 9112 section 6.1).
+    #[error("transfer_coding_not_supported")]
+    TransferCodingNotSupported,
     /// The target is longer than what can be forwarded.
     #[error("target_too_long")]
     TargetTooLong,
@@ -62,6 +68,9 @@ pub enum ProxyError {
     /// A route knows the path, but not with this method.
     #[error("method_not_allowed")]
     MethodNotAllowed,
+    /// The gateway ended before the exchange did.
+    #[error("shutting_down")]
+    ShuttingDown,
     /// The rule could not be compiled.
     #[error("rule_invalid")]
     RuleInvalid,
@@ -126,6 +135,10 @@ impl ProxyError {
             Self::Path(_) => row(400, "The path is refused", Downstream, false),
             Self::NoHost => row(400, "The request has no Host", Downstream, false),
             Self::BadHost => row(400, "The Host is malformed", Downstream, false),
+            Self::MethodNotSupported => row(501, "The method is not supported", Downstream, false),
+            Self::TransferCodingNotSupported => {
+                row(501, "The transfer coding is not supported", Downstream, false)
+            }
             Self::TargetTooLong => row(414, "The target is too long", Downstream, false),
             Self::RequestBodyError => {
                 row(400, "The body of the request broke off", Downstream, false)
@@ -136,6 +149,7 @@ impl ProxyError {
             Self::ClientClosed => row(499, "The client left", Downstream, false),
             Self::RouteNotFound => row(404, "No route for this path", Downstream, false),
             Self::MethodNotAllowed => row(405, "Method not allowed here", Downstream, false),
+            Self::ShuttingDown => row(503, "The gateway is shutting down", Gateway, false),
             Self::RuleInvalid => row(500, "The route is invalid", Gateway, false),
             Self::BackendInvalid => row(500, "The backend of the route is invalid", Gateway, false),
             Self::NoWeight => row(503, "Every backend of the route has weight 0", Gateway, false),
@@ -173,12 +187,15 @@ impl ProxyError {
             Self::Path(refusal) => refusal.as_str(),
             Self::NoHost => "host_missing",
             Self::BadHost => "host_malformed",
+            Self::MethodNotSupported => "method_not_supported",
+            Self::TransferCodingNotSupported => "transfer_coding_not_supported",
             Self::TargetTooLong => "target_too_long",
             Self::RequestBodyError => "request_body_error",
             Self::ClientIdleTimeout => "client_idle_timeout",
             Self::ClientClosed => "client_closed",
             Self::RouteNotFound => "route_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::ShuttingDown => "shutting_down",
             Self::RuleInvalid => "rule_invalid",
             Self::BackendInvalid => "backend_invalid",
             Self::NoWeight => "no_weight",
@@ -208,12 +225,6 @@ impl ProxyError {
         self.row().retryable
     }
 
-    /// Whether the client's connection cannot be used any more: the rest of a body may still be
-    /// on its way.
-    pub(crate) const fn ends_connection(self) -> bool {
-        matches!(self, Self::RequestBodyError | Self::ClientIdleTimeout)
-    }
-
     /// What a person reads beside the title.
     const fn detail(self) -> &'static str {
         match self {
@@ -221,6 +232,10 @@ impl ProxyError {
             Self::RouteNotFound => "No rule of this gateway takes this host and path.",
             Self::MethodNotAllowed => "The methods that are allowed stand in Allow.",
             Self::NoHost => "Send one Host field.",
+            Self::MethodNotSupported => "CONNECT opens tunnels, and this gateway opens none.",
+            Self::TransferCodingNotSupported => {
+                "Send the body with Content-Length, or chunked alone."
+            }
             Self::BadHost => "Send one Host field with a name or an address, and perhaps a port.",
             _ => "The operator finds the cause in the log by the request id.",
         }
@@ -253,12 +268,15 @@ impl ProxyError {
         all.extend([
             Self::NoHost,
             Self::BadHost,
+            Self::MethodNotSupported,
+            Self::TransferCodingNotSupported,
             Self::TargetTooLong,
             Self::RequestBodyError,
             Self::ClientIdleTimeout,
             Self::ClientClosed,
             Self::RouteNotFound,
             Self::MethodNotAllowed,
+            Self::ShuttingDown,
             Self::RuleInvalid,
             Self::BackendInvalid,
             Self::NoWeight,

@@ -4,16 +4,45 @@
 #[cfg(test)]
 mod tests;
 
+use http::Method;
 use http::header::{
     CONNECTION, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
+
+use crate::error::ProxyError;
+use crate::message::RequestHead;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 /// A request header `Proxy` becomes `HTTP_PROXY` in CGI programs; no client has a reason to send
 /// it (CVE-2016-5385).
 const PROXY: HeaderName = HeaderName::from_static("proxy");
+
+/// Refuses what cannot be passed on as it was meant: a tunnel, and a body with a coding that would
+/// lose its label, since `Transfer-Encoding` belongs to one connection.
+pub(crate) fn check_request(head: &RequestHead) -> Result<(), ProxyError> {
+    if head.method == Method::CONNECT {
+        return Err(ProxyError::MethodNotSupported);
+    }
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if chunked(only) => Ok(()),
+        _ => Err(ProxyError::TransferCodingNotSupported),
+    }
+}
+
+/// Takes off a request the fields whose name holds a `_`. CGI and WSGI programs cannot tell them
+/// from those with a `-` in its place, so that `X_Forwarded_For` would speak for us.
+fn strip_ambiguous(headers: &mut HeaderMap) {
+    let ambiguous = |name: &&HeaderName| name.as_str().contains('_');
+    let found: Vec<HeaderName> = headers.keys().filter(ambiguous).cloned().collect();
+    for name in found {
+        headers.remove(name);
+    }
+}
 
 /// Takes off a request what belongs to the client's connection. `TE: trailers` stays, for it asks
 /// the whole chain. `Expect` is answered here, since a body is only read once a backend takes it.
@@ -25,6 +54,9 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) {
         if trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
+    }
+    if found.ambiguous {
+        strip_ambiguous(headers);
     }
     if found.request_only {
         headers.remove(EXPECT);
@@ -46,6 +78,8 @@ pub(crate) fn strip_response(headers: &mut HeaderMap) {
 struct Found {
     te: bool,
     request_only: bool,
+    /// Whether a name holds a `_`.
+    ambiguous: bool,
 }
 
 /// Removes the headers of one connection, and those that `Connection` names. Most messages have
@@ -67,6 +101,8 @@ fn strip_connection(headers: &mut HeaderMap) -> Found {
             found.te = true;
         } else if *name == EXPECT || *name == PROXY_AUTHORIZATION || *name == PROXY {
             found.request_only = true;
+        } else if name.as_str().contains('_') {
+            found.ambiguous = true;
         }
     }
     if connection {

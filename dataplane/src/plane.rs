@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use fairway_snapshot::{ListenerName, Published};
@@ -20,6 +21,9 @@ use crate::telemetry::metrics::Metrics;
 use crate::upstream::UpstreamRegistry;
 use crate::upstream::discovery::Discovery;
 use crate::worker::{Command, WorkerParts};
+
+/// How long the last lines of the access log may take to be written.
+const LOG_END: Duration = Duration::from_secs(2);
 
 /// A running data plane.
 #[derive(Debug)]
@@ -171,7 +175,10 @@ impl DataPlane {
         });
         let _ = joined.await;
         if let Some(log) = self.log.take() {
-            log.finish();
+            let finished = tokio::task::spawn_blocking(move || log.finish());
+            if tokio::time::timeout(LOG_END, finished).await.is_err() {
+                tracing::warn!("nobody reads the access log, its last lines are lost");
+            }
         }
         self.tasks.shutdown().await;
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fairway_snapshot::{Find, RouteRequest};
 use http::Method;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, EXPECT, HOST, ORIGIN};
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;
@@ -15,6 +15,7 @@ use crate::body::{Body, BodyLimits, ClientBody, UpstreamBody};
 use crate::context::RequestContext;
 use crate::downstream::{ClientConnection, WireBody};
 use crate::error::ProxyError;
+use crate::headers::check_request;
 use crate::message::{RequestHead, ResponseHead};
 use crate::reply::{Reply, local_reply};
 use crate::rules::RuleRuntime;
@@ -31,14 +32,22 @@ pub(crate) async fn serve(
 ) -> (ResponseHead, Body) {
     // The guard: from here on the request is counted, and its end is told.
     let mut context = RequestContext::begin(worker, connection, &head, body.is_some());
-    match forward(&mut context, head, body).await {
+    // Who waits to be told to go on has not sent its body, and is not asked for it in vain.
+    let waits = head.headers.contains_key(EXPECT);
+    let mut body = body.map(|body| ClientBody::new(body, Rc::clone(&context.exchange)));
+    match forward(&mut context, head, &mut body).await {
         Ok((mut head, body)) => {
             filters::response(&context, &mut head);
             context.status = Some(head.status);
             let limits = body_limits(&context);
             (head, Body::Upstream(UpstreamBody::new(body, context, limits)))
         }
-        Err(reply) => local_reply(context, reply),
+        Err(reply) => {
+            if let Some(body) = body.as_mut().filter(|_| !waits) {
+                body.skip().await;
+            }
+            local_reply(context, reply)
+        }
     }
 }
 
@@ -46,8 +55,9 @@ pub(crate) async fn serve(
 async fn forward(
     context: &mut RequestContext,
     mut head: RequestHead,
-    body: Option<WireBody>,
+    body: &mut Option<ClientBody>,
 ) -> Result<crate::attempt::Answer, Reply> {
+    check_request(&head)?;
     let (rule, path) = route(context, &mut head)?;
     context.rule = Some(Arc::clone(&rule));
     filters::request(context, &mut head, path)?;
@@ -56,9 +66,12 @@ async fn forward(
         error
     })?;
     context.backend = Some(backend);
+    if !head.headers.contains_key(HOST) {
+        // HTTP/1.0 needs none, but what we speak does (RFC 9112 section 3.2).
+        head.headers.insert(HOST, upstream.authority.clone());
+    }
     let limits = head_limits(context, &rule);
-    let body = body.map(|body| ClientBody::new(body, Rc::clone(&context.exchange)));
-    let request = Outgoing { head, body };
+    let request = Outgoing { head, body: body.take() };
     Ok(retry::send(context, upstream, request, limits).await?)
 }
 

@@ -64,8 +64,10 @@ pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (Re
         None => None,
     };
     filters::finish(&context, &mut headers);
-    if reply.error.is_some_and(ProxyError::ends_connection) {
+    // What is left of a body would be read as the next request.
+    if context.exchange.request_ended.get().is_none() {
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        context.connection.linger();
     }
     context.status = Some(status);
     context.error = reply.error;

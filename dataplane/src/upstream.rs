@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fairway_snapshot::{Snapshot, UpstreamId};
+use fairway_snapshot::{Snapshot, Target, Upstream, UpstreamId};
+use http::HeaderValue;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use discovery::{Discovery, EndpointSet, EndpointState};
 pub(crate) struct UpstreamRuntime {
     /// Never used twice in a process: the key of the workers' pools.
     pub(crate) number: u64,
+    /// Its name and port, for a request that names no host.
+    pub(crate) authority: HeaderValue,
     pub(crate) endpoints: Arc<EndpointSet>,
 }
 
@@ -57,6 +60,16 @@ impl UpstreamRuntime {
     }
 }
 
+/// `host:port` of an upstream, its name without the final dot.
+fn authority(upstream: &Upstream) -> HeaderValue {
+    let port = upstream.port;
+    let text = match &upstream.target {
+        Target::Address(address) => SocketAddr::new(*address, port.get()).to_string(),
+        Target::Name(name) => format!("{}:{port}", name.trim_end_matches('.')),
+    };
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
 /// All upstreams of the current snapshot. It outlives snapshots, so that an upstream that stays
 /// keeps its addresses and its connections. Only the thread that applies snapshots has it.
 #[derive(Debug)]
@@ -77,6 +90,7 @@ impl UpstreamRegistry {
             if !self.known.contains_key(id) {
                 let runtime = UpstreamRuntime {
                     number: self.next.fetch_add(1, Ordering::Relaxed),
+                    authority: authority(upstream),
                     endpoints: self.discovery.endpoints(upstream),
                 };
                 self.known.insert(id.clone(), Arc::new(runtime));

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use fairway_snapshot::ListenerName;
-use futures::FutureExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::apply::Live;
 use crate::config::Config;
@@ -43,6 +42,8 @@ pub(crate) struct Worker {
     /// Whether connections are closed as soon as they are idle.
     pub(crate) closed: Cell<bool>,
     pub(crate) closing: Notify,
+    /// Whether the time to drain has passed: what has not ended is cut off.
+    pub(crate) cut: Cell<bool>,
     connections: Cell<usize>,
     emptied: Notify,
     listeners: RefCell<HashMap<ListenerName, Rc<Notify>>>,
@@ -91,6 +92,7 @@ impl WorkerParts {
             draining: Cell::new(false),
             closed: Cell::new(false),
             closing: Notify::new(),
+            cut: Cell::new(false),
             connections: Cell::new(0),
             emptied: Notify::new(),
             listeners: RefCell::new(HashMap::new()),
@@ -114,8 +116,8 @@ impl Worker {
                     Some(Command::Listen(name, listener)) => self.listen(name, listener),
                     Some(Command::Unlisten(name)) => self.unlisten(&name),
                     Some(Command::Drain) => self.draining.set(true),
-                    Some(Command::Close(limit)) => return self.close(limit).await,
-                    None => return self.close(Duration::ZERO).await,
+                    Some(Command::Close(limit)) => return self.close(limit, tick).await,
+                    None => return self.close(Duration::ZERO, tick).await,
                 },
                 _ = tick.tick() => {
                     self.flush();
@@ -154,7 +156,7 @@ impl Worker {
     }
 
     /// Stops accepting, and waits for what is in flight.
-    async fn close(&self, limit: Duration) {
+    async fn close(&self, limit: Duration, mut tick: Interval) {
         self.draining.set(true);
         for (_, stop) in self.listeners.borrow_mut().drain() {
             stop.notify_one();
@@ -165,11 +167,16 @@ impl Worker {
         self.closing.notify_waiters();
         let emptied = async {
             while self.connections.get() > 0 {
-                self.emptied.notified().await;
+                tokio::select! {
+                    () = self.emptied.notified() => {}
+                    // Whoever ends us may have less patience than we do.
+                    _ = tick.tick() => self.flush(),
+                }
             }
         };
         if tokio::time::timeout(limit, emptied).await.is_err() {
             tracing::warn!(connections = self.connections.get(), "drain deadline passed");
+            self.cut.set(true);
         }
     }
 }
@@ -221,8 +228,13 @@ async fn accept(worker: Rc<Worker>, name: ListenerName, listener: TcpListener, s
             }
         }
     }
-    // Closing a listening socket resets the connections in its queue; they are taken first.
-    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-        spawn(downstream::serve(OpenConnection::new(&worker), name.clone(), stream, peer));
+    // Closing a listening socket resets the connections in its queue; they are taken first, past
+    // the runtime, which knows only of those that it has been told of.
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok((stream, peer)) = listener.accept() {
+        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+        if let Ok(stream) = stream {
+            spawn(downstream::serve(OpenConnection::new(&worker), name.clone(), stream, peer));
+        }
     }
 }

@@ -5,9 +5,11 @@ mod bodies;
 mod control;
 mod failures;
 mod fastapi;
+mod framing;
 mod headers;
 mod names;
 mod routing;
+mod second_opinion;
 mod swaps;
 mod timeouts;
 

@@ -117,6 +117,14 @@ async fn connecting_is_given_up() {
         statuses.push((answer.status, answer.problem()));
     }
     assert!(statuses.contains(&(504, "connect_timeout".to_owned())), "{statuses:?}");
+    // Connecting is a part of the whole.
+    let gateway = Gateway::start(&route(&format!(
+        "- policy: {{timeouts: {{connect: 0s, request: 300ms}}}}\n  backends: [{{host: 127.0.0.1, port: {}}}]",
+        address.port()
+    )))
+    .await;
+    let answer = get(gateway.address(), "/").await;
+    assert_eq!((answer.status, answer.problem().as_str()), (504, "request_timeout"));
     drop(fill);
 }
 

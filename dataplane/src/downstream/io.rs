@@ -17,6 +17,10 @@ use crate::worker::Worker;
 /// How long a connection must have been idle to be closed when the worker closes. A connection
 /// that was just accepted, or just answered, may have a request on its way.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
+/// How long, and how much, a client may go on sending a body that nobody reads after the end of
+/// our answer.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 16 << 20;
 
 /// A client's socket.
 pub(super) struct ClientIo {
@@ -24,6 +28,13 @@ pub(super) struct ClientIo {
     connection: Rc<ClientConnection>,
     worker: Rc<Worker>,
     timer: Option<Pin<Box<Sleep>>>,
+    lingering: Option<Lingering>,
+}
+
+/// Our side of the connection is closed.
+struct Lingering {
+    until: Instant,
+    bytes: usize,
 }
 
 impl ClientIo {
@@ -32,7 +43,7 @@ impl ClientIo {
         connection: Rc<ClientConnection>,
         worker: Rc<Worker>,
     ) -> Self {
-        Self { stream, connection, worker, timer: None }
+        Self { stream, connection, worker, timer: None, lingering: None }
     }
 
     /// When the connection has waited for too long.
@@ -67,6 +78,33 @@ impl ClientIo {
             }
             timer.as_mut().reset(at.into());
         }
+    }
+
+    /// Reads on and throws away, until the client has had the time to read our answer: closing a
+    /// socket with unread bytes resets the connection, and the answer with it (RFC 9112 section
+    /// 9.6).
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(Lingering { until, bytes }) = &mut self.lingering else { return Poll::Ready(()) };
+        let mut scratch = [0; 4096];
+        while *bytes < LINGER_BYTES {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    *bytes += buffer.filled().len();
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    let until = (*until).into();
+                    let timer =
+                        self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+                    if timer.deadline() != until {
+                        timer.as_mut().reset(until);
+                    }
+                    return timer.as_mut().poll(cx);
+                }
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Remembers since when nothing could be written.
@@ -134,6 +172,13 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            if !self.connection.linger.get() {
+                return Poll::Ready(Ok(()));
+            }
+            self.lingering = Some(Lingering { until: Instant::now() + LINGER, bytes: 0 });
+        }
+        self.poll_linger(cx).map(Ok)
     }
 }

@@ -24,15 +24,25 @@ use crate::telemetry::metrics::Metrics;
 
 /// Lookups under way at once: a new snapshot with thousands of names must not flood the server.
 const CONCURRENT: usize = 32;
+/// The same for names whose last question failed.
+const CONCURRENT_DOUBTFUL: usize = 8;
+/// How long a server may take to answer a question, before it or another is asked again.
+const QUESTION: Duration = Duration::from_secs(2);
+/// How long a request waits for a name that was never asked before, when no limit of connecting
+/// says less.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// How long a request waits for a name that nobody used for a while to be asked again. After that
 /// the last good addresses are used.
-const STALE_WAIT: Duration = Duration::from_millis(500);
+pub(super) const STALE_WAIT: Duration = Duration::from_millis(500);
 
 /// The process's resolver and what it found.
 #[derive(Debug)]
 pub struct Discovery {
-    resolver: TokioResolver,
-    permits: Arc<Semaphore>,
+    /// One for each family: what one of them says must not hide what became of the other.
+    resolvers: [TokioResolver; 2],
+    permits: Semaphore,
+    /// For names whose last question failed: servers that do not answer hold up only each other.
+    doubtful: Semaphore,
     metrics: Arc<Metrics>,
     runtime: tokio::runtime::Handle,
     sets: Mutex<HashMap<UpstreamId, Known>>,
@@ -97,23 +107,14 @@ impl Discovery {
     ///
     /// The resolver's settings cannot be read.
     pub fn new(servers: &DnsServers, metrics: Arc<Metrics>) -> Result<Arc<Self>, NetError> {
-        let mut builder = match servers {
-            DnsServers::System => TokioResolver::builder_tokio()?,
-            DnsServers::These(addresses) => {
-                let servers = addresses.iter().map(|address| name_server(*address)).collect();
-                TokioResolver::builder_with_config(
-                    ResolverConfig::from_name_servers(servers),
-                    TokioRuntimeProvider::default(),
-                )
-            }
-        };
-        let options = builder.options_mut();
-        // Answers are kept per upstream; a second cache would only make them older.
-        options.cache_size = 0;
-        options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+        let resolvers = [
+            resolver(servers, LookupIpStrategy::Ipv4Only)?,
+            resolver(servers, LookupIpStrategy::Ipv6Only)?,
+        ];
         Ok(Arc::new(Self {
-            resolver: builder.build()?,
-            permits: Arc::new(Semaphore::new(CONCURRENT)),
+            resolvers,
+            permits: Semaphore::new(CONCURRENT),
+            doubtful: Semaphore::new(CONCURRENT_DOUBTFUL),
             metrics,
             runtime: tokio::runtime::Handle::current(),
             sets: Mutex::default(),
@@ -164,6 +165,25 @@ impl Discovery {
     }
 }
 
+fn resolver(servers: &DnsServers, strategy: LookupIpStrategy) -> Result<TokioResolver, NetError> {
+    let mut builder = match servers {
+        DnsServers::System => TokioResolver::builder_tokio()?,
+        DnsServers::These(addresses) => {
+            let servers = addresses.iter().map(|address| name_server(*address)).collect();
+            TokioResolver::builder_with_config(
+                ResolverConfig::from_name_servers(servers),
+                TokioRuntimeProvider::default(),
+            )
+        }
+    };
+    let options = builder.options_mut();
+    // Answers are kept per upstream; a second cache would only make them older.
+    options.cache_size = 0;
+    options.ip_strategy = strategy;
+    options.timeout = QUESTION;
+    builder.build()
+}
+
 fn name_server(address: SocketAddr) -> NameServerConfig {
     let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
         connection.port = address.port();
@@ -201,9 +221,9 @@ impl EndpointSet {
     pub(crate) async fn wait(&self, limit: Option<Duration>) {
         let mut version = self.version.subscribe();
         let limit = if self.current.load().state == EndpointState::Pending {
-            limit
+            limit.unwrap_or(FIRST_WAIT)
         } else {
-            Some(STALE_WAIT)
+            STALE_WAIT
         };
         version.mark_unchanged();
         if self.parked.load(Relaxed) {
@@ -213,11 +233,8 @@ impl EndpointSet {
         if !self.needs_wait() {
             return;
         }
-        let changed = version.changed();
-        let _ = match limit {
-            Some(limit) => tokio::time::timeout(limit, changed).await.is_ok(),
-            None => changed.await.is_ok(),
-        };
+        // Whether it came or not, the next look decides.
+        let _ = tokio::time::timeout(limit, version.changed()).await;
     }
 
     fn publish(&self, endpoints: Endpoints) {

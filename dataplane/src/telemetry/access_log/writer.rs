@@ -58,7 +58,7 @@ impl LogWriter {
         self.handle.clone()
     }
 
-    /// Writes what was sent before, and ends.
+    /// Writes what was sent before, and ends. Blocks for as long as nobody reads our output.
     pub fn finish(self) {
         if self.handle.batches.send(Message::End).is_ok() && self.thread.join().is_err() {
             tracing::error!("log writer panicked");

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hickory_resolver::net::NetError;
 
-use super::{Discovery, EndpointSet, EndpointState, Endpoints};
+use hickory_resolver::lookup_ip::LookupIp;
+
+use super::{Discovery, EndpointSet, EndpointState, Endpoints, STALE_WAIT};
 
 /// A time to live below this would ask for every request.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -21,12 +23,11 @@ const GONE_AFTER: Duration = Duration::from_secs(30);
 /// Asks for `name` for as long as the task lives.
 pub(super) async fn keep_fresh(discovery: Arc<Discovery>, name: Arc<str>, set: Arc<EndpointSet>) {
     let mut gone_since: Option<Instant> = None;
+    let mut doubtful = false;
     loop {
         set.used.store(false, Relaxed);
-        let answer = match discovery.permits.acquire().await {
-            Ok(_permit) => discovery.resolver.lookup_ip(&*name).await,
-            Err(_) => return,
-        };
+        let answer = unpark_in_time(&set, ask(&discovery, &name, doubtful)).await;
+        doubtful = answer.is_err();
         let failed = usize::from(answer.is_err());
         discovery.metrics.lookups[failed].fetch_add(1, Relaxed);
         let pause = match answer {
@@ -49,6 +50,31 @@ pub(super) async fn keep_fresh(discovery: Arc<Discovery>, name: Arc<str>, set: A
             set.wake.notified().await;
         }
     }
+}
+
+/// Asks for the addresses of a name: those of the first family that has any. That a name has none
+/// of a family must be said by a server; no answer at all is a failure, whatever the other family
+/// has, for else the addresses that serve would be given up for some that may lead nowhere.
+async fn ask(discovery: &Discovery, name: &str, doubtful: bool) -> Result<LookupIp, NetError> {
+    let permits = if doubtful { &discovery.doubtful } else { &discovery.permits };
+    // The semaphore is never closed; without a permit the question is asked all the same.
+    let _permit = permits.acquire().await;
+    let [v4, v6] = &discovery.resolvers;
+    match v4.lookup_ip(name).await {
+        Err(error) if error.is_no_records_found() => v6.lookup_ip(name).await,
+        answer => answer,
+    }
+}
+
+/// Requests that woke a name wait for its answer, but not for one that does not come: then they go
+/// on with the last good addresses.
+async fn unpark_in_time<T>(set: &EndpointSet, answer: impl Future<Output = T>) -> T {
+    let mut answer = std::pin::pin!(answer);
+    if let Ok(answer) = tokio::time::timeout(STALE_WAIT, &mut answer).await {
+        return answer;
+    }
+    set.parked.store(false, Relaxed);
+    answer.await
 }
 
 /// Keeps the last good addresses, unless the server has said for a while that there are none.

@@ -1,1 +1,164 @@
-//! x
+//! What is read does not depend on how it was cut into pieces, and what is written is what RFC 9112
+//! asks for.
+
+use bytes::Bytes;
+use http::header::HeaderMap;
+use http::{Method, Uri, Version};
+use proptest::prelude::*;
+
+use super::Malformed;
+use super::input::Input;
+use super::output::{Framing, Output};
+use super::response::{Decoder, Parsed, Step, parse};
+use crate::message::RequestHead;
+
+/// Status, body and trailers of an answer; or what is wrong with it.
+type Read = Result<(u16, Vec<u8>, Vec<String>), Malformed>;
+
+/// Reads an answer that comes in these pieces; `None` when its end never comes.
+fn read(pieces: &[&[u8]]) -> Option<Read> {
+    let mut pieces = pieces.iter();
+    let mut input = Input::of(b"");
+    let mut decoder: Option<(u16, Decoder)> = None;
+    let (mut body, mut trailers) = (Vec::new(), Vec::new());
+    loop {
+        let more = match &mut decoder {
+            None => match parse(&mut input, &Method::GET) {
+                Ok(Parsed::Final(head)) => {
+                    decoder = Some((head.head.status.as_u16(), head.decoder));
+                    false
+                }
+                Ok(Parsed::Interim) => false,
+                Ok(Parsed::Partial) => true,
+                Err(malformed) => return Some(Err(malformed)),
+            },
+            Some((status, decoder)) => match decoder.next(&mut input) {
+                Ok(Step::Data(data)) => {
+                    body.extend_from_slice(&data);
+                    false
+                }
+                Ok(Step::Trailers(fields)) => {
+                    trailers.extend(fields.keys().map(ToString::to_string));
+                    false
+                }
+                Ok(Step::End) => return Some(Ok((*status, body, trailers))),
+                Ok(Step::More) => true,
+                Err(malformed) => return Some(Err(malformed)),
+            },
+        };
+        if more {
+            match pieces.next() {
+                Some(piece) => input.push(piece),
+                None => {
+                    let (_, decoder) = decoder.as_mut()?;
+                    if !decoder.end_of_connection() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+const HEADS: [&str; 4] = [
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding:chunked\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nServer: x\r\n\r\n",
+];
+const BODIES: [&str; 4] = [
+    "5\r\nhello\r\n7;a=b\r\n, world\r\n0\r\n\r\n",
+    "c\r\nhello, world\r\n0\r\nX-Sum: 1\r\nX-End: 2\r\n\r\n",
+    "hello, world",
+    "5\r\nhello\r\nzz\r\n",
+];
+
+proptest! {
+    #[test]
+    fn pieces_do_not_matter(head in 0..4usize, body in 0..4usize, cuts in prop::collection::vec(0..120usize, 0..12)) {
+        let whole = format!("{}{}", HEADS[head], BODIES[body]);
+        let whole = whole.as_bytes();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(whole.len())).collect();
+        cuts.extend([0, whole.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<&[u8]> = cuts.windows(2).map(|ends| &whole[ends[0]..ends[1]]).collect();
+        prop_assert_eq!(read(&pieces), read(&[whole]));
+    }
+
+    #[test]
+    fn no_bytes_are_read_as_more_than_they_are(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let whole = [HEADS[0].as_bytes(), &bytes].concat();
+        if let Some(Ok((_, body, _))) = read(&[&whole]) {
+            prop_assert!(body.len() <= bytes.len());
+        }
+    }
+}
+
+#[test]
+fn whole_answers_are_read() {
+    let read = |text: String| read(&[text.as_bytes()]);
+    let hello = b"hello, world".to_vec();
+    for head in &HEADS[..2] {
+        let read = |body: &str| read(format!("{head}{body}"));
+        assert_eq!(read(BODIES[0]), Some(Ok((200, hello.clone(), vec![]))));
+        let trailers = vec!["x-sum".to_owned(), "x-end".to_owned()];
+        assert_eq!(read(BODIES[1]), Some(Ok((200, hello.clone(), trailers))));
+        assert!(matches!(read(BODIES[3]), Some(Err(_))));
+        assert_eq!(read("5\r\nhel"), None);
+    }
+    assert_eq!(read(format!("{}{}", HEADS[2], BODIES[2])), Some(Ok((200, hello.clone(), vec![]))));
+    assert_eq!(read(format!("{}hello", HEADS[2])), None);
+    assert_eq!(read(format!("{}{}", HEADS[3], BODIES[2])), Some(Ok((200, hello, vec![]))));
+}
+
+#[test]
+fn what_is_too_long_is_refused() {
+    let long = "x".repeat(70_000);
+    for text in [
+        format!("HTTP/1.1 200 OK\r\nX: {long}\r\n\r\n"),
+        format!("HTTP/1.1 200 OK\r\nX: {long}"),
+        format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: 1\r\n".repeat(129)),
+        format!("{}5;{}", HEADS[0], &long[..5000]),
+        format!("{}0\r\nX: {}", HEADS[0], &long[..20_000]),
+    ] {
+        assert!(matches!(read(&[text.as_bytes()]), Some(Err(_))), "{}", &text[..60]);
+    }
+    let most = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: 1\r\n".repeat(128));
+    assert!(matches!(read(&[most.as_bytes()]), Some(Ok(_))));
+}
+
+fn head(method: &str, fields: &[(&'static str, &'static str)]) -> RequestHead {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(*name, http::HeaderValue::from_static(value));
+    }
+    RequestHead {
+        method: method.parse().unwrap(),
+        target: Uri::from_static("/a%20b?x=%41"),
+        version: Version::HTTP_11,
+        headers,
+    }
+}
+
+#[test]
+fn requests_are_written_with_the_length_that_they_have() {
+    let fields = [("host", "a"), ("content-length", "007"), ("x-a", "1"), ("x-a", "2")];
+    let mut output = Output::default();
+    let mut written = |framing| {
+        output.begin(&head("PUT", &fields), framing);
+        String::from_utf8(output.waiting()).unwrap()
+    };
+    let first = "PUT /a%20b?x=%41 HTTP/1.1\r\nhost: a\r\n";
+    let rest = "x-a: 1\r\nx-a: 2\r\n";
+    assert_eq!(written(Framing::Length(7)), format!("{first}{rest}content-length: 7\r\n\r\n"));
+    assert_eq!(
+        written(Framing::Chunked),
+        format!("{first}{rest}transfer-encoding: chunked\r\n\r\n")
+    );
+    output.begin(&head("POST", &[("content-length", "0")]), Framing::Empty);
+    assert!(output.waiting().ends_with(b"content-length: 0\r\n\r\n"));
+    output.chunk(Bytes::from_static(b"hello, world, and more"));
+    assert_eq!(output.waiting(), b"16\r\nhello, world, and more\r\n");
+    output.last_chunk(None);
+    assert_eq!(output.waiting(), b"0\r\n\r\n");
+}
