@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use fairway_snapshot::ListenerName;
+use fairway_snapshot::{AddressPolicy, ListenerName};
 
 /// Settings of the data plane.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Config {
     pub server_timing: bool,
     /// Who is asked for names. Default: `/etc/resolv.conf`.
     pub dns: DnsServers,
+    /// Which addresses a name may lead to. Default: every one; in a cluster none that is reserved.
+    pub addresses: AddressPolicy,
     /// How long, after the order to end, new connections are still accepted while readiness is
     /// already off: the time until load balancers have noticed. Default: 5 s.
     pub drain_delay: Duration,
@@ -89,6 +91,7 @@ impl Default for Config {
             process_time: true,
             server_timing: true,
             dns: DnsServers::System,
+            addresses: AddressPolicy::Any,
             drain_delay: Duration::from_secs(5),
             drain_deadline: Duration::from_secs(30),
             client_idle: Duration::from_secs(75),

@@ -83,6 +83,9 @@ pub enum ProxyError {
     /// The upstream's name has no address.
     #[error("no_endpoints")]
     NoEndpoints,
+    /// The upstream's name leads only to addresses that no backend may have.
+    #[error("address_not_allowed")]
+    AddressNotAllowed,
     /// The upstream's name could not be resolved.
     #[error("name_not_resolved")]
     NameNotResolved,
@@ -154,6 +157,9 @@ impl ProxyError {
             Self::BackendInvalid => row(500, "The backend of the route is invalid", Gateway, false),
             Self::NoWeight => row(503, "Every backend of the route has weight 0", Gateway, false),
             Self::NoEndpoints => row(503, "The backend has no endpoints", Upstream, false),
+            Self::AddressNotAllowed => {
+                row(500, "The address of the backend is not allowed", Gateway, false)
+            }
             Self::NameNotResolved => {
                 row(503, "The name of the backend cannot be resolved", Upstream, false)
             }
@@ -200,6 +206,7 @@ impl ProxyError {
             Self::BackendInvalid => "backend_invalid",
             Self::NoWeight => "no_weight",
             Self::NoEndpoints => "no_endpoints",
+            Self::AddressNotAllowed => "address_not_allowed",
             Self::NameNotResolved => "name_not_resolved",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectFailed => "connect_failed",
@@ -281,6 +288,7 @@ impl ProxyError {
             Self::BackendInvalid,
             Self::NoWeight,
             Self::NoEndpoints,
+            Self::AddressNotAllowed,
             Self::NameNotResolved,
             Self::ConnectRefused,
             Self::ConnectFailed,

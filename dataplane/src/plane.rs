@@ -83,7 +83,7 @@ impl DataPlane {
         let status = bind_control("status", config.status).await?;
         let admin = bind_control("admin", config.admin).await?;
         let metrics = Arc::new(Metrics::new(config.workers.get()));
-        let discovery = Discovery::new(&config.dns, Arc::clone(&metrics))
+        let discovery = Discovery::new(&config, Arc::clone(&metrics))
             .map_err(|error| StartError::Resolver(error.to_string()))?;
         let log = config.access_log.then(|| LogWriter::stdout(Arc::clone(&metrics)));
         let live = Arc::new(ArcSwap::from_pointee(Live::empty()));

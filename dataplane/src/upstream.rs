@@ -45,6 +45,7 @@ impl UpstreamRuntime {
             ([], EndpointState::Failed { empty: false, .. } | EndpointState::Pending) => {
                 Err(ProxyError::NameNotResolved)
             }
+            ([], EndpointState::Refused { .. }) => Err(ProxyError::AddressNotAllowed),
             ([], _) => Err(ProxyError::NoEndpoints),
             ([only], _) => Ok(*only),
             (several, _) => {

@@ -5,6 +5,7 @@
 //! can be written down, compared and sent; [`RouteTable`] makes the indexes. Nothing here knows
 //! of Kubernetes, of async, or of an HTTP server, and nothing behind it parses user text.
 
+pub mod address;
 pub mod dump;
 pub mod filter;
 pub mod host;
@@ -19,6 +20,7 @@ pub mod table;
 mod text;
 pub mod upstream;
 
+pub use address::{AddressPolicy, Network};
 pub use filter::{Filter, Phase};
 pub use host::HostPattern;
 pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};

@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use fairway_snapshot::AddressPolicy;
 use fairway_tests::dns::Dns;
 use fairway_tests::eventually::eventually;
-use fairway_tests::gateway::{Gateway, route};
+use fairway_tests::gateway::{Gateway, config, options, route};
 use fairway_tests::http::get;
 use fairway_tests::origin::Echo;
 
@@ -68,4 +69,24 @@ async fn a_new_address_is_taken_when_the_time_to_live_has_passed() {
         (get(gateway.address(), "/").await.body == b"new").then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_leads_to_a_reserved_address_leads_nowhere() {
+    let (echo, dns) = (Echo::start("a").await, Dns::start().await);
+    dns.set(NAME, &[Ipv4Addr::LOCALHOST, Ipv4Addr::new(169, 254, 169, 254)]);
+    for (except, status) in [("127.0.0.2/32", 500), ("127.0.0.0/8", 200)] {
+        let config = fairway_dataplane::Config {
+            dns: fairway_dataplane::DnsServers::These(vec![dns.address]),
+            addresses: AddressPolicy::NotReserved { except: vec![except.parse().unwrap()] },
+            ..config()
+        };
+        let gateway = Gateway::start_with(&service(echo.address.port()), config, options()).await;
+        let answer = get(gateway.address(), "/").await;
+        assert_eq!(answer.status, status, "{except}");
+        if status == 500 {
+            assert_eq!(answer.problem(), "address_not_allowed");
+            assert_eq!(echo.requests(), 0);
+        }
+    }
 }

@@ -58,6 +58,7 @@ fn endpoints(known: Endpoints) -> EndpointsView {
         EndpointState::Pending => ("pending", None),
         EndpointState::Ready => ("ready", None),
         EndpointState::LastGood { message, .. } => ("lastGood", Some(message)),
+        EndpointState::Refused { message } => ("refused", Some(message)),
         EndpointState::Failed { message, .. } => ("failed", Some(message)),
     };
     EndpointsView { state: state.to_owned(), message, addresses: known.addresses }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use fairway_snapshot::{Target, Upstream, UpstreamId};
+use fairway_snapshot::{AddressPolicy, Target, Upstream, UpstreamId};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
@@ -19,7 +19,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::DnsServers;
+use crate::config::{Config, DnsServers};
 use crate::telemetry::metrics::Metrics;
 
 /// Lookups under way at once: a new snapshot with thousands of names must not flood the server.
@@ -40,6 +40,7 @@ pub(super) const STALE_WAIT: Duration = Duration::from_millis(500);
 pub struct Discovery {
     /// One for each family: what one of them says must not hide what became of the other.
     resolvers: [TokioResolver; 2],
+    allowed: AddressPolicy,
     permits: Semaphore,
     /// For names whose last question failed: servers that do not answer hold up only each other.
     doubtful: Semaphore,
@@ -91,6 +92,11 @@ pub enum EndpointState {
         /// What was said instead.
         message: String,
     },
+    /// The name leads only to addresses that no backend may have.
+    Refused {
+        /// Which ones.
+        message: String,
+    },
     /// There are no addresses.
     Failed {
         /// What was said.
@@ -101,18 +107,19 @@ pub enum EndpointState {
 }
 
 impl Discovery {
-    /// A resolver that asks `servers`. Must be made in the runtime that does the control work.
+    /// A resolver that asks the servers of the settings. Must be made in the runtime that does the control work.
     ///
     /// # Errors
     ///
     /// The resolver's settings cannot be read.
-    pub fn new(servers: &DnsServers, metrics: Arc<Metrics>) -> Result<Arc<Self>, NetError> {
+    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Self>, NetError> {
         let resolvers = [
-            resolver(servers, LookupIpStrategy::Ipv4Only)?,
-            resolver(servers, LookupIpStrategy::Ipv6Only)?,
+            resolver(&config.dns, LookupIpStrategy::Ipv4Only)?,
+            resolver(&config.dns, LookupIpStrategy::Ipv6Only)?,
         ];
         Ok(Arc::new(Self {
             resolvers,
+            allowed: config.addresses.clone(),
             permits: Semaphore::new(CONCURRENT),
             doubtful: Semaphore::new(CONCURRENT_DOUBTFUL),
             metrics,
@@ -245,7 +252,21 @@ impl EndpointSet {
         self.version.send_modify(|version| *version += 1);
     }
 
-    fn addresses(&self, found: impl Iterator<Item = IpAddr>) -> Vec<SocketAddr> {
+    /// What an answer says, without the addresses that no backend may have.
+    fn found(&self, found: impl Iterator<Item = IpAddr>, allowed: &AddressPolicy) -> Endpoints {
+        let (good, refused): (Vec<IpAddr>, Vec<IpAddr>) = found.partition(|ip| allowed.allows(*ip));
+        let state = match refused.first() {
+            Some(first) if good.is_empty() => {
+                let message = format!("leads to {first}, which no backend may have");
+                EndpointState::Refused { message }
+            }
+            _ => EndpointState::Ready,
+        };
+        Endpoints { addresses: self.addresses(good), state }
+    }
+
+    fn addresses(&self, found: Vec<IpAddr>) -> Vec<SocketAddr> {
+        let found = found.into_iter();
         let mut addresses: Vec<_> = found.map(|ip| SocketAddr::new(ip, self.port)).collect();
         // The order of an answer rotates; sorted, an equal set is not published again.
         addresses.sort_unstable();

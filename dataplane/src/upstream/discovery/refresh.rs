@@ -33,8 +33,11 @@ pub(super) async fn keep_fresh(discovery: Arc<Discovery>, name: Arc<str>, set: A
         let pause = match answer {
             Ok(found) => {
                 gone_since = None;
-                let addresses = set.addresses(found.iter());
-                set.publish(Endpoints { addresses, state: EndpointState::Ready });
+                let endpoints = set.found(found.iter(), &discovery.allowed);
+                if let EndpointState::Refused { message } = &endpoints.state {
+                    tracing::warn!(%name, %message, "addresses of a backend are not allowed");
+                }
+                set.publish(endpoints);
                 found.valid_until().saturating_duration_since(Instant::now())
             }
             Err(error) => {
