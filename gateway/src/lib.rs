@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod output;
+mod overrides;
 mod settings;
 mod wiring;
 
