@@ -1,6 +1,9 @@
 //! `fairway check`: what is wrong with manifests, found by the reader and the compiler that the
 //! gateway uses.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use fairway_controller::compile::{CompileOptions, ExternalHosts, Severity, UnknownService};
@@ -37,14 +40,7 @@ pub(crate) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     let mut options = settings.options;
     options.unknown_service = UnknownService::TakeAsNamed;
     options.external_hosts = ExternalHosts::All;
-    let (mut findings, notes, could_run) = match load(&args.paths, &environment) {
-        Ok(loaded) => (compiled(&loaded, &options), loaded.notes, true),
-        Err(errors) => {
-            let missing = errors.problems.iter().any(|problem| !problem.file.exists());
-            (errors.problems.into_iter().map(Finding::from).collect(), Vec::new(), !missing)
-        }
-    };
-    findings.sort();
+    let Checked { findings, notes, could_run } = check(&args.paths, &options);
     match args.output {
         Output::Json => output::json(&findings)?,
         Output::Table | Output::Wide => print(&findings, &notes),
@@ -56,13 +52,36 @@ pub(crate) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     })
 }
 
+/// What came of checking.
+#[derive(Debug)]
+struct Checked {
+    findings: Vec<Finding>,
+    notes: Vec<FileProblem>,
+    /// Whether every path could be looked at.
+    could_run: bool,
+}
+
+fn check(paths: &[PathBuf], options: &CompileOptions) -> Checked {
+    let (mut findings, notes, could_run) = match load(paths, &environment) {
+        Ok(loaded) => (compiled(&loaded, options), loaded.notes, true),
+        Err(errors) => {
+            let missing = errors.problems.iter().any(|problem| !problem.file.exists());
+            (errors.problems.into_iter().map(Finding::from).collect(), Vec::new(), !missing)
+        }
+    };
+    findings.sort();
+    Checked { findings, notes, could_run }
+}
+
 /// What the compiler says of manifests that could be read, of every class.
 fn compiled(loaded: &Loaded, options: &CompileOptions) -> Vec<Finding> {
     let classes: std::collections::BTreeSet<String> = loaded
         .inputs
         .routes
         .values()
-        .map(|route| route.spec.class.clone().unwrap_or_else(|| options.class.clone()))
+        .map(|route| {
+            route.spec.class.clone().unwrap_or_else(|| fairway_crds::DEFAULT_CLASS.to_owned())
+        })
         .collect();
     let mut findings = Vec::new();
     for class in classes {

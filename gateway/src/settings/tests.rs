@@ -1,32 +1,10 @@
 //! Settings as people get them wrong, and what they are told.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use fairway_snapshot::ObjectId;
 
 use super::{SettingArgs, Settings, SourceName};
-
-/// A file with settings that is removed when the test ends.
-struct File(PathBuf);
-
-impl File {
-    fn new(text: &str) -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name =
-            format!("fairway-settings-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 /// Settings from flags, variables and the text of a file; mistakes without the file's path.
 fn read(
@@ -34,16 +12,17 @@ fn read(
     variables: &[(&str, &str)],
     file: &str,
 ) -> Result<Settings, Vec<String>> {
-    let written = File::new(file);
+    let written = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(written.path(), file).unwrap();
     let mut given: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for (name, value) in flags {
         given.entry(name).or_default().push((*value).to_owned());
     }
-    let args = SettingArgs { given, config: Some(written.0.clone()) };
+    let args = SettingArgs { given, config: Some(written.path().to_owned()) };
     let environment =
         variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     Settings::from_sources(&args, environment).map_err(|mistakes| {
-        let path = written.0.display().to_string();
+        let path = written.path().display().to_string();
         mistakes.0.iter().map(|mistake| mistake.replace(&path, "FILE")).collect()
     })
 }
