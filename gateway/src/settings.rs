@@ -3,7 +3,10 @@
 
 mod backends;
 mod flags;
+mod hint;
+mod listeners;
 mod parse;
+mod policies;
 mod source;
 pub(crate) mod table;
 #[cfg(test)]
@@ -112,10 +115,10 @@ impl Settings {
                 .one("drain-deadline", values::duration)
                 .unwrap_or(defaults.drain_deadline),
             client_idle: reader
-                .one("client-idle", values::duration)
+                .one("client-idle", values::client_limit)
                 .unwrap_or(defaults.client_idle),
             client_head: reader
-                .one("client-head", values::duration)
+                .one("client-head", values::client_limit)
                 .unwrap_or(defaults.client_head),
             client_head_bytes: reader
                 .one("client-head-bytes", values::head_bytes)
@@ -129,6 +132,7 @@ impl Settings {
             takeover: reader.one("takeover", values::switch).unwrap_or(defaults.takeover),
         };
         reader.admin_needs_token(&config);
+        reader.ports_differ(&options.listeners, &config);
         Self {
             config,
             options,

@@ -1,33 +1,15 @@
 //! Reading settings: each is looked up in what was given, and what is wrong with it is collected.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use fairway_controller::compile::{ListenerSettings, policy_problems};
-use fairway_crds::Policy;
 use fairway_dataplane::{Config, DnsServers};
-use fairway_snapshot::{ListenerName, Normalization, Protocol};
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::source::Raw;
-use super::values;
 
 /// Reads settings one by one and collects mistakes.
 pub(super) struct Reader<'a> {
     pub(super) raw: &'a Raw,
     pub(super) mistakes: &'a mut Vec<String>,
-}
-
-/// A listener in the file.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenListener {
-    bind: SocketAddr,
-    #[serde(default)]
-    normalization: Normalization,
-    #[serde(default)]
-    policy: Policy,
 }
 
 impl Reader<'_> {
@@ -68,82 +50,6 @@ impl Reader<'_> {
         all
     }
 
-    /// The table of listeners; one that is given replaces the built-in one.
-    pub(super) fn listeners(&mut self, listeners: &mut BTreeMap<ListenerName, ListenerSettings>) {
-        let Some(given) = self.raw.get("listen") else { return };
-        let mut read = BTreeMap::new();
-        if let Some(Value::Object(entries)) = &given.tree {
-            for (name, value) in entries {
-                let place = format!("{}: {name}", given.place);
-                match serde_json::from_value::<WrittenListener>(value.clone()) {
-                    Ok(written) => {
-                        check_policy(&place, &written.policy, self.mistakes);
-                        let WrittenListener { bind, normalization, policy } = written;
-                        let settings = ListenerSettings {
-                            bind,
-                            protocol: Protocol::Http,
-                            normalization,
-                            policy,
-                        };
-                        read.insert(ListenerName::from(name.as_str()), settings);
-                    }
-                    Err(error) => self.mistakes.push(format!("{place}: {error}")),
-                }
-            }
-        } else {
-            for text in &given.values {
-                match values::listener(text) {
-                    Ok((name, bind)) => {
-                        let settings = ListenerSettings {
-                            bind,
-                            protocol: Protocol::Http,
-                            normalization: Normalization::default(),
-                            policy: Policy::default(),
-                        };
-                        if read.insert(name, settings).is_some() {
-                            let problem =
-                                format!("{}: {text:?}: this name stands twice", given.place);
-                            self.mistakes.push(problem);
-                        }
-                    }
-                    Err(problem) => self.mistakes.push(format!("{}: {problem}", given.place)),
-                }
-            }
-        }
-        self.ports_differ(&read);
-        if !read.is_empty() {
-            *listeners = read;
-        }
-    }
-
-    fn ports_differ(&mut self, listeners: &BTreeMap<ListenerName, ListenerSettings>) {
-        let mut seen: BTreeMap<SocketAddr, &ListenerName> = BTreeMap::new();
-        for (name, settings) in listeners {
-            if settings.bind.port() != 0
-                && let Some(other) = seen.insert(settings.bind, name)
-            {
-                let address = settings.bind;
-                self.mistakes.push(format!("listeners {other} and {name} both want {address}"));
-            }
-        }
-    }
-
-    /// A policy of the operator.
-    pub(super) fn policy(&mut self, name: &str) -> Policy {
-        let Some(given) = self.raw.get(name) else { return Policy::default() };
-        let tree = given.tree.clone().unwrap_or(Value::Null);
-        match serde_json::from_value::<Policy>(tree) {
-            Ok(policy) => {
-                check_policy(&given.place, &policy, self.mistakes);
-                policy
-            }
-            Err(error) => {
-                self.mistakes.push(format!("{}: {error}", given.place));
-                Policy::default()
-            }
-        }
-    }
-
     pub(super) fn token(&mut self) -> Option<String> {
         self.one("admin-token", |text| {
             let visible = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -172,11 +78,5 @@ impl Reader<'_> {
                 config.admin
             ));
         }
-    }
-}
-
-fn check_policy(place: &str, policy: &Policy, mistakes: &mut Vec<String>) {
-    for (field, problem) in policy_problems(policy) {
-        mistakes.push(format!("{place}: {field}: {problem}"));
     }
 }

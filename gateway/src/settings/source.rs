@@ -34,7 +34,7 @@ impl SourceName {
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
     pub(crate) source: SourceName,
-    /// What a mistake calls it: `--class`, `FAIRWAY_CLASS`, `class in fairway.yaml`.
+    /// What a mistake calls it: `--class`, `FAIRWAY_CLASS`, `fairway.yaml: class`.
     pub(crate) place: String,
     pub(crate) values: Vec<String>,
     /// Its value in the file, when it is more than a line.
@@ -124,7 +124,9 @@ fn from_file(file: &std::path::Path, raw: &mut Raw, mistakes: &mut Vec<String>) 
         Ok(text) => text,
         Err(error) => return mistakes.push(format!("--config {name}: cannot be read: {error}")),
     };
-    let entries = match serde_saphyr::from_str::<Value>(&text) {
+    // `off` is a level of the log and `no` may be a name: only true and false are switches.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let entries = match serde_saphyr::from_str_with_options::<Value>(&text, options) {
         Ok(Value::Object(entries)) => entries,
         Ok(Value::Null) => return,
         Ok(_) => return mistakes.push(format!("{name}: write settings as key: value")),
@@ -136,12 +138,16 @@ fn from_file(file: &std::path::Path, raw: &mut Raw, mistakes: &mut Vec<String>) 
             mistakes.push(format!("{name}: unknown setting {key}{}", hint(&key, &keys)));
             continue;
         };
-        let values = match &value {
-            Value::Array(items) => items.iter().map(scalar).collect(),
+        let values: Vec<String> = match &value {
+            // A key without a value is one that somebody has not filled in.
+            Value::Null => continue,
+            Value::Array(items) => {
+                items.iter().filter(|item| !item.is_null()).map(scalar).collect()
+            }
             other => vec![scalar(other)],
         };
-        let tree = matches!(value, Value::Object(_)).then_some(value);
-        let place = format!("{key} in {name}");
+        let tree = (setting.file_only || value.is_object()).then_some(value);
+        let place = format!("{name}: {key}");
         raw.add(setting.name, Given { source: SourceName::File, place, values, tree });
     }
 }

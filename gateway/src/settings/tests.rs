@@ -80,3 +80,153 @@ fn wrong_backends_are_told() {
         assert!(told.starts_with(variable) && told.contains(advice), "{told}");
     }
 }
+
+#[test]
+fn the_file_refuses_what_it_does_not_know() {
+    let cases = [
+        (
+            "defaults: {timeouts: {idel: 2m}}",
+            "FILE: defaults.timeouts.idel is not known: did you mean idle?",
+        ),
+        (
+            "overrides: {timeoutz: {idle: 2m}}",
+            "FILE: overrides.timeoutz is not known: did you mean timeouts?",
+        ),
+        (
+            "listeners: {http: {bind: '0.0.0.0:80', policy: {timeouts: {idel: 2m}}}}",
+            "FILE: listeners.http.policy.timeouts.idel is not known: did you mean idle?",
+        ),
+        (
+            "listeners: {http: {bnid: '0.0.0.0:80', bind: '0.0.0.0:80'}}",
+            "FILE: listeners.http.bnid is not known: did you mean bind?",
+        ),
+        (
+            "defaults: 5",
+            "FILE: defaults is 5: write fields below it, for example timeouts: {response: 10s}",
+        ),
+        (
+            "listeners: {http: {bind: 'localhost:80'}}",
+            "FILE: listeners.http.bind: \"localhost:80\" is not an address with a port: write 0.0.0.0:8080 or [::]:8080",
+        ),
+        (
+            "listeners: {http: {policy: {}}}",
+            "FILE: listeners.http.bind is missing: write bind: 0.0.0.0:8080",
+        ),
+        (
+            "defaults: {timeouts: {idle: 5}}",
+            "FILE: defaults.timeouts.idle is 5: write text; a duration has a unit, for example 15s",
+        ),
+        (
+            "defaults: {timeouts: {idle: 5y}}",
+            "FILE: defaults.timeouts.idle: \"5y\" is not a duration: write a number and a unit of h, m, s or ms, for example 15s, 500ms or 1m30s; 0s for no limit",
+        ),
+    ];
+    for (file, expected) in cases {
+        assert_eq!(mistake(&[], &[], file), expected);
+    }
+}
+
+#[test]
+fn a_key_without_a_value_counts_as_not_given() {
+    let file = "class:\nlogLevel:\nlisteners:\nmanifests: [null]\ndefaults: {timeouts: {idle: }}\n";
+    let settings = read(&[], &[], file).unwrap();
+    let given = |name: &str| settings.shown.iter().find(|shown| shown.setting == name).unwrap();
+    for name in ["class", "log-level", "listen"] {
+        assert_eq!(given(name).source, SourceName::Default, "{name}");
+    }
+    assert!(settings.manifests.is_empty());
+    assert_eq!(settings.options.class, "fairway");
+}
+
+#[test]
+fn values_that_would_be_silently_wrong_are_mistakes() {
+    let cases = [
+        ("log-level", "wran", "--log-level: \"wran\" is not a level: did you mean warn?"),
+        (
+            "log-level",
+            "info,fairway_controller=loud",
+            "--log-level: \"loud\" is not a level: write off, error, warn, info, debug or trace, or info,fairway_controller=debug",
+        ),
+        (
+            "log-level",
+            "fairway controller=info",
+            "--log-level: \"fairway controller=info\": \"fairway controller\" is not a target: write info,fairway_controller=debug",
+        ),
+        (
+            "client-head",
+            "0s",
+            "--client-head: \"0s\" would refuse every client: write a time, for example 15s",
+        ),
+        (
+            "client-idle",
+            "0ms",
+            "--client-idle: \"0ms\" would refuse every client: write a time, for example 15s",
+        ),
+        (
+            "drain-delay",
+            "5",
+            "--drain-delay: \"5\" is not a duration: write a number and a unit of h, m, s or ms, for example 15s or 1m30s",
+        ),
+    ];
+    for (flag, value, expected) in cases {
+        assert_eq!(mistake(&[(flag, value)], &[], ""), expected);
+    }
+    let good = [
+        ("drain-delay", "0s"),
+        ("drain-deadline", "0s"),
+        ("log-level", "off"),
+        ("log-level", "INFO"),
+        ("log-level", "info,fairway_controller::watch=debug"),
+    ];
+    for (flag, value) in good {
+        assert!(read(&[(flag, value)], &[], "").is_ok(), "{flag} {value}");
+    }
+    assert_eq!(read(&[], &[], "logLevel: off").unwrap().log_level, "off");
+}
+
+#[test]
+fn every_part_has_a_port_of_its_own() {
+    let token = [("FAIRWAY_ADMIN_TOKEN", "0123456789abcdef")];
+    let cases = [
+        (
+            "http=0.0.0.0:9901",
+            "0.0.0.0:9901",
+            "127.0.0.1:9902",
+            "listener http (0.0.0.0:9901) and status (0.0.0.0:9901)",
+        ),
+        (
+            "http=127.0.0.1:80",
+            "0.0.0.0:80",
+            "127.0.0.1:9902",
+            "listener http (127.0.0.1:80) and status (0.0.0.0:80)",
+        ),
+        (
+            "http=[::]:80",
+            "127.0.0.1:9901",
+            "127.0.0.1:80",
+            "listener http ([::]:80) and admin (127.0.0.1:80)",
+        ),
+        (
+            "http=0.0.0.0:80",
+            "127.0.0.1:81",
+            "127.0.0.1:81",
+            "status (127.0.0.1:81) and admin (127.0.0.1:81)",
+        ),
+        ("http=0.0.0.0:80", "0.0.0.0:0", "0.0.0.0:0", ""),
+        ("http=127.0.0.1:80", "127.0.0.2:80", "[::1]:80", ""),
+    ];
+    for (listen, status, admin, expected) in cases {
+        let flags = [("listen", listen), ("status", status), ("admin", admin)];
+        if expected.is_empty() {
+            assert!(read(&flags, &token, "").is_ok(), "{flags:?}");
+        } else {
+            let told = mistake(&flags, &token, "");
+            assert_eq!(
+                told,
+                format!("{expected} want the same port: write another port for one of them")
+            );
+        }
+    }
+    let two = [("listen", "a=0.0.0.0:80"), ("listen", "b=127.0.0.1:80")];
+    assert!(mistake(&two, &[], "").starts_with("listener a (0.0.0.0:80) and listener b (127"));
+}

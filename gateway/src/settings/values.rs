@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use fairway_snapshot::{HostPattern, ListenerName, ObjectId, Target, Upstream};
 
+use super::hint::did_you_mean;
+
 pub(super) fn listener(text: &str) -> Result<(ListenerName, SocketAddr), String> {
     let (label, bind) =
         text.split_once('=').ok_or_else(|| format!("{text:?}: write http=0.0.0.0:8080"))?;
@@ -73,8 +75,21 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// A duration that may be nothing.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    fairway_controller::compile::duration(text).map(Option::unwrap_or_default)
+    let read = fairway_controller::compile::duration(text).map_err(|_| {
+        format!("{text:?} is not a duration: write a number and a unit of h, m, s or ms, for example 15s or 1m30s")
+    });
+    read.map(Option::unwrap_or_default)
+}
+
+/// How long a client may take: with no time at all every client would be refused.
+pub(super) fn client_limit(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    if limit.is_zero() {
+        return Err(format!("{text:?} would refuse every client: write a time, for example 15s"));
+    }
+    Ok(limit)
 }
 
 pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
@@ -97,11 +112,34 @@ pub(super) fn head_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Levels of the log, as one, or as one for each target: the filter itself takes any word for a
+/// target, so that a level with a slip in it would mean all of a target that does not exist.
 pub(super) fn log_level(text: &str) -> Result<String, String> {
-    match text.parse::<tracing_subscriber::EnvFilter>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("{text:?}: {error}: write info or debug")),
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let target = |target: &str| {
+        !target.is_empty()
+            && target.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte))
+    };
+    for part in text.split(',').map(str::trim) {
+        let level = match part.split_once('=') {
+            Some((name, level)) if target(name) => level,
+            Some((name, _)) => {
+                return Err(format!(
+                    "{text:?}: {name:?} is not a target: write info,fairway_controller=debug"
+                ));
+            }
+            None => part,
+        };
+        if !LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known)) {
+            let near = did_you_mean(&level.to_ascii_lowercase(), &LEVELS);
+            let advice = near.unwrap_or_else(|| {
+                "write off, error, warn, info, debug or trace, or info,fairway_controller=debug"
+                    .to_owned()
+            });
+            return Err(format!("{level:?} is not a level: {advice}"));
+        }
     }
+    Ok(text.split(',').map(str::trim).collect::<Vec<_>>().join(","))
 }
 
 pub(super) fn log_format(text: &str) -> Result<bool, String> {
