@@ -13,6 +13,7 @@ use anyhow::{Context, anyhow};
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+use crate::output;
 use crate::settings::Settings;
 
 /// The runtime of the control work. Traffic has threads of its own.
@@ -47,10 +48,12 @@ async fn client(settings: &Settings) -> anyhow::Result<Client> {
         },
     };
     let config = config.map_err(|error| {
-        let tried = match (&settings.kubeconfig, std::env::var("KUBECONFIG")) {
+        let tried = match (&settings.kubeconfig, std::env::var_os("KUBECONFIG")) {
             (Some(file), _) => file.display().to_string(),
-            (None, Ok(file)) => format!("the service account of a pod, KUBECONFIG={file}"),
-            (None, Err(_)) => "the service account of a pod, ~/.kube/config".to_owned(),
+            (None, Some(file)) => {
+                format!("the service account of a pod, KUBECONFIG={}", file.display())
+            }
+            (None, None) => "the service account of a pod, ~/.kube/config".to_owned(),
         };
         anyhow!(
             "no cluster to serve (tried {tried}): {error}; name one with --kubeconfig FILE, or serve a folder with --manifests DIR"
@@ -59,9 +62,21 @@ async fn client(settings: &Settings) -> anyhow::Result<Client> {
     made(config)
 }
 
-/// Variables for manifests.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+/// Variables for manifests. One that is not text counts as not set, and that is told: a default
+/// in a manifest would otherwise take its place without a word.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    match std::env::var(name) {
+        Ok(value) => Some(value),
+        Err(std::env::VarError::NotPresent) => None,
+        Err(std::env::VarError::NotUnicode(_)) => {
+            if tracing::dispatcher::has_been_set() {
+                tracing::warn!(variable = name, "variable is not UTF-8 and counts as not set");
+            } else {
+                output::warning(&format!("variable {name} is not UTF-8 and counts as not set"));
+            }
+            None
+        }
+    }
 }
 
 /// A path as a person would write it.

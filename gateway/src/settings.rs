@@ -14,6 +14,7 @@ mod tests;
 mod values;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use fairway_controller::compile::{CompileOptions, ExternalHosts, UnknownService};
@@ -58,14 +59,15 @@ impl Settings {
     /// Settings from the arguments of this process, its environment, and the file that either
     /// names.
     pub(crate) fn load(args: &SettingArgs) -> Result<Self, Mistakes> {
-        Self::from_sources(args, std::env::vars().collect())
+        Self::from_sources(args, std::env::vars_os())
     }
 
     pub(crate) fn from_sources(
         args: &SettingArgs,
-        environment: BTreeMap<String, String>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
+        let environment = source::ours(environment, &mut mistakes);
         let raw = source::collect(args, environment, &mut mistakes);
         let settings = Self::read(&raw, &mut mistakes);
         if mistakes.is_empty() { Ok(settings) } else { Err(Mistakes(mistakes)) }

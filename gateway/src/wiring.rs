@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::commands::environment;
 use crate::overrides;
 use crate::settings::Settings;
 
@@ -141,7 +142,7 @@ async fn follow(
 ) {
     let count = |result| metrics.file_loads.get_or_create(&ResultLabel { result }).inc();
     count("good");
-    let mut follow = Follow::new(paths, |name: &str| std::env::var(name).ok(), inputs);
+    let mut follow = Follow::new(paths, environment, inputs);
     loop {
         match follow.next().await {
             FollowEvent::Good(loaded) => {

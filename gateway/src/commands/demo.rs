@@ -111,7 +111,7 @@ fn settings(
     given.insert("drain-delay", vec!["0s".to_owned()]);
     given.insert("drain-deadline", vec!["5s".to_owned()]);
     let args = SettingArgs { given, config: None };
-    let mut settings = Settings::from_sources(&args, BTreeMap::new())?;
+    let mut settings = Settings::from_sources(&args, [])?;
     for (name, address) in services {
         let port = NonZeroU16::new(address.port()).context("a service has no port")?;
         let upstream = Upstream { target: Target::Address(address.ip()), port };

@@ -1,6 +1,7 @@
 //! Where settings come from: the file, the environment and flags, the stronger last.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -98,6 +99,30 @@ impl Raw {
     }
 }
 
+/// The variables whose names are ours; those of others may hold what they like.
+pub(super) fn ours(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    mistakes: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let mut ours = BTreeMap::new();
+    for (variable, value) in environment {
+        let variable = variable.to_string_lossy().into_owned();
+        if !variable.starts_with("FAIRWAY_") {
+            continue;
+        }
+        match value.into_string() {
+            Ok(value) => {
+                ours.insert(variable, value);
+            }
+            Err(value) => mistakes.push(format!(
+                "{variable}: {:?} is not UTF-8 text: write it in UTF-8",
+                value.to_string_lossy()
+            )),
+        }
+    }
+    ours
+}
+
 /// Collects all sources.
 pub(super) fn collect(
     args: &SettingArgs,
@@ -165,7 +190,7 @@ fn from_environment(
     mistakes: &mut Vec<String>,
 ) {
     for (variable, value) in environment {
-        if !variable.starts_with("FAIRWAY_") || variable == "FAIRWAY_CONFIG" {
+        if variable == "FAIRWAY_CONFIG" {
             continue;
         }
         let setting = SETTINGS.iter().find(|setting| setting.variable == variable);

@@ -1,6 +1,7 @@
 //! Settings as people get them wrong, and what they are told.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use fairway_snapshot::ObjectId;
 
@@ -19,8 +20,7 @@ fn read(
         given.entry(name).or_default().push((*value).to_owned());
     }
     let args = SettingArgs { given, config: Some(written.path().to_owned()) };
-    let environment =
-        variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let environment = variables.iter().map(|(name, value)| (name.into(), value.into()));
     Settings::from_sources(&args, environment).map_err(|mistakes| {
         let path = written.path().display().to_string();
         mistakes.0.iter().map(|mistake| mistake.replace(&path, "FILE")).collect()
@@ -229,4 +229,15 @@ fn every_part_has_a_port_of_its_own() {
     }
     let two = [("listen", "a=0.0.0.0:80"), ("listen", "b=127.0.0.1:80")];
     assert!(mistake(&two, &[], "").starts_with("listener a (0.0.0.0:80) and listener b (127"));
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_told_when_it_is_ours() {
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = || OsString::from_vec(b"intern\xe9".to_vec());
+    let args = SettingArgs::default();
+    let ours = Settings::from_sources(&args, [("FAIRWAY_CLASS".into(), bytes())]).unwrap_err();
+    assert_eq!(ours.0, ["FAIRWAY_CLASS: \"intern\u{fffd}\" is not UTF-8 text: write it in UTF-8"]);
+    assert!(Settings::from_sources(&args, [("LANGUAGE".into(), bytes())]).is_ok());
+    assert!(Settings::from_sources(&args, [(bytes(), "x".into())]).is_ok());
 }
