@@ -8,7 +8,8 @@ use fairway_controller::files::load;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{client, control_runtime, environment};
+use super::cluster::client;
+use super::{control_runtime, environment};
 use crate::args::{Output, RunArgs};
 use crate::settings::Settings;
 use crate::wiring::{Gateway, Source};

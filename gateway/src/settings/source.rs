@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::flags::SettingArgs;
+use super::hint::{did_you_mean_or_all, nearest};
 use super::table::{SETTINGS, Setting};
 
 /// Where a value came from.
@@ -160,7 +161,9 @@ fn from_file(file: &std::path::Path, raw: &mut Raw, mistakes: &mut Vec<String>) 
     for (key, value) in entries {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key() == key) else {
             let keys: Vec<String> = SETTINGS.iter().map(Setting::key).collect();
-            mistakes.push(format!("{name}: unknown setting {key}{}", hint(&key, &keys)));
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let advice = did_you_mean_or_all(&key, &keys);
+            mistakes.push(format!("{name}: unknown setting {key}: {advice}"));
             continue;
         };
         let values: Vec<String> = match &value {
@@ -218,10 +221,23 @@ fn from_environment(
             let source = SourceName::Environment;
             raw.backends.push(GivenBackend { source, place: variable, text });
         } else if !of_a_service(&variable) {
-            let known: Vec<String> =
-                SETTINGS.iter().map(|setting| setting.variable.to_owned()).collect();
-            mistakes.push(format!("unknown variable {variable}{}", hint(&variable, &known)));
+            mistakes.push(format!("unknown variable {variable}: {}", meant(&variable)));
         }
+    }
+}
+
+/// What to write instead of a variable that is not known.
+fn meant(variable: &str) -> String {
+    if variable.starts_with("FAIRWAY_BACKEND_") {
+        return "write FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, with two underscores between the names".to_owned();
+    }
+    // What all have in common must not make them near.
+    let own = |name: &'static str| name.strip_prefix("FAIRWAY_");
+    let known: Vec<&str> = SETTINGS.iter().filter_map(|setting| own(setting.variable)).collect();
+    let wanted = variable.strip_prefix("FAIRWAY_").unwrap_or(variable);
+    match nearest(wanted, &known) {
+        Some(near) => format!("did you mean FAIRWAY_{near}?"),
+        None => "fairway run --help names those that are known".to_owned(),
     }
 }
 
@@ -244,20 +260,4 @@ fn of_a_service(variable: &str) -> bool {
         || rest.contains("_SERVICE_PORT")
         || rest.ends_with("_PORT")
         || rest.contains("_PORT_")
-}
-
-fn hint(wanted: &str, known: &[String]) -> String {
-    let scored = known.iter().map(|name| (distance(wanted, name), name));
-    match scored.min() {
-        Some((distance, name)) if distance <= 3 => format!(": did you mean {name}?"),
-        _ => String::new(),
-    }
-}
-
-/// How many letters differ, in a way that is good enough for a hint.
-fn distance(a: &str, b: &str) -> usize {
-    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    let behind = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
-    let longest = a.len().max(b.len());
-    longest.saturating_sub((common + behind).min(longest))
 }

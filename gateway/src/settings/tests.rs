@@ -241,3 +241,28 @@ fn a_variable_that_is_not_text_is_told_when_it_is_ours() {
     assert!(Settings::from_sources(&args, [("LANGUAGE".into(), bytes())]).is_ok());
     assert!(Settings::from_sources(&args, [(bytes(), "x".into())]).is_ok());
 }
+
+#[test]
+fn a_name_that_is_not_known_is_told_with_what_is_near() {
+    let help = "fairway run --help names those that are known";
+    let backend = "write FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, with two underscores between the names";
+    let cases = [
+        ("FAIRWAY_CLAS", "did you mean FAIRWAY_CLASS?"),
+        ("FAIRWAY_LOGLEVEL", "did you mean FAIRWAY_LOG_LEVEL?"),
+        ("FAIRWAY_TOKEN", help),
+        ("FAIRWAY_HTTP", help),
+        ("FAIRWAY_CLASH_OF_CLANS", help),
+        ("FAIRWAY_BACKEND_MARKET_FINANCE", backend),
+    ];
+    for (variable, advice) in cases {
+        let told = mistake(&[], &[(variable, "x")], "");
+        assert_eq!(told, format!("unknown variable {variable}: {advice}"));
+    }
+    assert_eq!(mistake(&[], &[], "clas: x"), "FILE: unknown setting clas: did you mean class?");
+    let far = mistake(&[], &[], "normalization: x");
+    assert!(far.starts_with("FILE: unknown setting normalization: known are manifests,"), "{far}");
+    let of_a_service = ["FAIRWAY_PORT", "FAIRWAY_SERVICE_HOST", "FAIRWAY_BACKEND_PORT_80_TCP"];
+    for variable in of_a_service {
+        assert!(read(&[], &[(variable, "tcp://10.0.0.1:80")], "").is_ok(), "{variable}");
+    }
+}

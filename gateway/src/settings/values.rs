@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fairway_snapshot::{HostPattern, ListenerName, ObjectId, Target, Upstream};
 
-use super::hint::did_you_mean;
+use super::hint::nearest;
 
 pub(super) fn listener(text: &str) -> Result<(ListenerName, SocketAddr), String> {
     let (label, bind) =
@@ -131,11 +131,13 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
             None => part,
         };
         if !LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known)) {
-            let near = did_you_mean(&level.to_ascii_lowercase(), &LEVELS);
-            let advice = near.unwrap_or_else(|| {
-                "write off, error, warn, info, debug or trace, or info,fairway_controller=debug"
-                    .to_owned()
-            });
+            let advice = match nearest(&level.to_ascii_lowercase(), &LEVELS) {
+                Some(near) => format!("did you mean {near}?"),
+                None => {
+                    "write off, error, warn, info, debug or trace, or info,fairway_controller=debug"
+                        .to_owned()
+                }
+            };
             return Err(format!("{level:?} is not a level: {advice}"));
         }
     }
