@@ -5,6 +5,8 @@ mod commands;
 mod output;
 mod overrides;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use std::process::ExitCode;
