@@ -90,7 +90,7 @@ Examples:
   fairway check routes/
   fairway check routes/finance.yaml -o json
 
-Exit codes: 0 clean, 1 something was found, 2 could not run.";
+Exit codes: 0 clean, 1 something was found, 2 could not run, or nothing to read.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = CHECK_EXAMPLES)]

@@ -3,7 +3,10 @@
 mod args;
 mod commands;
 mod output;
+mod overrides;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use std::process::ExitCode;

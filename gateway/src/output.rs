@@ -19,6 +19,11 @@ pub(crate) fn error(text: &str) {
     let _ = writeln!(anstream::stderr(), "{RED}error{RED:#}: {text}");
 }
 
+/// Prints a warning to stderr.
+pub(crate) fn warning(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
+}
+
 /// Prints a value as JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value)?;

@@ -1,19 +1,29 @@
 //! Settings of the gateway: flags, then environment, then one YAML file. All mistakes of all
 //! sources are told in one list before anything starts.
 
+mod backends;
+mod flags;
+mod hint;
+mod listeners;
 mod parse;
+mod policies;
 mod source;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use fairway_controller::compile::{CompileOptions, ExternalHosts, UnknownService};
 use fairway_dataplane::Config;
+use fairway_snapshot::ObjectId;
 
-pub(crate) use source::{Raw, SettingArgs, SourceName};
+use backends::Override;
+pub(crate) use flags::SettingArgs;
+pub(crate) use source::{Raw, SourceName};
 use table::SETTINGS;
 
 /// Everything that can be set, checked.
@@ -49,14 +59,15 @@ impl Settings {
     /// Settings from the arguments of this process, its environment, and the file that either
     /// names.
     pub(crate) fn load(args: &SettingArgs) -> Result<Self, Mistakes> {
-        Self::from_sources(args, std::env::vars().collect())
+        Self::from_sources(args, std::env::vars_os())
     }
 
     pub(crate) fn from_sources(
         args: &SettingArgs,
-        environment: BTreeMap<String, String>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
+        let environment = source::ours(environment, &mut mistakes);
         let raw = source::collect(args, environment, &mut mistakes);
         let settings = Self::read(&raw, &mut mistakes);
         if mistakes.is_empty() { Ok(settings) } else { Err(Mistakes(mistakes)) }
@@ -68,15 +79,17 @@ impl Settings {
         let manifests: Vec<PathBuf> = reader.list("manifests", |text| Ok(PathBuf::from(text)));
         let from_files = !manifests.is_empty();
         let mut options = CompileOptions {
-            class: reader.one("class", parse::name).unwrap_or_else(|| "fairway".to_owned()),
+            class: reader.one("class", values::name).unwrap_or_else(|| "fairway".to_owned()),
             ..CompileOptions::default()
         };
         reader.listeners(&mut options.listeners);
-        if let Some(template) = reader.one("service-dns", parse::service_dns) {
+        if let Some(template) = reader.one("service-dns", values::service_dns) {
             options.service_dns = template;
         }
-        options.backend_overrides = reader.backends();
-        let hosts = reader.list("allow-external-hosts", parse::host_pattern);
+        let overrides = reader.backends();
+        options.backend_overrides =
+            overrides.iter().map(|(id, given)| (id.clone(), given.upstream.clone())).collect();
+        let hosts = reader.list("allow-external-hosts", values::host_pattern);
         options.external_hosts = ExternalHosts::Only(hosts);
         if from_files {
             options.unknown_service = UnknownService::TakeAsNamed;
@@ -85,65 +98,80 @@ impl Settings {
         options.defaults = reader.policy("defaults");
         options.overrides = reader.policy("overrides");
         let config = Config {
-            workers: reader.one("workers", parse::workers).unwrap_or(defaults.workers),
-            status: reader.one("status", parse::address).unwrap_or(defaults.status),
-            admin: reader.one("admin", parse::address).unwrap_or(defaults.admin),
+            workers: reader.one("workers", values::workers).unwrap_or(defaults.workers),
+            status: reader.one("status", values::address).unwrap_or(defaults.status),
+            admin: reader.one("admin", values::address).unwrap_or(defaults.admin),
             admin_token: reader.token(),
-            access_log: reader.one("access-log", parse::switch).unwrap_or(defaults.access_log),
+            access_log: reader.one("access-log", values::switch).unwrap_or(defaults.access_log),
             process_time: reader
-                .one("process-time", parse::switch)
+                .one("process-time", values::switch)
                 .unwrap_or(defaults.process_time),
             server_timing: reader
-                .one("server-timing", parse::switch)
+                .one("server-timing", values::switch)
                 .unwrap_or(defaults.server_timing),
             dns: reader.dns(),
-            drain_delay: reader.one("drain-delay", parse::duration).unwrap_or(defaults.drain_delay),
+            drain_delay: reader
+                .one("drain-delay", values::duration)
+                .unwrap_or(defaults.drain_delay),
             drain_deadline: reader
-                .one("drain-deadline", parse::duration)
+                .one("drain-deadline", values::duration)
                 .unwrap_or(defaults.drain_deadline),
-            client_idle: reader.one("client-idle", parse::duration).unwrap_or(defaults.client_idle),
-            client_head: reader.one("client-head", parse::duration).unwrap_or(defaults.client_head),
+            client_idle: reader
+                .one("client-idle", values::client_limit)
+                .unwrap_or(defaults.client_idle),
+            client_head: reader
+                .one("client-head", values::client_limit)
+                .unwrap_or(defaults.client_head),
             client_head_bytes: reader
-                .one("client-head-bytes", parse::head_bytes)
+                .one("client-head-bytes", values::head_bytes)
                 .unwrap_or(defaults.client_head_bytes),
             upstream_idle: reader
-                .one("upstream-idle", parse::duration)
+                .one("upstream-idle", values::duration)
                 .unwrap_or(defaults.upstream_idle),
             upstream_idle_connections: reader
-                .one("upstream-idle-connections", parse::count)
+                .one("upstream-idle-connections", values::count)
                 .unwrap_or(defaults.upstream_idle_connections),
-            takeover: reader.one("takeover", parse::switch).unwrap_or(defaults.takeover),
+            takeover: reader.one("takeover", values::switch).unwrap_or(defaults.takeover),
         };
         reader.admin_needs_token(&config);
+        reader.ports_differ(&options.listeners, &config);
         Self {
             config,
             options,
             manifests,
             kubeconfig: reader.one("kubeconfig", |text| Ok(PathBuf::from(text))),
             context: reader.one("context", |text| Ok(text.to_owned())),
-            namespaces: reader.list("namespaces", parse::name),
+            namespaces: reader.list("namespaces", values::name),
             log_level: reader
-                .one("log-level", parse::log_level)
+                .one("log-level", values::log_level)
                 .unwrap_or_else(|| "info".to_owned()),
-            log_json: reader.one("log-format", parse::log_format),
-            shown: show(raw),
+            log_json: reader.one("log-format", values::log_format),
+            shown: show(raw, &overrides),
         }
     }
 }
 
-/// Every setting with its value and source; secrets are not shown.
-fn show(raw: &Raw) -> Vec<Shown> {
-    SETTINGS
-        .iter()
-        .map(|setting| {
-            let given = raw.get(setting.name);
-            let value = match given {
-                Some(_) if setting.secret => "(set)".to_owned(),
-                Some(given) => given.text(),
-                None => setting.default.to_owned(),
-            };
-            let source = given.map_or(SourceName::Default, |given| given.source.clone());
-            Shown { setting: setting.name, value, source }
-        })
-        .collect()
+/// Every setting with its value and source; secrets are not shown. Each override of a Service has
+/// a row and a source of its own.
+fn show(raw: &Raw, overrides: &BTreeMap<ObjectId, Override>) -> Vec<Shown> {
+    let mut shown = Vec::new();
+    for setting in SETTINGS {
+        if setting.name == "backend" && !overrides.is_empty() {
+            shown.extend(overrides.values().map(|given| Shown {
+                setting: setting.name,
+                value: given.text.clone(),
+                source: given.source.clone(),
+            }));
+            continue;
+        }
+        let given = raw.get(setting.name);
+        let value = match given {
+            Some(_) if setting.secret => "(set)".to_owned(),
+            Some(given) => given.text(),
+            None => setting.default.to_owned(),
+        };
+        let source = given.map_or(SourceName::Default, |given| given.source.clone());
+        shown.push(Shown { setting: setting.name, value, source });
+    }
+    shown
 }

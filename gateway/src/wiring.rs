@@ -18,6 +18,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::commands::environment;
+use crate::overrides;
 use crate::settings::Settings;
 
 /// Where inputs come from.
@@ -76,6 +78,14 @@ impl Gateway {
                     metrics.clone(),
                 );
                 tasks.spawn(writer.run());
+                let overrides = settings.options.backend_overrides.clone();
+                let first = inputs_sender.subscribe();
+                tasks.spawn(async move {
+                    // The Service may come later, so that it is no mistake yet.
+                    for problem in overrides::unknown_at_first(&overrides, first).await {
+                        tracing::warn!(problem, "backend override without a Service");
+                    }
+                });
                 let namespaces = settings.namespaces.clone();
                 tasks.spawn(api_watch::run(client, namespaces, inputs_sender, observed, metrics));
             }
@@ -132,7 +142,7 @@ async fn follow(
 ) {
     let count = |result| metrics.file_loads.get_or_create(&ResultLabel { result }).inc();
     count("good");
-    let mut follow = Follow::new(paths, |name: &str| std::env::var(name).ok(), inputs);
+    let mut follow = Follow::new(paths, environment, inputs);
     loop {
         match follow.next().await {
             FollowEvent::Good(loaded) => {

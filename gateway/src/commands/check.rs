@@ -1,7 +1,10 @@
 //! `fairway check`: what is wrong with manifests, found by the reader and the compiler that the
 //! gateway uses.
 
-use std::path::PathBuf;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 
 use fairway_controller::compile::{CompileOptions, ExternalHosts, Severity, UnknownService};
 use fairway_controller::files::{FileProblem, Loaded, load};
@@ -37,14 +40,7 @@ pub(crate) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     let mut options = settings.options;
     options.unknown_service = UnknownService::TakeAsNamed;
     options.external_hosts = ExternalHosts::All;
-    let (mut findings, notes, could_run) = match load(&args.paths, &environment) {
-        Ok(loaded) => (compiled(&loaded, &options), loaded.notes, true),
-        Err(errors) => {
-            let missing = errors.problems.iter().any(|problem| !problem.file.exists());
-            (errors.problems.into_iter().map(Finding::from).collect(), Vec::new(), !missing)
-        }
-    };
-    findings.sort();
+    let Checked { findings, notes, could_run } = check(&args.paths, &options);
     match args.output {
         Output::Json => output::json(&findings)?,
         Output::Table | Output::Wide => print(&findings, &notes),
@@ -56,13 +52,53 @@ pub(crate) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     })
 }
 
+/// What came of checking.
+#[derive(Debug)]
+struct Checked {
+    findings: Vec<Finding>,
+    notes: Vec<FileProblem>,
+    /// Whether there was anything to check.
+    could_run: bool,
+}
+
+fn check(paths: &[PathBuf], options: &CompileOptions) -> Checked {
+    let (mut findings, notes, could_run) = match load(paths, &environment) {
+        Ok(loaded) if nothing_in(&loaded) => {
+            let message = "no document to check: put a ServiceRoute into a file";
+            let nothing = paths.iter().map(|path| Finding::of(path, message.to_owned()));
+            (nothing.collect(), Vec::new(), false)
+        }
+        Ok(loaded) => (compiled(&loaded, options), loaded.notes, true),
+        Err(errors) => {
+            let could_run = any_was_read(paths, &errors.problems);
+            (errors.problems.into_iter().map(Finding::from).collect(), Vec::new(), could_run)
+        }
+    };
+    findings.sort();
+    Checked { findings, notes, could_run }
+}
+
+fn nothing_in(loaded: &Loaded) -> bool {
+    let inputs = &loaded.inputs;
+    inputs.routes.is_empty() && inputs.services.is_empty() && loaded.notes.is_empty()
+}
+
+/// Whether every path exists and at least one held a manifest. A problem of a whole path, without
+/// a line, means that nothing was read there.
+fn any_was_read(paths: &[PathBuf], problems: &[FileProblem]) -> bool {
+    let whole = |path: &PathBuf| problems.iter().any(|p| p.line == 0 && p.file == *path);
+    paths.iter().all(|path| path.exists()) && !paths.iter().all(whole)
+}
+
 /// What the compiler says of manifests that could be read, of every class.
 fn compiled(loaded: &Loaded, options: &CompileOptions) -> Vec<Finding> {
     let classes: std::collections::BTreeSet<String> = loaded
         .inputs
         .routes
         .values()
-        .map(|route| route.spec.class.clone().unwrap_or_else(|| options.class.clone()))
+        .map(|route| {
+            route.spec.class.clone().unwrap_or_else(|| fairway_crds::DEFAULT_CLASS.to_owned())
+        })
         .collect();
     let mut findings = Vec::new();
     for class in classes {
@@ -97,16 +133,24 @@ fn compiled(loaded: &Loaded, options: &CompileOptions) -> Vec<Finding> {
 
 impl From<FileProblem> for Finding {
     fn from(problem: FileProblem) -> Self {
+        let FileProblem { file, line, column, message } = problem;
+        Self { line, column, ..Self::of(&file, message) }
+    }
+}
+
+impl Finding {
+    /// About a whole file or folder.
+    fn of(file: &Path, message: String) -> Self {
         Self {
-            file: problem.file,
-            line: problem.line,
-            column: problem.column,
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
             severity: "error",
             reason: "InvalidManifest".to_owned(),
             object: None,
             rule: None,
             field: None,
-            message: problem.message,
+            message,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `fairway routes`: the routes in the order in which they are tried, from files, from a cluster,
 //! or of a running gateway.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -11,7 +14,8 @@ use fairway_controller::watch::{self, ObservedObjects};
 use fairway_controller::{Inputs, Memo, compile};
 use fairway_snapshot::dump::{BackendView, RouteView, RoutesView, limit};
 
-use super::{client, control_runtime, environment};
+use super::cluster::client;
+use super::{control_runtime, environment};
 use crate::args::{Output, RoutesArgs};
 use crate::output;
 use crate::settings::Settings;
@@ -63,9 +67,9 @@ async fn cluster(settings: &Settings) -> anyhow::Result<Inputs> {
     Ok(inputs)
 }
 
-async fn running(url: &str, token: Option<&str>) -> anyhow::Result<RoutesView> {
-    let url = format!("{}/routes", url.trim_end_matches('/'));
-    let mut request = reqwest::Client::new().get(&url);
+async fn running(from: &str, token: Option<&str>) -> anyhow::Result<RoutesView> {
+    let url = routes_url(from).map_err(anyhow::Error::msg)?;
+    let mut request = reqwest::Client::new().get(url.clone());
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
@@ -75,6 +79,23 @@ async fn running(url: &str, token: Option<&str>) -> anyhow::Result<RoutesView> {
         bail!("{url} answered {status}: {}", response.text().await.unwrap_or_default().trim());
     }
     response.json().await.with_context(|| format!("{url} is not the admin port of a gateway"))
+}
+
+/// Where the admin port of `--from` tells routes: an address alone is meant as http.
+fn routes_url(from: &str) -> Result<reqwest::Url, String> {
+    let wrong = || {
+        format!("--from {from:?} is not the address of an admin port: write http://127.0.0.1:9902")
+    };
+    let whole = if from.contains("://") { from.to_owned() } else { format!("http://{from}") };
+    let mut url: reqwest::Url = whole.parse().map_err(|_| wrong())?;
+    if url.scheme() != "http" || !url.has_host() || url.query().is_some() {
+        return Err(wrong());
+    }
+    let path = url.path().trim_end_matches('/');
+    // Whoever copied the address of the routes themselves means the same.
+    let path = format!("{}/routes", path.strip_suffix("/routes").unwrap_or(path));
+    url.set_path(&path);
+    Ok(url)
 }
 
 /// The routes as a table.

@@ -8,11 +8,12 @@ use fairway_controller::files::load;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{client, control_runtime, environment};
+use super::cluster::client;
+use super::{control_runtime, environment};
 use crate::args::{Output, RunArgs};
 use crate::settings::Settings;
 use crate::wiring::{Gateway, Source};
-use crate::{COULD_NOT_RUN, output};
+use crate::{COULD_NOT_RUN, output, overrides};
 
 pub(crate) fn main(args: &RunArgs) -> anyhow::Result<u8> {
     let settings = Settings::load(&args.settings)?;
@@ -28,6 +29,9 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<u8> {
 }
 
 async fn run(settings: &Settings) -> anyhow::Result<u8> {
+    for (service, upstream) in &settings.options.backend_overrides {
+        tracing::info!(%service, address = %upstream.id(), "backend override");
+    }
     let source = source(settings).await?;
     // Before anything starts, so that no signal is lost.
     let mut terminate = signal(SignalKind::terminate())?;
@@ -75,25 +79,12 @@ async fn source(settings: &Settings) -> anyhow::Result<Source> {
     for note in &loaded.notes {
         tracing::info!(%note, "document skipped");
     }
-    check_overrides(settings, &loaded.inputs)?;
-    Ok(Source::Files { paths: settings.manifests.clone(), inputs: loaded.inputs })
-}
-
-/// An address for a Service that nothing refers to is a mistake in its name.
-fn check_overrides(settings: &Settings, inputs: &fairway_controller::Inputs) -> anyhow::Result<()> {
-    for (id, upstream) in &settings.options.backend_overrides {
-        let named = inputs.routes.iter().any(|(route, object)| {
-            object.spec.rules.iter().flat_map(|rule| &rule.backends).any(|backend| {
-                backend.service.as_deref() == Some(&*id.name)
-                    && *backend.namespace.as_deref().unwrap_or(&route.namespace) == *id.namespace
-            })
-        });
-        if !named && !inputs.services.contains_key(id) {
-            bail!("backend {id}={}: no ServiceRoute refers to Service {id}", upstream.id());
-        }
-        tracing::info!(service = %id, address = %upstream.id(), "backend override");
+    let overrides = &settings.options.backend_overrides;
+    let unknown = overrides::unknown(overrides, &loaded.inputs);
+    if !unknown.is_empty() {
+        bail!("backends:\n  {}", unknown.join("\n  "));
     }
-    Ok(())
+    Ok(Source::Files { paths: settings.manifests.clone(), inputs: loaded.inputs })
 }
 
 fn print_config(settings: &Settings, format: Output) -> anyhow::Result<u8> {

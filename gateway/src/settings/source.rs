@@ -1,20 +1,15 @@
-//! Where settings come from: flags made from the table, the environment, and the file.
+//! Where settings come from: the file, the environment and flags, the stronger last.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::flags::SettingArgs;
+use super::hint::{did_you_mean_or_all, nearest};
 use super::table::{SETTINGS, Setting};
-
-/// Settings as flags gave them; the table makes the flags.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SettingArgs {
-    pub(crate) given: BTreeMap<&'static str, Vec<String>>,
-    pub(crate) config: Option<PathBuf>,
-}
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,7 +36,7 @@ impl SourceName {
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
     pub(crate) source: SourceName,
-    /// What a mistake calls it: `--class`, `FAIRWAY_CLASS`, `class in fairway.yaml`.
+    /// What a mistake calls it: `--class`, `FAIRWAY_CLASS`, `fairway.yaml: class`.
     pub(crate) place: String,
     pub(crate) values: Vec<String>,
     /// Its value in the file, when it is more than a line.
@@ -61,14 +56,72 @@ impl Given {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Raw {
     given: BTreeMap<&'static str, Given>,
-    /// `FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>`, as `namespace/service=host:port`.
-    pub(crate) backends: Vec<(String, String)>,
+    /// Addresses for Services from all sources, the weaker source first: each Service has a
+    /// precedence of its own.
+    pub(crate) backends: Vec<GivenBackend>,
+}
+
+/// An address for a Service that somebody gave.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenBackend {
+    pub(crate) source: SourceName,
+    /// What a mistake calls it: `--backend`, `FAIRWAY_BACKEND_MARKET__FINANCE`.
+    pub(crate) place: String,
+    /// `namespace/service=host:port`.
+    pub(crate) text: String,
 }
 
 impl Raw {
     pub(crate) fn get(&self, name: &str) -> Option<&Given> {
         self.given.get(name)
     }
+
+    fn add(&mut self, name: &'static str, given: Given) {
+        if name == "backend" {
+            self.add_backends(&given);
+        } else {
+            self.given.insert(name, given);
+        }
+    }
+
+    fn add_backends(&mut self, given: &Given) {
+        let texts: Vec<String> = match &given.tree {
+            Some(Value::Object(entries)) => {
+                entries.iter().map(|(name, value)| format!("{name}={}", scalar(value))).collect()
+            }
+            _ => given.values.clone(),
+        };
+        let (source, place) = (&given.source, &given.place);
+        self.backends.extend(texts.into_iter().map(|text| GivenBackend {
+            source: source.clone(),
+            place: place.clone(),
+            text,
+        }));
+    }
+}
+
+/// The variables whose names are ours; those of others may hold what they like.
+pub(super) fn ours(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    mistakes: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let mut ours = BTreeMap::new();
+    for (variable, value) in environment {
+        let variable = variable.to_string_lossy().into_owned();
+        if !variable.starts_with("FAIRWAY_") {
+            continue;
+        }
+        match value.into_string() {
+            Ok(value) => {
+                ours.insert(variable, value);
+            }
+            Err(value) => mistakes.push(format!(
+                "{variable}: {:?} is not UTF-8 text: write it in UTF-8",
+                value.to_string_lossy()
+            )),
+        }
+    }
+    ours
 }
 
 /// Collects all sources.
@@ -86,7 +139,7 @@ pub(super) fn collect(
     for (name, values) in &args.given {
         let place = format!("--{name}");
         let given = Given { source: SourceName::Flag, place, values: values.clone(), tree: None };
-        raw.given.insert(name, given);
+        raw.add(name, given);
     }
     raw
 }
@@ -97,7 +150,9 @@ fn from_file(file: &std::path::Path, raw: &mut Raw, mistakes: &mut Vec<String>) 
         Ok(text) => text,
         Err(error) => return mistakes.push(format!("--config {name}: cannot be read: {error}")),
     };
-    let entries = match serde_saphyr::from_str::<Value>(&text) {
+    // `off` is a level of the log and `no` may be a name: only true and false are switches.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let entries = match serde_saphyr::from_str_with_options::<Value>(&text, options) {
         Ok(Value::Object(entries)) => entries,
         Ok(Value::Null) => return,
         Ok(_) => return mistakes.push(format!("{name}: write settings as key: value")),
@@ -106,16 +161,22 @@ fn from_file(file: &std::path::Path, raw: &mut Raw, mistakes: &mut Vec<String>) 
     for (key, value) in entries {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key() == key) else {
             let keys: Vec<String> = SETTINGS.iter().map(Setting::key).collect();
-            mistakes.push(format!("{name}: unknown setting {key}{}", hint(&key, &keys)));
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let advice = did_you_mean_or_all(&key, &keys);
+            mistakes.push(format!("{name}: unknown setting {key}: {advice}"));
             continue;
         };
-        let values = match &value {
-            Value::Array(items) => items.iter().map(scalar).collect(),
+        let values: Vec<String> = match &value {
+            // A key without a value is one that somebody has not filled in.
+            Value::Null => continue,
+            Value::Array(items) => {
+                items.iter().filter(|item| !item.is_null()).map(scalar).collect()
+            }
             other => vec![scalar(other)],
         };
-        let tree = matches!(value, Value::Object(_)).then_some(value);
-        let place = format!("{key} in {name}");
-        raw.given.insert(setting.name, Given { source: SourceName::File, place, values, tree });
+        let tree = (setting.file_only || value.is_object()).then_some(value);
+        let place = format!("{name}: {key}");
+        raw.add(setting.name, Given { source: SourceName::File, place, values, tree });
     }
 }
 
@@ -132,10 +193,7 @@ fn from_environment(
     mistakes: &mut Vec<String>,
 ) {
     for (variable, value) in environment {
-        if !variable.starts_with("FAIRWAY_")
-            || variable == "FAIRWAY_CONFIG"
-            || of_a_service(&variable)
-        {
+        if variable == "FAIRWAY_CONFIG" {
             continue;
         }
         let setting = SETTINGS.iter().find(|setting| setting.variable == variable);
@@ -152,20 +210,44 @@ fn from_environment(
             };
             let given =
                 Given { source: SourceName::Environment, place: variable, values, tree: None };
-            raw.given.insert(setting.name, given);
-        } else if let Some((namespace, service)) =
-            variable.strip_prefix("FAIRWAY_BACKEND_").and_then(|name| name.split_once("__"))
-        {
-            // Names in Kubernetes have no underscore, so that this is the only way back.
-            let back = |part: &str| part.to_ascii_lowercase().replace('_', "-");
-            let text = format!("{}/{}={value}", back(namespace), back(service));
-            raw.backends.push((variable, text));
-        } else {
-            let known: Vec<String> =
-                SETTINGS.iter().map(|setting| setting.variable.to_owned()).collect();
-            mistakes.push(format!("unknown variable {variable}{}", hint(&variable, &known)));
+            raw.add(setting.name, given);
+        } else if let Some((namespace, service)) = service_of(&variable) {
+            let text = format!("{namespace}/{service}={value}");
+            if service.contains("--") {
+                mistakes.push(format!(
+                    "{variable}: it is not clear where the namespace ends: write --backend {text}"
+                ));
+            }
+            let source = SourceName::Environment;
+            raw.backends.push(GivenBackend { source, place: variable, text });
+        } else if !of_a_service(&variable) {
+            mistakes.push(format!("unknown variable {variable}: {}", meant(&variable)));
         }
     }
+}
+
+/// What to write instead of a variable that is not known.
+fn meant(variable: &str) -> String {
+    if variable.starts_with("FAIRWAY_BACKEND_") {
+        return "write FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, with two underscores between the names".to_owned();
+    }
+    // What all have in common must not make them near.
+    let own = |name: &'static str| name.strip_prefix("FAIRWAY_");
+    let known: Vec<&str> = SETTINGS.iter().filter_map(|setting| own(setting.variable)).collect();
+    let wanted = variable.strip_prefix("FAIRWAY_").unwrap_or(variable);
+    match nearest(wanted, &known) {
+        Some(near) => format!("did you mean FAIRWAY_{near}?"),
+        None => "fairway run --help names those that are known".to_owned(),
+    }
+}
+
+/// Namespace and name of the Service in `FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>`. Kubernetes
+/// makes variables with such a name only for a Service whose own name holds `--`.
+fn service_of(variable: &str) -> Option<(String, String)> {
+    let (namespace, service) = variable.strip_prefix("FAIRWAY_BACKEND_")?.split_once("__")?;
+    // Names in Kubernetes have no underscore, so that this is the only way back.
+    let back = |part: &str| part.to_ascii_lowercase().replace('_', "-");
+    Some((back(namespace), back(service)))
 }
 
 /// Kubernetes sets these for a Service whose name begins with `fairway`.
@@ -178,74 +260,4 @@ fn of_a_service(variable: &str) -> bool {
         || rest.contains("_SERVICE_PORT")
         || rest.ends_with("_PORT")
         || rest.contains("_PORT_")
-}
-
-fn hint(wanted: &str, known: &[String]) -> String {
-    let scored = known.iter().map(|name| (distance(wanted, name), name));
-    match scored.min() {
-        Some((distance, name)) if distance <= 3 => format!(": did you mean {name}?"),
-        _ => String::new(),
-    }
-}
-
-/// How many letters differ, in a way that is good enough for a hint.
-fn distance(a: &str, b: &str) -> usize {
-    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    let behind = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
-    let longest = a.len().max(b.len());
-    longest.saturating_sub((common + behind).min(longest))
-}
-
-impl clap::Args for SettingArgs {
-    fn augment_args(command: Command) -> Command {
-        let config = Arg::new("config")
-            .long("config")
-            .value_name("FILE")
-            .help("A YAML file with settings [env: FAIRWAY_CONFIG]")
-            .help_heading("Settings");
-        SETTINGS
-            .iter()
-            .filter(|setting| !setting.secret && !setting.file_only)
-            .fold(command.arg(config), |command, setting| command.arg(flag(setting)))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-fn flag(setting: &'static Setting) -> Arg {
-    let default = if setting.default.is_empty() {
-        String::new()
-    } else {
-        format!(" [default: {}]", setting.default)
-    };
-    let arg = Arg::new(setting.name)
-        .long(setting.name)
-        .help(format!("{} [env: {}]{default}", setting.help, setting.variable))
-        .help_heading("Settings")
-        .action(if setting.many { ArgAction::Append } else { ArgAction::Set });
-    if setting.is_switch() {
-        arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL")
-    } else {
-        arg.value_name(setting.value)
-    }
-}
-
-impl clap::FromArgMatches for SettingArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut args = Self::default();
-        args.update_from_arg_matches(matches)?;
-        Ok(args)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        self.config = matches.get_one::<String>("config").map(PathBuf::from);
-        for setting in SETTINGS.iter().filter(|setting| !setting.secret && !setting.file_only) {
-            if let Some(values) = matches.get_many::<String>(setting.name) {
-                self.given.insert(setting.name, values.cloned().collect());
-            }
-        }
-        Ok(())
-    }
 }

@@ -1,1 +1,268 @@
-//! Settings as people get them wrong.
+//! Settings as people get them wrong, and what they are told.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use fairway_snapshot::ObjectId;
+
+use super::{SettingArgs, Settings, SourceName};
+
+/// Settings from flags, variables and the text of a file; mistakes without the file's path.
+fn read(
+    flags: &[(&'static str, &str)],
+    variables: &[(&str, &str)],
+    file: &str,
+) -> Result<Settings, Vec<String>> {
+    let written = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(written.path(), file).unwrap();
+    let mut given: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    for (name, value) in flags {
+        given.entry(name).or_default().push((*value).to_owned());
+    }
+    let args = SettingArgs { given, config: Some(written.path().to_owned()) };
+    let environment = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    Settings::from_sources(&args, environment).map_err(|mistakes| {
+        let path = written.path().display().to_string();
+        mistakes.0.iter().map(|mistake| mistake.replace(&path, "FILE")).collect()
+    })
+}
+
+/// The one mistake that there is.
+fn mistake(flags: &[(&'static str, &str)], variables: &[(&str, &str)], file: &str) -> String {
+    match read(flags, variables, file) {
+        Err(mistakes) if mistakes.len() == 1 => mistakes[0].clone(),
+        other => panic!("{flags:?} {variables:?} {file:?}: not one mistake: {other:?}"),
+    }
+}
+
+#[test]
+fn a_backend_comes_from_the_strongest_source_that_names_its_service() {
+    let settings = read(
+        &[("backend", "market/finance=127.0.0.1:1")],
+        &[
+            ("FAIRWAY_BACKEND_MARKET__FINANCE", "127.0.0.1:2"),
+            ("FAIRWAY_BACKEND_MARKET__AIR_PORT", "127.0.0.1:3"),
+            ("FAIRWAY_BACKEND", "market/esg=127.0.0.1:4"),
+        ],
+        "backends: {market/esg: '127.0.0.1:5', market/stock: '127.0.0.1:6'}",
+    )
+    .unwrap();
+    let shown: Vec<_> = settings.shown.iter().filter(|shown| shown.setting == "backend").collect();
+    let expected = [
+        ("air-port", "127.0.0.1:3", SourceName::Environment),
+        ("esg", "127.0.0.1:4", SourceName::Environment),
+        ("finance", "127.0.0.1:1", SourceName::Flag),
+        ("stock", "127.0.0.1:6", SourceName::File),
+    ];
+    assert_eq!(shown.len(), expected.len(), "{shown:?}");
+    for (shown, (service, address, source)) in shown.iter().zip(expected) {
+        assert_eq!(shown.value, format!("market/{service}={address}"));
+        assert_eq!(shown.source, source, "{service}");
+        let upstream = &settings.options.backend_overrides[&ObjectId::new("market", service)];
+        assert_eq!(upstream.id().to_string(), address, "{service}");
+    }
+}
+
+#[test]
+fn wrong_backends_are_told() {
+    let twice = mistake(
+        &[("backend", "market/finance=127.0.0.1:1"), ("backend", "market/finance=127.0.0.1:2")],
+        &[],
+        "",
+    );
+    assert!(twice.starts_with("--backend: \"market/finance=127.0.0.1:2\": Service market/finance has an address already"), "{twice}");
+    let cases = [
+        ("FAIRWAY_BACKEND_MARKET__AIR_PORT", "nonsense", "write market/finance=127.0.0.1:9001"),
+        ("FAIRWAY_BACKEND_MARKET__A__B", "127.0.0.1:1", "not clear where the namespace ends"),
+    ];
+    for (variable, value, advice) in cases {
+        let told = mistake(&[], &[(variable, value)], "");
+        assert!(told.starts_with(variable) && told.contains(advice), "{told}");
+    }
+}
+
+#[test]
+fn the_file_refuses_what_it_does_not_know() {
+    let cases = [
+        (
+            "defaults: {timeouts: {idel: 2m}}",
+            "FILE: defaults.timeouts.idel is not known: did you mean idle?",
+        ),
+        (
+            "overrides: {timeoutz: {idle: 2m}}",
+            "FILE: overrides.timeoutz is not known: did you mean timeouts?",
+        ),
+        (
+            "listeners: {http: {bind: '0.0.0.0:80', policy: {timeouts: {idel: 2m}}}}",
+            "FILE: listeners.http.policy.timeouts.idel is not known: did you mean idle?",
+        ),
+        (
+            "listeners: {http: {bnid: '0.0.0.0:80', bind: '0.0.0.0:80'}}",
+            "FILE: listeners.http.bnid is not known: did you mean bind?",
+        ),
+        (
+            "defaults: 5",
+            "FILE: defaults is 5: write fields below it, for example timeouts: {response: 10s}",
+        ),
+        (
+            "listeners: {http: {bind: 'localhost:80'}}",
+            "FILE: listeners.http.bind: \"localhost:80\" is not an address with a port: write 0.0.0.0:8080 or [::]:8080",
+        ),
+        (
+            "listeners: {http: {policy: {}}}",
+            "FILE: listeners.http.bind is missing: write bind: 0.0.0.0:8080",
+        ),
+        (
+            "defaults: {timeouts: {idle: 5}}",
+            "FILE: defaults.timeouts.idle is 5: write text; a duration has a unit, for example 15s",
+        ),
+        (
+            "defaults: {timeouts: {idle: 5y}}",
+            "FILE: defaults.timeouts.idle: \"5y\" is not a duration: write a number and a unit of h, m, s or ms, for example 15s, 500ms or 1m30s; 0s for no limit",
+        ),
+    ];
+    for (file, expected) in cases {
+        assert_eq!(mistake(&[], &[], file), expected);
+    }
+}
+
+#[test]
+fn a_key_without_a_value_counts_as_not_given() {
+    let file = "class:\nlogLevel:\nlisteners:\nmanifests: [null]\ndefaults: {timeouts: {idle: }}\n";
+    let settings = read(&[], &[], file).unwrap();
+    let given = |name: &str| settings.shown.iter().find(|shown| shown.setting == name).unwrap();
+    for name in ["class", "log-level", "listen"] {
+        assert_eq!(given(name).source, SourceName::Default, "{name}");
+    }
+    assert!(settings.manifests.is_empty());
+    assert_eq!(settings.options.class, "fairway");
+}
+
+#[test]
+fn values_that_would_be_silently_wrong_are_mistakes() {
+    let cases = [
+        ("log-level", "wran", "--log-level: \"wran\" is not a level: did you mean warn?"),
+        (
+            "log-level",
+            "info,fairway_controller=loud",
+            "--log-level: \"loud\" is not a level: write off, error, warn, info, debug or trace, or info,fairway_controller=debug",
+        ),
+        (
+            "log-level",
+            "fairway controller=info",
+            "--log-level: \"fairway controller=info\": \"fairway controller\" is not a target: write info,fairway_controller=debug",
+        ),
+        (
+            "client-head",
+            "0s",
+            "--client-head: \"0s\" would refuse every client: write a time, for example 15s",
+        ),
+        (
+            "client-idle",
+            "0ms",
+            "--client-idle: \"0ms\" would refuse every client: write a time, for example 15s",
+        ),
+        (
+            "drain-delay",
+            "5",
+            "--drain-delay: \"5\" is not a duration: write a number and a unit of h, m, s or ms, for example 15s or 1m30s",
+        ),
+    ];
+    for (flag, value, expected) in cases {
+        assert_eq!(mistake(&[(flag, value)], &[], ""), expected);
+    }
+    let good = [
+        ("drain-delay", "0s"),
+        ("drain-deadline", "0s"),
+        ("log-level", "off"),
+        ("log-level", "INFO"),
+        ("log-level", "info,fairway_controller::watch=debug"),
+    ];
+    for (flag, value) in good {
+        assert!(read(&[(flag, value)], &[], "").is_ok(), "{flag} {value}");
+    }
+    assert_eq!(read(&[], &[], "logLevel: off").unwrap().log_level, "off");
+}
+
+#[test]
+fn every_part_has_a_port_of_its_own() {
+    let token = [("FAIRWAY_ADMIN_TOKEN", "0123456789abcdef")];
+    let cases = [
+        (
+            "http=0.0.0.0:9901",
+            "0.0.0.0:9901",
+            "127.0.0.1:9902",
+            "listener http (0.0.0.0:9901) and status (0.0.0.0:9901)",
+        ),
+        (
+            "http=127.0.0.1:80",
+            "0.0.0.0:80",
+            "127.0.0.1:9902",
+            "listener http (127.0.0.1:80) and status (0.0.0.0:80)",
+        ),
+        (
+            "http=[::]:80",
+            "127.0.0.1:9901",
+            "127.0.0.1:80",
+            "listener http ([::]:80) and admin (127.0.0.1:80)",
+        ),
+        (
+            "http=0.0.0.0:80",
+            "127.0.0.1:81",
+            "127.0.0.1:81",
+            "status (127.0.0.1:81) and admin (127.0.0.1:81)",
+        ),
+        ("http=0.0.0.0:80", "0.0.0.0:0", "0.0.0.0:0", ""),
+        ("http=127.0.0.1:80", "127.0.0.2:80", "[::1]:80", ""),
+    ];
+    for (listen, status, admin, expected) in cases {
+        let flags = [("listen", listen), ("status", status), ("admin", admin)];
+        if expected.is_empty() {
+            assert!(read(&flags, &token, "").is_ok(), "{flags:?}");
+        } else {
+            let told = mistake(&flags, &token, "");
+            assert_eq!(
+                told,
+                format!("{expected} want the same port: write another port for one of them")
+            );
+        }
+    }
+    let two = [("listen", "a=0.0.0.0:80"), ("listen", "b=127.0.0.1:80")];
+    assert!(mistake(&two, &[], "").starts_with("listener a (0.0.0.0:80) and listener b (127"));
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_told_when_it_is_ours() {
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = || OsString::from_vec(b"intern\xe9".to_vec());
+    let args = SettingArgs::default();
+    let ours = Settings::from_sources(&args, [("FAIRWAY_CLASS".into(), bytes())]).unwrap_err();
+    assert_eq!(ours.0, ["FAIRWAY_CLASS: \"intern\u{fffd}\" is not UTF-8 text: write it in UTF-8"]);
+    assert!(Settings::from_sources(&args, [("LANGUAGE".into(), bytes())]).is_ok());
+    assert!(Settings::from_sources(&args, [(bytes(), "x".into())]).is_ok());
+}
+
+#[test]
+fn a_name_that_is_not_known_is_told_with_what_is_near() {
+    let help = "fairway run --help names those that are known";
+    let backend = "write FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, with two underscores between the names";
+    let cases = [
+        ("FAIRWAY_CLAS", "did you mean FAIRWAY_CLASS?"),
+        ("FAIRWAY_LOGLEVEL", "did you mean FAIRWAY_LOG_LEVEL?"),
+        ("FAIRWAY_TOKEN", help),
+        ("FAIRWAY_HTTP", help),
+        ("FAIRWAY_CLASH_OF_CLANS", help),
+        ("FAIRWAY_BACKEND_MARKET_FINANCE", backend),
+    ];
+    for (variable, advice) in cases {
+        let told = mistake(&[], &[(variable, "x")], "");
+        assert_eq!(told, format!("unknown variable {variable}: {advice}"));
+    }
+    assert_eq!(mistake(&[], &[], "clas: x"), "FILE: unknown setting clas: did you mean class?");
+    let far = mistake(&[], &[], "normalization: x");
+    assert!(far.starts_with("FILE: unknown setting normalization: known are manifests,"), "{far}");
+    let of_a_service = ["FAIRWAY_PORT", "FAIRWAY_SERVICE_HOST", "FAIRWAY_BACKEND_PORT_80_TCP"];
+    for variable in of_a_service {
+        assert!(read(&[], &[(variable, "tcp://10.0.0.1:80")], "").is_ok(), "{variable}");
+    }
+}

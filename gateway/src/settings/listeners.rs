@@ -1,0 +1,150 @@
+//! The table of listeners, and the ports that all parts of a gateway share.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use fairway_controller::compile::ListenerSettings;
+use fairway_crds::Policy;
+use fairway_dataplane::Config;
+use fairway_snapshot::{ListenerName, Normalization, Protocol};
+use serde_json::{Map, Value};
+
+use super::hint::did_you_mean_or_all;
+use super::parse::Reader;
+use super::{policies, values};
+
+impl Reader<'_> {
+    /// The table of listeners; one that is given replaces the built-in one.
+    pub(super) fn listeners(&mut self, listeners: &mut BTreeMap<ListenerName, ListenerSettings>) {
+        let Some(given) = self.raw.get("listen") else { return };
+        let mut read = BTreeMap::new();
+        if let Some(Value::Object(entries)) = &given.tree {
+            for (name, written) in entries {
+                let place = format!("{}.{name}", given.place);
+                if let Some((name, settings)) = listener(&place, name, written, self.mistakes) {
+                    read.insert(name, settings);
+                }
+            }
+        } else {
+            for text in &given.values {
+                match values::listener(text) {
+                    Ok((name, bind)) => {
+                        if read.insert(name, plain(bind)).is_some() {
+                            let problem =
+                                format!("{}: {text:?}: this name stands twice", given.place);
+                            self.mistakes.push(problem);
+                        }
+                    }
+                    Err(problem) => self.mistakes.push(format!("{}: {problem}", given.place)),
+                }
+            }
+        }
+        if !read.is_empty() {
+            *listeners = read;
+        }
+    }
+
+    /// Every port belongs to one part of the gateway: whichever bound it second would fail.
+    pub(super) fn ports_differ(
+        &mut self,
+        listeners: &BTreeMap<ListenerName, ListenerSettings>,
+        config: &Config,
+    ) {
+        let mut all: Vec<(String, SocketAddr)> = listeners
+            .iter()
+            .map(|(name, settings)| (format!("listener {name}"), settings.bind))
+            .collect();
+        all.push(("status".to_owned(), config.status));
+        all.push(("admin".to_owned(), config.admin));
+        for (index, (name, address)) in all.iter().enumerate() {
+            for (other, taken) in &all[..index] {
+                if overlap(*address, *taken) {
+                    self.mistakes.push(format!(
+                        "{other} ({taken}) and {name} ({address}) want the same port: write another port for one of them"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Whether two sockets cannot be bound at once. `0.0.0.0` is every IPv4 address, `[::]` every
+/// address at all; port 0 is a free port, whichever that is.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let covers = |all: IpAddr, one: IpAddr| match all {
+        IpAddr::V4(all) => all.is_unspecified() && one.is_ipv4(),
+        IpAddr::V6(all) => all.is_unspecified(),
+    };
+    let (ip, other) = (a.ip().to_canonical(), b.ip().to_canonical());
+    a.port() != 0 && a.port() == b.port() && (ip == other || covers(ip, other) || covers(other, ip))
+}
+
+fn plain(bind: SocketAddr) -> ListenerSettings {
+    ListenerSettings {
+        bind,
+        protocol: Protocol::Http,
+        normalization: Normalization::default(),
+        policy: Policy::default(),
+    }
+}
+
+/// A listener in the file: its address alone, or a table with `bind`.
+fn listener(
+    place: &str,
+    name: &str,
+    written: &Value,
+    mistakes: &mut Vec<String>,
+) -> Option<(ListenerName, ListenerSettings)> {
+    let before = mistakes.len();
+    if let Err(problem) = values::name(name) {
+        mistakes.push(format!("{place}: {problem}"));
+    }
+    let mut settings = None;
+    match written {
+        Value::Object(fields) => {
+            settings = table(place, fields, mistakes);
+        }
+        Value::String(text) => match values::address(text) {
+            Ok(bind) => settings = Some(plain(bind)),
+            Err(problem) => mistakes.push(format!("{place}: {problem}")),
+        },
+        other => mistakes.push(format!(
+            "{place} is {other}: write an address, for example {name}: 0.0.0.0:8080"
+        )),
+    }
+    let settings = settings.filter(|_| mistakes.len() == before)?;
+    Some((ListenerName::from(name), settings))
+}
+
+fn table(
+    place: &str,
+    fields: &Map<String, Value>,
+    mistakes: &mut Vec<String>,
+) -> Option<ListenerSettings> {
+    let mut bind = None;
+    let mut normalization = Normalization::default();
+    let mut policy = Policy::default();
+    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        let place = format!("{place}.{key}");
+        match key.as_str() {
+            "bind" => match value.as_str().map(values::address) {
+                Some(Ok(address)) => bind = Some(address),
+                Some(Err(problem)) => mistakes.push(format!("{place}: {problem}")),
+                None => mistakes.push(format!("{place} is {value}: write 0.0.0.0:8080")),
+            },
+            "normalization" => match serde_json::from_value(value.clone()) {
+                Ok(read) => normalization = read,
+                Err(error) => mistakes.push(format!("{place}: {error}")),
+            },
+            "policy" => policy = policies::read(&place, value.clone(), mistakes),
+            _ => {
+                let advice = did_you_mean_or_all(key, &["bind", "normalization", "policy"]);
+                mistakes.push(format!("{place} is not known: {advice}"));
+            }
+        }
+    }
+    if fields.get("bind").is_none_or(Value::is_null) {
+        mistakes.push(format!("{place}.bind is missing: write bind: 0.0.0.0:8080"));
+    }
+    Some(ListenerSettings { bind: bind?, protocol: Protocol::Http, normalization, policy })
+}

@@ -1,0 +1,61 @@
+//! What docs and samples say is what the program takes.
+
+use std::path::{Path, PathBuf};
+
+use fairway_controller::files::load;
+use serde_json::Value;
+
+use crate::settings::{SettingArgs, Settings};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The blocks of a page that are fenced as `language`.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let after = page.split(&fence).skip(1);
+    after.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_settings_of_the_docs_are_read() {
+    let page = std::fs::read_to_string(repository().join("docs/operations.md")).unwrap();
+    let blocks = blocks(&page, "yaml");
+    assert!(!blocks.is_empty(), "the page shows a settings file");
+    for block in blocks {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &block).unwrap();
+        let args = SettingArgs { config: Some(file.path().to_owned()), ..SettingArgs::default() };
+        let settings = Settings::from_sources(&args, []).expect(&block);
+        let binds: Vec<String> =
+            settings.options.listeners.values().map(|listener| listener.bind.to_string()).collect();
+        assert_eq!(binds, ["0.0.0.0:8080", "127.0.0.1:8081"], "{block}");
+    }
+}
+
+#[test]
+fn compose_has_a_container_for_each_backend() {
+    let sample = repository().join("deploy/samples/compose");
+    let text = std::fs::read_to_string(sample.join("docker-compose.yaml")).unwrap();
+    let compose: Value = serde_saphyr::from_str(&text).unwrap();
+    let services = compose["services"].as_object().unwrap();
+    for (name, service) in services {
+        // An image without an owner is one that nobody can pull.
+        let pulled = service["image"].as_str().is_some_and(|image| image.contains('/'));
+        assert!(pulled || service["build"].is_object(), "{name}");
+    }
+    let routes = load(&[sample.join("routes")], &|_| None).unwrap().inputs.routes;
+    let backends: Vec<_> = routes
+        .values()
+        .flat_map(|route| &route.spec.rules)
+        .flat_map(|rule| &rule.backends)
+        .collect();
+    assert!(!backends.is_empty());
+    for backend in backends {
+        let name = backend.service.as_deref().or(backend.host.as_deref()).unwrap();
+        let port = serde_json::to_value(&backend.port).unwrap().to_string();
+        let exposed = services[name]["expose"].as_array().unwrap();
+        assert_eq!(exposed, &[Value::from(port)], "{name}");
+    }
+}
