@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 use fairway_controller::compile::{CompileOptions, ExternalHosts, UnknownService};
 use fairway_dataplane::Config;
+use fairway_snapshot::AddressPolicy;
 use fairway_snapshot::ObjectId;
 
 use backends::Override;
@@ -91,7 +92,10 @@ impl Settings {
             overrides.iter().map(|(id, given)| (id.clone(), given.upstream.clone())).collect();
         let hosts = reader.list("allow-external-hosts", values::host_pattern);
         options.external_hosts = ExternalHosts::Only(hosts);
+        let except = reader.list("allow-addresses", values::network);
+        options.addresses = AddressPolicy::NotReserved { except };
         if from_files {
+            options.addresses = AddressPolicy::Any;
             options.unknown_service = UnknownService::TakeAsNamed;
             options.external_hosts = ExternalHosts::All;
         }
@@ -110,6 +114,7 @@ impl Settings {
                 .one("server-timing", values::switch)
                 .unwrap_or(defaults.server_timing),
             dns: reader.dns(),
+            addresses: options.addresses.clone(),
             drain_delay: reader
                 .one("drain-delay", values::duration)
                 .unwrap_or(defaults.drain_delay),

@@ -41,6 +41,8 @@ impl World {
         vec![
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--dns={}", self.dns.address),
+            // The backends of the tests are on this machine.
+            "--allow-addresses=127.0.0.0/8".to_owned(),
         ]
     }
 

@@ -211,12 +211,13 @@ impl Resolver<'_> {
         let ExternalHosts::Only(patterns) = &self.options.external_hosts else { return Ok(()) };
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         let bare = name.trim_start_matches('[').trim_end_matches(']');
-        let reserved = bare.parse::<IpAddr>().is_ok_and(is_reserved);
+        let refused = |address| !self.options.addresses.allows(address);
+        let reserved = bare.parse::<IpAddr>().is_ok_and(refused);
         if !reserved && patterns.iter().any(|pattern| pattern.matches(&name)) {
             return Ok(());
         }
         let advice = if reserved {
-            "loopback, link-local and metadata addresses are never allowed in a cluster"
+            "no backend in a cluster may have a loopback, link-local or metadata address, unless the operator names it in --allow-addresses"
         } else {
             "ask the operator to add it to --allow-external-hosts"
         };
@@ -235,19 +236,6 @@ pub(super) fn neighbours(inputs: &Inputs, namespace: &str) -> Vec<Arc<str>> {
 /// A name with dots is absolute, so that no search list is tried.
 fn absolute(name: &str) -> Arc<str> {
     if name.ends_with('.') { name.into() } else { format!("{name}.").into() }
-}
-
-/// Addresses that lead to the gateway itself, its node, or the cloud's metadata.
-fn is_reserved(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unicast_link_local()
-                || ip.is_unspecified()
-                || ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
-        }
-    }
 }
 
 fn number(port: i32) -> Option<NonZeroU16> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use fairway_crds::Policy;
-use fairway_snapshot::{HostPattern, ListenerName, Normalization, ObjectId, Protocol, Upstream};
+use fairway_snapshot::{
+    AddressPolicy, HostPattern, ListenerName, Normalization, ObjectId, Protocol, Upstream,
+};
 
 /// What the operator decides about compiling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct CompileOptions {
     pub backend_overrides: BTreeMap<ObjectId, Upstream>,
     /// Which hosts outside the cluster a backend may name.
     pub external_hosts: ExternalHosts,
+    /// Which addresses a backend may have.
+    pub addresses: AddressPolicy,
 }
 
 /// A row of the operator's table of listeners.
@@ -83,6 +87,7 @@ impl Default for CompileOptions {
             unknown_service: UnknownService::Refuse,
             backend_overrides: BTreeMap::new(),
             external_hosts: ExternalHosts::Only(Vec::new()),
+            addresses: AddressPolicy::NotReserved { except: Vec::new() },
         }
     }
 }

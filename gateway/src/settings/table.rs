@@ -73,6 +73,8 @@ settings! {
         "Use this address for a Service; also FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, in the file `backends`";
     "allow-external-hosts", "FAIRWAY_ALLOW_EXTERNAL_HOSTS", "HOST", "none in a cluster, all with --manifests", [many],
         "Hosts outside the cluster that backends may name; *.example.com allows all below";
+    "allow-addresses", "FAIRWAY_ALLOW_ADDRESSES", "CIDR", "none in a cluster, all with --manifests", [many],
+        "Loopback, link-local and metadata addresses that backends may have all the same, also by a name";
     "defaults", "", "", "", [file_only],
         "Policy where listener, spec and rule say nothing";
     "overrides", "", "", "", [file_only],

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
-use fairway_snapshot::{HostPattern, ListenerName, ObjectId, Target, Upstream};
+use fairway_snapshot::{HostPattern, ListenerName, Network, ObjectId, Target, Upstream};
 
 use super::hint::nearest;
 
@@ -55,6 +55,10 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 
 pub(super) fn host_pattern(text: &str) -> Result<HostPattern, String> {
     text.parse::<HostPattern>().map_err(|error| error.to_string())
+}
+
+pub(super) fn network(text: &str) -> Result<Network, String> {
+    text.parse::<Network>().map_err(|error| error.to_string())
 }
 
 pub(super) fn service_dns(text: &str) -> Result<String, String> {

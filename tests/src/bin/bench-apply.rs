@@ -61,6 +61,7 @@ impl World {
         let args = [
             format!("--kubeconfig={}", kube.kubeconfig.display()),
             format!("--dns={}", dns.address),
+            "--allow-addresses=127.0.0.0/8".to_owned(),
         ];
         let fairway = Fairway::start(&args).await;
         let world = Self { kube, fairway, routes, _dns: dns, _echo: echo };
