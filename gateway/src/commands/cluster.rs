@@ -29,24 +29,30 @@ pub(super) async fn client(settings: &Settings) -> anyhow::Result<Client> {
 }
 
 async fn read(file: Option<&Path>, context: Option<&str>) -> anyhow::Result<kube::Config> {
-    let place = place(file);
-    let told = |problem: String| anyhow!("{place}: {problem}");
+    let told = |error: &KubeconfigError, contexts: &[String]| {
+        anyhow!("{}: {}", place(file, error), describe(error, contexts))
+    };
     let read = file.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
-    let kubeconfig = read.map_err(|error| told(describe(&error, &[])))?;
+    let kubeconfig = read.map_err(|error| told(&error, &[]))?;
     let contexts: Vec<String> =
         kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
     let options =
         KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    config.map_err(|error| told(describe(&error, &contexts)))
+    config.map_err(|error| told(&error, &contexts))
 }
 
-/// Where a kubeconfig was looked for.
-fn place(file: Option<&Path>) -> String {
-    match (file, std::env::var_os("KUBECONFIG")) {
-        (Some(file), _) => format!("kubeconfig {}", file.display()),
-        (None, Some(files)) => format!("not in a pod, and KUBECONFIG={}", files.display()),
-        (None, None) => "not in a pod, and kubeconfig ~/.kube/config".to_owned(),
+/// Which kubeconfig was looked at; of several that `KUBECONFIG` names, the one that is wrong.
+fn place(file: Option<&Path>, error: &KubeconfigError) -> String {
+    if let Some(file) = file {
+        return format!("kubeconfig {}", file.display());
+    }
+    match (error, std::env::var_os("KUBECONFIG")) {
+        (KubeconfigError::ReadConfig(_, file), _) => {
+            format!("not in a pod, and kubeconfig {}", file.display())
+        }
+        (_, Some(files)) => format!("not in a pod, and KUBECONFIG={}", files.display()),
+        (_, None) => "not in a pod, and kubeconfig ~/.kube/config".to_owned(),
     }
 }
 

@@ -115,10 +115,15 @@ pub(super) fn ours(
             Ok(value) => {
                 ours.insert(variable, value);
             }
-            Err(value) => mistakes.push(format!(
-                "{variable}: {:?} is not UTF-8 text: write it in UTF-8",
-                value.to_string_lossy()
-            )),
+            Err(value) => {
+                let setting = SETTINGS.iter().find(|setting| setting.variable == variable);
+                let value = if setting.is_some_and(|setting| setting.secret) {
+                    "its value".to_owned()
+                } else {
+                    format!("{:?}", value.to_string_lossy())
+                };
+                mistakes.push(format!("{variable}: {value} is not UTF-8 text: write it in UTF-8"));
+            }
         }
     }
     ours

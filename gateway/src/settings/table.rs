@@ -96,7 +96,7 @@ settings! {
     "takeover", "FAIRWAY_TAKEOVER", "", "false", [],
         "Share the ports of a running gateway, to take over from it";
     "log-level", "FAIRWAY_LOG_LEVEL", "LEVEL", "info", [],
-        "What is told on stderr: error, warn, info, debug or trace, or a filter such as info,fairway_controller=debug";
+        "What is told on stderr: off, error, warn, info, debug or trace, or a filter such as info,fairway_controller=debug";
     "log-format", "FAIRWAY_LOG_FORMAT", "FORMAT", "text on a terminal, else json", [],
         "How it is told: text or json";
 }

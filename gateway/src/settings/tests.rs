@@ -238,6 +238,9 @@ fn a_variable_that_is_not_text_is_told_when_it_is_ours() {
     let args = SettingArgs::default();
     let ours = Settings::from_sources(&args, [("FAIRWAY_CLASS".into(), bytes())]).unwrap_err();
     assert_eq!(ours.0, ["FAIRWAY_CLASS: \"intern\u{fffd}\" is not UTF-8 text: write it in UTF-8"]);
+    let secret = Settings::from_sources(&args, [("FAIRWAY_ADMIN_TOKEN".into(), bytes())]);
+    let secret = secret.unwrap_err().0;
+    assert_eq!(secret, ["FAIRWAY_ADMIN_TOKEN: its value is not UTF-8 text: write it in UTF-8"]);
     assert!(Settings::from_sources(&args, [("LANGUAGE".into(), bytes())]).is_ok());
     assert!(Settings::from_sources(&args, [(bytes(), "x".into())]).is_ok());
 }

@@ -1,6 +1,10 @@
 //! Kubeconfigs as people get them wrong.
 
-use super::read;
+use std::path::PathBuf;
+
+use kube::config::KubeconfigError;
+
+use super::{place, read};
 
 const TWO: &str = "apiVersion: v1
 kind: Config
@@ -35,4 +39,11 @@ async fn what_is_wrong_with_a_kubeconfig_is_told() {
         let told = read(Some(&file), context).await.unwrap_err().to_string();
         assert_eq!(told, format!("kubeconfig {}: {expected}", file.display()));
     }
+}
+
+#[test]
+fn of_several_kubeconfigs_the_wrong_one_is_named() {
+    let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+    let error = KubeconfigError::ReadConfig(missing, PathBuf::from("/second"));
+    assert_eq!(place(None, &error), "not in a pod, and kubeconfig /second");
 }
