@@ -109,7 +109,7 @@ struct ParsedRule<'a> {
     written: &'a RouteRule,
     field: String,
     matches: Vec<ParsedMatch>,
-    /// For each match the filters, or what is wrong with them.
+    /// For each match the filters, or what is wrong with it.
     filters: Vec<Result<Vec<Filter>, String>>,
     action: Action,
 }
@@ -252,7 +252,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The filters of one match. A template is resolved against the captures of its pattern.
+    /// The filters of one match, or why it answers 500. A template is resolved against the
+    /// captures of its pattern.
     fn filters(
         &mut self,
         id: &RuleId,
@@ -261,15 +262,16 @@ impl<'a> Lowering<'a> {
         parsed: &ParsedMatch,
     ) -> Result<Vec<Filter>, String> {
         let rewrite = written.rewrite.as_ref().and_then(|rewrite| rewrite.path.as_ref());
-        let Some(text) = rewrite else { return Ok(Vec::new()) };
-        match PathTemplate::parse(text, &parsed.path) {
-            Ok(template) => Ok(vec![Filter::RewritePath(template)]),
-            Err(error) => {
+        let filters = match rewrite.map(|text| PathTemplate::parse(text, &parsed.path)) {
+            None => Ok(Vec::new()),
+            Some(Ok(template)) => Ok(vec![Filter::RewritePath(template)]),
+            Some(Err(error)) => {
                 let message = error.to_string();
                 let field = format!("{field}.rewrite.path");
                 self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
                 Err(message)
             }
-        }
+        };
+        parsed.problem.clone().map_or(filters, Err)
     }
 }
