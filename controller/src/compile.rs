@@ -46,10 +46,12 @@ pub struct ObjectStatus {
     pub generation: Option<i64>,
     /// The hosts that are served, sorted; `*` is any host.
     pub hosts: Vec<String>,
-    /// Number of rules that serve.
+    /// Number of rules that serve: some request gets to one of their backends.
     pub rules: u32,
-    /// Number of rules that answer 500, or that no match leads to.
+    /// Number of rules by which no request gets to a backend.
     pub invalid_rules: u32,
+    /// Number of rules that serve, though some of their matches answer 500 or are left out.
+    pub partial_rules: u32,
     /// Hash of the compiled form of this object alone, in hexadecimal.
     pub hash: String,
     /// Whether every rule compiled.

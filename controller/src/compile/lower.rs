@@ -21,7 +21,7 @@ use super::{CompileOptions, ObjectStatus};
 use crate::Inputs;
 
 pub(super) use outcome::unreadable_status;
-use outcome::{hash, status};
+use outcome::{Share, hash, status};
 use routes::by_policy;
 
 /// An object, lowered.
@@ -86,10 +86,11 @@ pub(super) fn lower(
         .into_iter()
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
         .collect();
-    let serving = parsed.iter().filter(|rule| rule.serves()).count();
-    let invalid = parsed.len() - serving;
     let hash = hash(&hosts, &groups);
-    let status = status(route, &hosts, (serving, invalid), hash, lowering.diagnostics);
+    let share = Share::of(&route.spec.rules, &hosts, &groups);
+    // Without a listener no host is served.
+    let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
+    let status = status(route, served, &share, hash, lowering.diagnostics);
     let Resolver { upstreams, asked, neighbours, .. } = lowering.resolver;
     let asked = Asked { services: asked, neighbours };
     (Lowered { hosts, groups, upstreams, status: Arc::new(status) }, asked)
@@ -112,13 +113,6 @@ struct ParsedRule<'a> {
     /// For each match the filters, or what is wrong with it.
     filters: Vec<Result<Vec<Filter>, String>>,
     action: Action,
-}
-
-impl ParsedRule<'_> {
-    /// Whether any request gets to a backend by it.
-    fn serves(&self) -> bool {
-        matches!(self.action, Action::Forward(_)) && self.filters.iter().any(Result::is_ok)
-    }
 }
 
 impl<'a> Lowering<'a> {
