@@ -87,6 +87,10 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
     let mut statuses: BTreeMap<ObjectId, Arc<ObjectStatus>> =
         objects.iter().map(|(id, lowered)| (id.clone(), Arc::clone(&lowered.status))).collect();
     for (id, unreadable) in &inputs.unreadable {
+        // One whose class cannot be read may be ours; then silence would be worse.
+        if unreadable.class.as_ref().is_some_and(|class| *class != options.class) {
+            continue;
+        }
         statuses.insert(id.clone(), Arc::new(lower::unreadable_status(id, unreadable)));
     }
     let mut snapshot = Snapshot { version: Snapshot::VERSION, ..Snapshot::default() };
