@@ -225,7 +225,13 @@ fn at(file: &Path, problem: Problem) -> FileProblem {
 }
 
 fn read_text(file: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("cannot be read: {error}");
+    let failed = |error: std::io::Error| match std::fs::read_link(file) {
+        Ok(target) if error.kind() == std::io::ErrorKind::NotFound => format!(
+            "is a link to {}, which is not there: put it there, or remove the link",
+            target.display()
+        ),
+        _ => format!("cannot be read: {error}"),
+    };
     let length = std::fs::metadata(file).map_err(failed)?.len();
     if length > LARGEST_FILE {
         return Err(format!("has {length} bytes: a manifest has at most {LARGEST_FILE}"));
@@ -235,7 +241,8 @@ fn read_text(file: &Path) -> Result<String, String> {
 }
 
 /// The manifests of a folder, sorted. Hidden files, and the `..data` of a mounted `ConfigMap`, are
-/// not read; what links lead to is.
+/// not read; what links lead to is. A link that leads nowhere is a manifest too: reading it is a
+/// problem, whereas its routes would be dropped in silence if it were passed over.
 pub(super) fn manifests(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -245,10 +252,19 @@ pub(super) fn manifests(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
             .and_then(std::ffi::OsStr::to_str)
             .is_none_or(|name| name.starts_with('.'));
         let ending = path.extension().and_then(std::ffi::OsStr::to_str);
-        if !hidden && matches!(ending, Some("yaml" | "yml" | "json")) && path.is_file() {
+        if !hidden && matches!(ending, Some("yaml" | "yml" | "json")) && may_be_read(&path) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a name with the ending of a manifest is to be read: not a folder, not something special
+/// that would never end, and not a file that was removed since it was listed.
+fn may_be_read(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(metadata) => metadata.is_file(),
+        Err(_) => path.symlink_metadata().is_ok(),
+    }
 }

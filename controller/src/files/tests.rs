@@ -170,6 +170,29 @@ async fn changes_are_told_and_bad_ones_are_not_taken() {
 }
 
 #[tokio::test]
+async fn an_edit_before_following_began_is_told() {
+    let folder = folder(&[("a.yaml", GOOD)]);
+    let paths = vec![folder.path().to_owned()];
+    let inputs = load(&paths, &nothing).unwrap().inputs;
+    std::fs::write(folder.path().join("a.yaml"), GOOD.replace("8000", "9000")).unwrap();
+    let mut follow: Follow<fn(&str) -> Option<String>> = Follow::new(paths, nothing, inputs);
+    let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
+    let route = loaded.inputs.routes.values().next().unwrap();
+    assert_eq!(serde_json::to_value(&route.spec.rules[0].backends[0].port).unwrap(), 9000);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_a_problem() {
+    let folder = folder(&[("a.yaml", GOOD)]);
+    std::os::unix::fs::symlink("gone/b.yaml", folder.path().join("b.yaml")).unwrap();
+    std::fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+    assert_eq!(
+        problems(folder.path()),
+        ["b.yaml: is a link to gone/b.yaml, which is not there: put it there, or remove the link"]
+    );
+}
+
+#[tokio::test]
 async fn a_mounted_config_map_is_swapped_at_once() {
     let folder = folder(&[]);
     let version = |name: &str, text: &str| {
