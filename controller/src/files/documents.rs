@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 
 use super::expand::{expand, parse_env_file};
+use super::known;
 use super::schema::check_object;
 use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
@@ -90,14 +91,21 @@ impl Reader {
             Err(message) => return self.whole(file, message),
         };
         let (documents, mut problems) = parse(&text);
-        for mut document in documents {
-            expand(&mut document, lookup, &mut problems);
-            self.document(file, document, &mut problems);
+        for document in documents {
+            self.document(file, document, lookup, &mut problems);
         }
         self.add(file, problems);
     }
 
-    fn document(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+    /// Takes a document in. Variables are put into those that are read and no others: a script in
+    /// a `ConfigMap` has variables of its own.
+    fn document(
+        &mut self,
+        file: &Path,
+        mut node: Node,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        problems: &mut Vec<Problem>,
+    ) {
         if node.is_null() {
             return;
         }
@@ -120,13 +128,15 @@ impl Reader {
         if version == "v1" && kind == "List" {
             if let Some(Node { kind: Kind::List(items), .. }) = node.get("items") {
                 for item in items.clone() {
-                    self.document(file, item, problems);
+                    self.document(file, item, lookup, problems);
                 }
             }
         } else if version == format!("{GROUP}/{VERSION}") && kind == "ServiceRoute" {
+            expand(&mut node, lookup, problems);
             self.route(file, node, problems);
         } else if version == "v1" && kind == "Service" {
-            self.service(file, &node, problems);
+            expand(&mut node, lookup, problems);
+            self.service(file, node, problems);
         } else if ours {
             let message = format!(
                 "{version} {kind} is not known: write apiVersion: {GROUP}/{VERSION} and kind: ServiceRoute"
@@ -174,11 +184,11 @@ impl Reader {
         }
     }
 
-    fn route(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+    fn route(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
         let id = self.name("ServiceRoute", file, &node, problems);
         let before = problems.len();
         if let Some(schema) = self.schema() {
-            check_object(&node, &schema, problems);
+            check_object(&mut node, &schema, problems);
         }
         let Some(id) = id.filter(|_| problems.len() == before) else { return };
         match serde_json::from_value::<ServiceRoute>(node.value()) {
@@ -194,8 +204,11 @@ impl Reader {
         }
     }
 
-    fn service(&mut self, file: &Path, node: &Node, problems: &mut Vec<Problem>) {
-        let Some(id) = self.name("Service", file, node, problems) else { return };
+    fn service(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("Service", file, &node, problems);
+        let before = problems.len();
+        check_object(&mut node, &known::service(), problems);
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
         match serde_json::from_value::<KubeService>(node.value()) {
             Ok(service) => {
                 self.loaded.inputs.services.insert(id, Arc::new(Service::from(&service)));

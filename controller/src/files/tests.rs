@@ -97,7 +97,7 @@ fn documents_of_others_are_noted_and_skipped() {
         ("a.yaml", GOOD),
         (
             "b.yaml",
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: finance}\nspec: {ports: [{port: 8000}], future: 1}\n",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: finance}\nspec: {ports: [{port: 8000}], ipFamilies: [IPv4]}\n",
         ),
     ]);
     let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
@@ -126,6 +126,49 @@ fn variables_come_from_the_environment_then_from_the_folder() {
     std::fs::write(folder.path().join(".env"), "STAGE=dev\nnot a setting\n").unwrap();
     let told = load(&[folder.path().to_owned()], &environment).unwrap_err().to_string();
     assert!(told.ends_with(".env:2:1: not a setting: write NAME=value"), "{told}");
+}
+
+#[test]
+fn documents_that_are_not_read_keep_their_variables() {
+    let script = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  run.sh: |\n    echo ${UNSET} ${1%.*} ${\n";
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  data: {a: \"${UNSET}\"}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: \"${NAME:-listed}\"}\n  spec: {ports: [{port: \"${PORT:-80}\"}]}\n";
+    let folder = folder(&[("a.yaml", GOOD), ("b.yaml", script), ("c.yaml", list)]);
+    let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
+    assert_eq!(loaded.notes.len(), 2);
+    let (id, service) = loaded.inputs.services.iter().next().unwrap();
+    assert_eq!((&*id.name, service.ports[0].port), ("listed", 80));
+}
+
+#[test]
+fn a_quoted_variable_is_what_its_field_wants() {
+    let text = GOOD.replace(
+        "{service: finance, port: 8000}",
+        "{service: \"${N:-8}\", port: \"${P:-9000}\", weight: \"${W:-3}\"}, {service: a, port: \"${Q:-http}\", weight: 1}",
+    );
+    let folder = folder(&[("a.yaml", &text)]);
+    let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
+    let backends = &loaded.inputs.routes.values().next().unwrap().spec.rules[0].backends;
+    assert_eq!(
+        serde_json::to_value(backends).unwrap(),
+        serde_json::json!([
+            { "service": "8", "port": 9000, "weight": 3 },
+            { "service": "a", "port": "http", "weight": 1 },
+        ])
+    );
+    std::fs::write(folder.path().join("a.yaml"), text.replace("W:-3", "W:-x")).unwrap();
+    assert_eq!(
+        problems(folder.path()),
+        ["a.yaml:6:67: spec.rules[0].backends[0].weight is \"x\": write a whole number"]
+    );
+}
+
+#[test]
+fn settings_are_read_as_shells_read_them() {
+    let text = "A=x # c\nB='x'\nC=\"x\" # c\nD=\"a # b\"\t# c\nE=a#b\nF='it's'\n";
+    let (values, problems) = super::expand::parse_env_file(text);
+    assert_eq!(problems, []);
+    let values: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(values, ["x", "x", "x", "a # b", "a#b", "it's"]);
 }
 
 #[test]
