@@ -8,6 +8,7 @@ pub mod diagnostic;
 mod lower;
 mod matches;
 mod memo;
+pub(crate) mod names;
 pub mod options;
 mod policies;
 mod table;

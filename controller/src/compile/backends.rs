@@ -12,7 +12,7 @@ use fairway_snapshot::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{CompileOptions, ExternalHosts, UnknownService};
+use super::{CompileOptions, ExternalHosts, UnknownService, names};
 use crate::Inputs;
 use crate::inputs::{Service, ServiceKind, ServicePort};
 
@@ -117,6 +117,13 @@ impl Resolver<'_> {
     fn service(&mut self, written: &BackendRef, name: &str) -> Result<Upstream, Problem> {
         let namespace = written.namespace.as_deref().unwrap_or(&self.object.namespace);
         let id = ObjectId::new(namespace, name);
+        let invalid = |field, message: String| Problem::new(field, Reason::InvalidRule, message);
+        if let Some(message) = names::service(name) {
+            return Err(invalid(".service", message));
+        }
+        if let Some(message) = written.namespace.as_deref().and_then(names::namespace) {
+            return Err(invalid(".namespace", message));
+        }
         if *namespace != *self.object.namespace {
             let message = format!(
                 "Service {id} is in another namespace, which nobody has permitted: move this object to namespace {namespace}, or leave namespace out for a Service of its own"

@@ -17,7 +17,7 @@ use fairway_snapshot::{
 use super::backends::Resolver;
 use super::diagnostic::{Diagnostic, Severity};
 use super::matches::{self, ParsedMatch};
-use super::{CompileOptions, ObjectStatus};
+use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
 
 pub(super) use outcome::unreadable_status;
@@ -79,6 +79,7 @@ pub(super) fn lower(
         },
         diagnostics: Vec::new(),
     };
+    lowering.class();
     let hosts = lowering.hosts();
     let listeners = lowering.listeners();
     let parsed = lowering.rules();
@@ -125,6 +126,13 @@ impl<'a> Lowering<'a> {
             severity: Severity::Error,
             message,
         });
+    }
+
+    /// The class chose us, so that only its form can be wrong.
+    fn class(&mut self) {
+        if let Some(message) = self.route.spec.class.as_deref().and_then(names::class) {
+            self.tell(None, "spec.class".to_owned(), Reason::InvalidRule, message);
+        }
     }
 
     /// The hosts, without those that cannot be read; if none can be, nothing is served, rather
@@ -175,6 +183,10 @@ impl<'a> Lowering<'a> {
             let name: Arc<str> = written.name.clone().unwrap_or_else(default).into();
             let id = RuleId { object: Arc::clone(&self.object), index, name };
             let field = format!("spec.rules[{index}]");
+            if let Some(message) = names::rule(&id.name) {
+                let field = format!("{field}.name");
+                self.tell(Some(&id.name), field, Reason::InvalidRule, message);
+            }
             let twin = parsed.iter().find(|other| other.id.name == id.name);
             if let Some(twin) = twin {
                 let message = format!(

@@ -14,6 +14,7 @@ use super::known;
 use super::schema::check_object;
 use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
+use crate::compile::names;
 use crate::inputs::Service;
 
 /// Larger files are no manifests.
@@ -160,13 +161,29 @@ impl Reader {
         problems: &mut Vec<Problem>,
     ) -> Option<ObjectId> {
         let metadata = node.get("metadata");
+        if metadata.is_some_and(|metadata| !matches!(metadata.kind, Kind::Map(_))) {
+            // The schema tells what metadata is.
+            return None;
+        }
         let text = |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(Node::text);
         let Some(name) = text("name").filter(|name| !name.is_empty()) else {
             let message = "metadata.name is missing: write metadata: {name: finance}";
             problems.push(Problem::new(metadata.unwrap_or(node).place, message));
             return None;
         };
-        let id = ObjectId::new(text("namespace").unwrap_or("default"), name);
+        let namespace = text("namespace").unwrap_or("default");
+        let wrong = if kind == "Service" { names::service(name) } else { names::object(name) };
+        let fields =
+            [("metadata.name", wrong), ("metadata.namespace", names::namespace(namespace))];
+        for (field, wrong) in fields {
+            let place = node.locate(field);
+            // A variable that is missing there is told already.
+            let told = problems.iter().any(|problem| problem.place == place);
+            if let Some(message) = wrong.filter(|_| !told) {
+                problems.push(Problem::new(place, format!("{field} is {message}")));
+            }
+        }
+        let id = ObjectId::new(namespace, name);
         let line = node.place.line;
         match self.seen.get(&(kind, id.clone())) {
             Some((first, first_line)) => {

@@ -25,7 +25,13 @@ pub(super) fn check_object(node: &mut Node, schema: &JSONSchemaProps, problems: 
         }
     }
     if !entries.iter().any(|(key, _)| key.text == "spec") {
-        problems.push(Problem::new(*place, "spec is missing: write spec: with its fields"));
+        let spec = properties.and_then(|known| known.get("spec")?.properties.as_ref());
+        let written = match spec.is_some_and(|spec| spec.contains_key("rules")) {
+            true => "{rules: [{backends: [{service: finance, port: 8000}]}]}",
+            false => "{ports: [{name: http, port: 8000}]}",
+        };
+        let message = format!("spec is missing: write spec: {written}");
+        problems.push(Problem::new(*place, message));
     }
 }
 
@@ -69,7 +75,8 @@ fn check_map(
     }
     for name in schema.required.iter().flatten() {
         if !entries.iter().any(|(key, _)| key.text == *name) {
-            problems.push(Problem::new(place, format!("{path}.{name} is missing")));
+            let message = format!("{path}.{name} is missing: write {name}: {}", example(name));
+            problems.push(Problem::new(place, message));
         }
     }
 }
@@ -94,7 +101,12 @@ fn check_list(
     if let Some(least) = schema.min_items
         && length < least
     {
-        problems.push(Problem::new(place, format!("{path} needs at least {least}")));
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let message = format!(
+            "{path} has {length} entries: write at least {least}, for example {name}: {}",
+            example(name)
+        );
+        problems.push(Problem::new(place, message));
     }
     if let Some(JSONSchemaPropsOrArray::Schema(item)) = &schema.items {
         for (index, node) in items.iter_mut().enumerate() {
@@ -169,7 +181,18 @@ fn check_length(
         problems.push(Problem::new(place, message));
     }
     if schema.min_length.is_some_and(|least| length < least) {
-        problems.push(Problem::new(place, format!("{path} must not be empty")));
+        let message = format!("{path} is empty: write at least 1 character, or leave it out");
+        problems.push(Problem::new(place, message));
+    }
+}
+
+/// What may be written into a field that is required.
+fn example(name: &str) -> &'static str {
+    match name {
+        "rules" => "[{backends: [{service: finance, port: 8000}]}]",
+        "backends" => "[{service: finance, port: 8000}]",
+        "port" => "8000",
+        _ => "a value",
     }
 }
 

@@ -46,7 +46,7 @@ fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
     let expected = [
         "a.yaml:4:9: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
         "a.yaml:6:3: unknown field spec.host: did you mean hosts?",
-        "a.yaml:8:7: spec.rules[0].backends is missing",
+        "a.yaml:8:7: spec.rules[0].backends is missing: write backends: [{service: finance, port: 8000}]",
         "a.yaml:9:7: unknown field spec.rules[0].backend: did you mean backends?",
         "a.yaml:10:14: spec.rules[0].match is an object: write a list",
         "b.yaml:6:28: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
@@ -58,6 +58,40 @@ fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
         "c.yaml:7:1: not an object: write apiVersion, kind, metadata and spec",
     ];
     assert_eq!(problems(folder.path()), expected);
+}
+
+#[test]
+fn what_is_missing_is_told_with_what_to_write() {
+    let route = |spec: &str| {
+        format!(
+            "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {{name: a}}\n{spec}\n"
+        )
+    };
+    for (spec, told) in [
+        (
+            "",
+            "a.yaml:1:1: spec is missing: write spec: {rules: [{backends: [{service: finance, port: 8000}]}]}",
+        ),
+        (
+            "spec: {}",
+            "a.yaml:4:7: spec.rules is missing: write rules: [{backends: [{service: finance, port: 8000}]}]",
+        ),
+        (
+            "spec: {rules: []}",
+            "a.yaml:4:15: spec.rules has 0 entries: write at least 1, for example rules: [{backends: [{service: finance, port: 8000}]}]",
+        ),
+        (
+            "spec: {rules: [{backends: []}]}",
+            "a.yaml:4:27: spec.rules[0].backends has 0 entries: write at least 1, for example backends: [{service: finance, port: 8000}]",
+        ),
+        (
+            "spec: {class: \"\", rules: [{backends: [{service: a, port: 1}]}]}",
+            "a.yaml:4:15: spec.class is empty: write at least 1 character, or leave it out",
+        ),
+    ] {
+        let folder = folder(&[("a.yaml", &route(spec))]);
+        assert_eq!(problems(folder.path()), [told]);
+    }
 }
 
 #[test]
@@ -77,6 +111,32 @@ fn objects_need_names_of_their_own() {
         [
             format!("b.yaml:3:18: ServiceRoute default/a stands twice, first in {}:1: remove one, or give it another name", first.display()).replace(&format!("{}/", folder.path().display()), ""),
             "c.yaml:3:11: metadata.name is missing: write metadata: {name: finance}".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn mistakes_in_metadata_and_services_have_their_places() {
+    let route =
+        GOOD.replace("{name: a}", "{name: A_b, namespace: x.y, lables: {}, annotations: {a: 1}}");
+    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: 1st\n  creationTimestamp: null\nspec:\n  tpye: ClusterIP\n  ports:\n  - name: http\n    ports: 80\n  - port: eighty\n    appProtocol: 1\n  - port: 70000\n";
+    let listed = "apiVersion: v1\nkind: Service\nmetadata: [a]\nspec: {}\n";
+    let folder = folder(&[("a.yaml", &route), ("b.yaml", service), ("c.yaml", listed)]);
+    assert_eq!(
+        problems(folder.path()),
+        [
+            "a.yaml:3:18: metadata.name is \"A_b\": a name has lower case letters, digits, - and ., beginning and ending with a letter or digit: write finance",
+            "a.yaml:3:34: metadata.namespace is \"x.y\": a namespace has lower case letters, digits and -: write market",
+            "a.yaml:3:39: unknown field metadata.lables: did you mean labels?",
+            "a.yaml:3:68: metadata.annotations.a is 1: write text, in quotes if it looks like a number",
+            "b.yaml:4:9: metadata.name is \"1st\": the name of a Service has lower case letters, digits and -, and begins with a letter: write finance-v1",
+            "b.yaml:7:3: unknown field spec.tpye: did you mean type?",
+            "b.yaml:9:5: spec.ports[0].port is missing: write port: 8000",
+            "b.yaml:10:5: unknown field spec.ports[0].ports: did you mean port?",
+            "b.yaml:11:11: spec.ports[1].port is \"eighty\": write a whole number",
+            "b.yaml:12:18: spec.ports[1].appProtocol is 1: write text, in quotes if it looks like a number",
+            "b.yaml:13:11: spec.ports[2].port is 70000: write a number from 1 to 65535",
+            "c.yaml:3:11: metadata is a list: write an object with fields",
         ]
     );
 }
