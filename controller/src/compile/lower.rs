@@ -231,8 +231,14 @@ impl<'a> Lowering<'a> {
                 if resolved.is_none() {
                     senseless.get_or_insert_with(|| problem.message.as_str().into());
                 }
-                let field = format!("{field}.backends[{index}]{}", problem.field);
-                self.tell(Some(&id.name), field, problem.reason, problem.message);
+                self.diagnostics.push(Diagnostic {
+                    object: (*self.object).clone(),
+                    rule: Some(Arc::clone(&id.name)),
+                    field: format!("{field}.backends[{index}]{}", problem.field),
+                    reason: problem.reason,
+                    severity: problem.severity,
+                    message: problem.message,
+                });
             }
             backends.extend(resolved);
         }
