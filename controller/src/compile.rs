@@ -8,6 +8,7 @@ pub mod diagnostic;
 mod lower;
 mod matches;
 mod memo;
+pub(crate) mod names;
 pub mod options;
 mod policies;
 mod table;
@@ -46,10 +47,12 @@ pub struct ObjectStatus {
     pub generation: Option<i64>,
     /// The hosts that are served, sorted; `*` is any host.
     pub hosts: Vec<String>,
-    /// Number of rules that serve.
+    /// Number of rules that serve: some request gets to one of their backends.
     pub rules: u32,
-    /// Number of rules that answer 500, or that no match leads to.
+    /// Number of rules by which no request gets to a backend.
     pub invalid_rules: u32,
+    /// Number of rules that serve, though some of their matches answer 500 or are left out.
+    pub partial_rules: u32,
     /// Hash of the compiled form of this object alone, in hexadecimal.
     pub hash: String,
     /// Whether every rule compiled.
@@ -85,6 +88,10 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
     let mut statuses: BTreeMap<ObjectId, Arc<ObjectStatus>> =
         objects.iter().map(|(id, lowered)| (id.clone(), Arc::clone(&lowered.status))).collect();
     for (id, unreadable) in &inputs.unreadable {
+        // One whose class cannot be read may be ours; then silence would be worse.
+        if unreadable.class.as_ref().is_some_and(|class| *class != options.class) {
+            continue;
+        }
         statuses.insert(id.clone(), Arc::new(lower::unreadable_status(id, unreadable)));
     }
     let mut snapshot = Snapshot { version: Snapshot::VERSION, ..Snapshot::default() };

@@ -87,7 +87,8 @@ impl EventLoop {
         self.metrics.compiles.inc();
         self.metrics.compile_seconds.set(took.as_secs_f64());
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let invalid = compilation.statuses.values().filter(|status| !status.accepted.status);
+        let good = |status: &ObjectStatus| status.accepted.status && status.resolved_refs.status;
+        let invalid = compilation.statuses.values().filter(|status| !good(status));
         self.metrics.invalid_objects.set(count(invalid.count()));
         self.metrics.objects.set(count(compilation.statuses.len()));
         self.publisher.send_if_modified(|current| {

@@ -7,6 +7,7 @@
 mod documents;
 mod expand;
 mod follow;
+mod known;
 mod schema;
 #[cfg(test)]
 mod tests;

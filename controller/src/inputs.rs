@@ -54,6 +54,8 @@ pub struct ServicePort {
 pub struct Unreadable {
     /// Its generation.
     pub generation: Option<i64>,
+    /// The class that it belongs to; `None` when not even that can be read.
+    pub class: Option<String>,
     /// What the reader said.
     pub message: String,
 }

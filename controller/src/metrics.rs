@@ -21,7 +21,7 @@ pub struct ControllerMetrics {
     pub invalid_objects: Gauge,
     /// Errors of a watch; it goes on by itself.
     pub watch_errors: Family<KindLabel, Counter>,
-    /// Status writes by result: `written`, `conflict`, `failed`.
+    /// Status writes by result: `written`, `conflict`, `gone`, `failed`.
     pub status_writes: Family<ResultLabel, Counter>,
     /// Loads of the folder of manifests by result: `good`, `bad`.
     pub file_loads: Family<ResultLabel, Counter>,
@@ -62,7 +62,7 @@ pub const METRICS: &[(&str, &str, &str, &str)] = &[
         "fairway_status_writes",
         "counter",
         "result",
-        "Status writes, by result: written, conflict or failed",
+        "Status writes, by result: written, conflict, gone (the object was removed meanwhile) or failed",
     ),
     (
         "fairway_file_loads",

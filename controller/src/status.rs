@@ -77,10 +77,8 @@ fn programmed_condition(object: &ObjectStatus, programmed: &Programmed) -> (bool
             (false, Reason::Pending, "the gateway has not applied this version yet".to_owned())
         }
         Programmed::ListenerFailed(message) => (false, Reason::AddressInUse, message.clone()),
-        Programmed::Applied if object.invalid_rules > 0 => {
-            let all = object.rules + object.invalid_rules;
-            let message = format!("{} of {all} rules do not serve", object.invalid_rules);
-            (false, Reason::PartiallyInvalid, message)
+        Programmed::Applied if object.invalid_rules > 0 || object.partial_rules > 0 => {
+            (false, Reason::PartiallyInvalid, partial(object))
         }
         Programmed::Applied if object.rules == 0 => {
             (false, Reason::PartiallyInvalid, "no rule serves".to_owned())
@@ -89,4 +87,18 @@ fn programmed_condition(object: &ObjectStatus, programmed: &Programmed) -> (bool
             (true, Reason::Programmed, "the gateway serves this version".to_owned())
         }
     }
+}
+
+/// Which share of the rules does not serve.
+fn partial(object: &ObjectStatus) -> String {
+    let all = object.rules + object.invalid_rules;
+    let mut parts = Vec::new();
+    if object.invalid_rules > 0 {
+        parts.push(format!("{} of {all} rules do not serve", object.invalid_rules));
+    }
+    if object.partial_rules > 0 {
+        let partial = object.partial_rules;
+        parts.push(format!("{partial} of {all} rules serve by some of their matches only"));
+    }
+    parts.join(", ")
 }

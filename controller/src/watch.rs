@@ -4,6 +4,7 @@
 //! Nothing is told before every watch has its first complete list, and a list that is fetched
 //! again replaces the old one at once, so that no route is lost or left over in between.
 
+mod guard;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,6 @@ use fairway_crds::ServiceRoute;
 use futures::stream::{BoxStream, SelectAll};
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Service;
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, utils::Backoff};
 use kube::{Api, Client};
@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::Inputs;
 use crate::metrics::{ControllerMetrics, KindLabel};
+pub(crate) use guard::Guarded;
 use store::Store;
 pub use store::{Observed, ObservedObjects};
 
@@ -33,8 +34,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// An event of either kind.
 #[derive(Debug)]
 enum Change {
-    Route(usize, Event<DeserializeGuard<ServiceRoute>>),
-    Service(usize, Event<Service>),
+    Route(usize, Event<Guarded<ServiceRoute>>),
+    Service(usize, Event<Guarded<Service>>),
 }
 
 type Changes = SelectAll<BoxStream<'static, Result<Change, (&'static str, watcher::Error)>>>;
@@ -107,11 +108,11 @@ fn changes(client: &Client, namespaces: &[String]) -> (Changes, usize) {
         namespaces.iter().map(|namespace| Some(namespace.as_str())).collect()
     };
     for (scope, namespace) in scopes.iter().enumerate() {
-        let routes: Api<DeserializeGuard<ServiceRoute>> = match namespace {
+        let routes: Api<Guarded<ServiceRoute>> = match namespace {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        let services: Api<Service> = match namespace {
+        let services: Api<Guarded<Service>> = match namespace {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };

@@ -20,8 +20,8 @@ pub struct BackendRef {
     #[schemars(schema_with = "schema::service_name")]
     pub service: Option<String>,
 
-    /// Namespace of the Service. Default: the namespace of this object. Another namespace has to
-    /// permit it with a ReferenceGrant of the Gateway API.
+    /// Namespace of the Service. Default: the namespace of this object. Another namespace is
+    /// refused for now, since none can permit it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::namespace")]
     pub namespace: Option<String>,

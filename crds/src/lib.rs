@@ -8,6 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 pub mod backend;
 pub mod conditions;
 pub mod matches;
+pub mod names;
 pub mod policy;
 mod schema;
 pub mod service_route;

@@ -9,6 +9,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use crate::names;
+
 /// A list of `item`s, at most `max` of them.
 fn list(item: &Schema, max: u32) -> Schema {
     json_schema!({ "type": "array", "items": item, "maxItems": max })
@@ -51,7 +53,7 @@ pub(crate) fn rule_name(_: &mut SchemaGenerator) -> Schema {
         "type": "string", "minLength": 1, "maxLength": 63,
         "x-kubernetes-validations": [{
             "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-            "message": "a rule is named with lower case letters, digits and -, beginning and ending with a letter or digit: write quotes or get-quotes"
+            "message": names::RULE_NAME
         }]
     })
 }
@@ -110,7 +112,7 @@ pub(crate) fn class(_: &mut SchemaGenerator) -> Schema {
         "type": "string", "minLength": 1, "maxLength": 63, "default": crate::DEFAULT_CLASS,
         "x-kubernetes-validations": [{
             "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-            "message": "a class is named with lower case letters, digits and -: write fairway"
+            "message": names::CLASS
         }]
     })
 }
@@ -120,7 +122,7 @@ pub(crate) fn service_name(_: &mut SchemaGenerator) -> Schema {
         "type": "string", "minLength": 1, "maxLength": 63,
         "x-kubernetes-validations": [{
             "rule": "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-            "message": "the name of a Service has lower case letters, digits and -, and begins with a letter: write finance-v1"
+            "message": names::SERVICE
         }]
     })
 }
@@ -130,7 +132,7 @@ pub(crate) fn namespace(_: &mut SchemaGenerator) -> Schema {
         "type": "string", "minLength": 1, "maxLength": 63,
         "x-kubernetes-validations": [{
             "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-            "message": "a namespace has lower case letters, digits and -: write market"
+            "message": names::NAMESPACE
         }]
     })
 }

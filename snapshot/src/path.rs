@@ -39,20 +39,19 @@ pub enum Segment {
 }
 
 /// What is compared of a pattern: see [`crate::Precedence`].
+///
+/// Names of captures are no part of it: patterns that match one path and have one rank differ in
+/// nothing else, so that a name never decides who gets a request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PathRank<'a> {
+pub enum PathRank {
     /// Exact paths and templates: segment by segment, literal before capture.
     Whole(SmallVec<[SegmentRank; 8]>),
     /// Paths that end with `*`.
     Prefix {
         /// The longer literal text before the first capture or `*` is stronger.
         literal: Reverse<usize>,
-        /// Then segment by segment.
+        /// Then segment by segment; the rest is the weakest, so that the longer pattern wins.
         segments: SmallVec<[SegmentRank; 8]>,
-        /// Then the longer pattern.
-        length: Reverse<usize>,
-        /// The text, so that the order of a listing does not depend on who wrote first.
-        text: &'a str,
     },
 }
 
@@ -273,7 +272,7 @@ impl PathPattern {
 
     /// What is compared when two patterns match one path.
     #[must_use]
-    pub fn rank(&self) -> PathRank<'_> {
+    pub fn rank(&self) -> PathRank {
         let mut segments: SmallVec<[SegmentRank; 8]> = self
             .segments
             .iter()
@@ -286,12 +285,17 @@ impl PathPattern {
             return PathRank::Whole(segments);
         }
         segments.push(SegmentRank::Rest);
-        PathRank::Prefix {
-            literal: Reverse(self.literal_prefix().len()),
-            segments,
-            length: Reverse(self.text.len()),
-            text: &self.text,
-        }
+        PathRank::Prefix { literal: Reverse(self.literal_prefix().len()), segments }
+    }
+
+    /// The pattern without the names of its captures: equal for patterns that take the same paths.
+    #[must_use]
+    pub fn shape(&self) -> (SmallVec<[Option<&str>; 8]>, bool) {
+        let segments = self.segments.iter().map(|segment| match segment {
+            Segment::Literal(literal) => Some(&**literal),
+            Segment::Capture(_) => None,
+        });
+        (segments.collect(), self.rest)
     }
 
     /// The text before the first capture or `*`: `/users/` of `/users/{id}/*`.

@@ -14,7 +14,7 @@ pub struct Precedence<'a> {
     /// Exact host, then the longest wildcard suffix, then any.
     pub host: &'a HostPattern,
     /// Exact paths and templates segment by segment; then wildcards by their literal prefix.
-    pub path: PathRank<'a>,
+    pub path: PathRank,
     /// A route that names methods before one that does not.
     pub names_methods: Reverse<bool>,
     /// The older object.

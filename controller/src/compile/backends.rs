@@ -12,7 +12,7 @@ use fairway_snapshot::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{CompileOptions, ExternalHosts, UnknownService};
+use super::{CompileOptions, ExternalHosts, Severity, UnknownService, names};
 use crate::Inputs;
 use crate::inputs::{Service, ServiceKind, ServicePort};
 
@@ -34,12 +34,13 @@ pub(super) struct Resolver<'a> {
 pub(super) struct Problem {
     pub(super) field: &'static str,
     pub(super) reason: Reason,
+    pub(super) severity: Severity,
     pub(super) message: String,
 }
 
 impl Problem {
     fn new(field: &'static str, reason: Reason, message: String) -> Self {
-        Self { field, reason, message }
+        Self { field, reason, severity: Severity::Error, message }
     }
 
     /// How the data plane names it; `None` when the backend makes no sense at all.
@@ -87,6 +88,9 @@ impl Resolver<'_> {
         };
         match resolved {
             Ok(upstream) => {
+                if let Some(doubt) = self.doubt(written) {
+                    problem(doubt);
+                }
                 let id = upstream.id();
                 self.upstreams.entry(id.clone()).or_insert_with(|| Arc::new(upstream));
                 Some(Backend::Upstream { upstream: id, reference, weight })
@@ -117,6 +121,13 @@ impl Resolver<'_> {
     fn service(&mut self, written: &BackendRef, name: &str) -> Result<Upstream, Problem> {
         let namespace = written.namespace.as_deref().unwrap_or(&self.object.namespace);
         let id = ObjectId::new(namespace, name);
+        let invalid = |field, message: String| Problem::new(field, Reason::InvalidRule, message);
+        if let Some(message) = names::service(name) {
+            return Err(invalid(".service", message));
+        }
+        if let Some(message) = written.namespace.as_deref().and_then(names::namespace) {
+            return Err(invalid(".namespace", message));
+        }
         if *namespace != *self.object.namespace {
             let message = format!(
                 "Service {id} is in another namespace, which nobody has permitted: move this object to namespace {namespace}, or leave namespace out for a Service of its own"
@@ -149,6 +160,24 @@ impl Resolver<'_> {
             Err(_) => Target::Name(name.into()),
         };
         Ok(Upstream { target, port })
+    }
+
+    /// Whether the name of a Service that nobody described is probably a described one, misspelt.
+    /// Names that differ in digits only are versions beside each other.
+    fn doubt(&mut self, written: &BackendRef) -> Option<Problem> {
+        let id = ObjectId::new(&*self.object.namespace, written.service.as_deref()?);
+        let given = self.options.backend_overrides.contains_key(&id);
+        if given || self.inputs.services.contains_key(&id) {
+            return None;
+        }
+        let neighbours = neighbours(self.inputs, &id.namespace);
+        let names: Vec<&str> = neighbours.iter().map(|name| &**name).collect();
+        let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        let near = nearest(&id.name, &names).filter(|near| letters(near) != letters(&id.name));
+        let message = near.map(|near| format!("no document describes {id}; did you mean {near}?"));
+        self.neighbours = Some(neighbours);
+        let problem = Problem::new(".service", Reason::BackendNotFound, message?);
+        Some(Problem { severity: Severity::Warning, ..problem })
     }
 
     fn not_found(&mut self, id: &ObjectId) -> Problem {
@@ -184,8 +213,13 @@ impl Resolver<'_> {
             Some(IntOrString::String(_)) | None => None,
         };
         let Some(port) = port else {
-            let message = "a backend with host needs a port from 1 to 65535: write port: 443";
-            return Err(invalid(".port", message.to_owned()));
+            let needs = "a backend with host needs a port from 1 to 65535: write port: 443";
+            let message = match &written.port {
+                Some(IntOrString::Int(port)) => format!("{port} is not a port: {needs}"),
+                Some(IntOrString::String(port)) => format!("{port:?} is not a number: {needs}"),
+                None => needs.to_owned(),
+            };
+            return Err(invalid(".port", message));
         };
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = bare.parse::<IpAddr>() {

@@ -17,11 +17,11 @@ use fairway_snapshot::{
 use super::backends::Resolver;
 use super::diagnostic::{Diagnostic, Severity};
 use super::matches::{self, ParsedMatch};
-use super::{CompileOptions, ObjectStatus};
+use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
 
 pub(super) use outcome::unreadable_status;
-use outcome::{hash, status};
+use outcome::{Share, hash, status};
 use routes::by_policy;
 
 /// An object, lowered.
@@ -79,6 +79,7 @@ pub(super) fn lower(
         },
         diagnostics: Vec::new(),
     };
+    lowering.class();
     let hosts = lowering.hosts();
     let listeners = lowering.listeners();
     let parsed = lowering.rules();
@@ -86,10 +87,11 @@ pub(super) fn lower(
         .into_iter()
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
         .collect();
-    let serving = parsed.iter().filter(|rule| rule.serves()).count();
-    let invalid = parsed.len() - serving;
     let hash = hash(&hosts, &groups);
-    let status = status(route, &hosts, (serving, invalid), hash, lowering.diagnostics);
+    let share = Share::of(&route.spec.rules, &hosts, &groups);
+    // Without a listener no host is served.
+    let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
+    let status = status(route, served, &share, hash, lowering.diagnostics);
     let Resolver { upstreams, asked, neighbours, .. } = lowering.resolver;
     let asked = Asked { services: asked, neighbours };
     (Lowered { hosts, groups, upstreams, status: Arc::new(status) }, asked)
@@ -109,16 +111,9 @@ struct ParsedRule<'a> {
     written: &'a RouteRule,
     field: String,
     matches: Vec<ParsedMatch>,
-    /// For each match the filters, or what is wrong with them.
+    /// For each match the filters, or what is wrong with it.
     filters: Vec<Result<Vec<Filter>, String>>,
     action: Action,
-}
-
-impl ParsedRule<'_> {
-    /// Whether any request gets to a backend by it.
-    fn serves(&self) -> bool {
-        matches!(self.action, Action::Forward(_)) && self.filters.iter().any(Result::is_ok)
-    }
 }
 
 impl<'a> Lowering<'a> {
@@ -131,6 +126,13 @@ impl<'a> Lowering<'a> {
             severity: Severity::Error,
             message,
         });
+    }
+
+    /// The class chose us, so that only its form can be wrong.
+    fn class(&mut self) {
+        if let Some(message) = self.route.spec.class.as_deref().and_then(names::class) {
+            self.tell(None, "spec.class".to_owned(), Reason::InvalidRule, message);
+        }
     }
 
     /// The hosts, without those that cannot be read; if none can be, nothing is served, rather
@@ -181,6 +183,10 @@ impl<'a> Lowering<'a> {
             let name: Arc<str> = written.name.clone().unwrap_or_else(default).into();
             let id = RuleId { object: Arc::clone(&self.object), index, name };
             let field = format!("spec.rules[{index}]");
+            if let Some(message) = names::rule(&id.name) {
+                let field = format!("{field}.name");
+                self.tell(Some(&id.name), field, Reason::InvalidRule, message);
+            }
             let twin = parsed.iter().find(|other| other.id.name == id.name);
             if let Some(twin) = twin {
                 let message = format!(
@@ -225,8 +231,14 @@ impl<'a> Lowering<'a> {
                 if resolved.is_none() {
                     senseless.get_or_insert_with(|| problem.message.as_str().into());
                 }
-                let field = format!("{field}.backends[{index}]{}", problem.field);
-                self.tell(Some(&id.name), field, problem.reason, problem.message);
+                self.diagnostics.push(Diagnostic {
+                    object: (*self.object).clone(),
+                    rule: Some(Arc::clone(&id.name)),
+                    field: format!("{field}.backends[{index}]{}", problem.field),
+                    reason: problem.reason,
+                    severity: problem.severity,
+                    message: problem.message,
+                });
             }
             backends.extend(resolved);
         }
@@ -252,7 +264,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The filters of one match. A template is resolved against the captures of its pattern.
+    /// The filters of one match, or why it answers 500. A template is resolved against the
+    /// captures of its pattern.
     fn filters(
         &mut self,
         id: &RuleId,
@@ -261,15 +274,16 @@ impl<'a> Lowering<'a> {
         parsed: &ParsedMatch,
     ) -> Result<Vec<Filter>, String> {
         let rewrite = written.rewrite.as_ref().and_then(|rewrite| rewrite.path.as_ref());
-        let Some(text) = rewrite else { return Ok(Vec::new()) };
-        match PathTemplate::parse(text, &parsed.path) {
-            Ok(template) => Ok(vec![Filter::RewritePath(template)]),
-            Err(error) => {
+        let filters = match rewrite.map(|text| PathTemplate::parse(text, &parsed.path)) {
+            None => Ok(Vec::new()),
+            Some(Ok(template)) => Ok(vec![Filter::RewritePath(template)]),
+            Some(Err(error)) => {
                 let message = error.to_string();
                 let field = format!("{field}.rewrite.path");
                 self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
                 Err(message)
             }
-        }
+        };
+        parsed.problem.clone().map_or(filters, Err)
     }
 }

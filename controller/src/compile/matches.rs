@@ -4,17 +4,21 @@ use fairway_crds::RouteMatch;
 use fairway_snapshot::{MethodMatch, MethodSet, PathPattern};
 use http::Method;
 
-/// A match that could be read.
+/// A match whose path could be read.
 pub(super) struct ParsedMatch {
     pub(super) index: u16,
     pub(super) path: PathPattern,
     pub(super) methods: MethodMatch,
     /// Whether it names HEAD itself.
     pub(super) names_head: bool,
+    /// What is wrong with the rest of it. Such a match takes every method and answers 500: were
+    /// it left out, a wider rule would serve the path that somebody meant to treat specially.
+    pub(super) problem: Option<String>,
 }
 
 /// Reads the matches of a rule; none means everything. What cannot be read is told to `problem`
-/// with its field below `field`, and its match is left out.
+/// with its field below `field`. A match is left out only when its path cannot be read, for then
+/// nobody knows which requests it should keep from other rules.
 pub(super) fn parse(
     matches: &[RouteMatch],
     field: &str,
@@ -34,28 +38,27 @@ pub(super) fn parse(
                 }
             },
         };
-        let mut readable = true;
+        let mut wrong = None;
         let mut set = MethodSet::default();
         for (number, text) in written.methods.iter().enumerate() {
             match method(text) {
                 Some(method) => set.insert(&method),
                 None => {
-                    readable = false;
-                    problem(
-                        format!("{field}.match[{index}].methods[{number}]"),
-                        format!(
-                            "{text:?} is not a method: write one word in capital letters, for example GET"
-                        ),
+                    let message = format!(
+                        "{text:?} is not a method: write one word in capital letters, for example GET"
                     );
+                    wrong.get_or_insert_with(|| message.clone());
+                    problem(format!("{field}.match[{index}].methods[{number}]"), message);
                 }
             }
         }
-        if let Some(path) = path
-            && readable
-        {
+        if let Some(path) = path {
             let names_head = set.contains(&Method::HEAD);
-            let methods = if set.is_empty() { MethodMatch::Any } else { MethodMatch::Only(set) };
-            parsed.push(ParsedMatch { index, path, methods, names_head });
+            let methods = match wrong {
+                None if !set.is_empty() => MethodMatch::Only(set),
+                None | Some(_) => MethodMatch::Any,
+            };
+            parsed.push(ParsedMatch { index, path, methods, names_head, problem: wrong });
         }
     }
     parsed

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use fairway_snapshot::{
-    Host, HostPattern, ListenerName, MethodMatch, ObjectId, PathPattern, Precedence,
-};
+use fairway_snapshot::{Host, HostPattern, ListenerName, MethodMatch, ObjectId, Precedence};
 use http::Method;
 
 use super::lower::{Lowered, LoweredRoute};
@@ -35,15 +33,18 @@ pub(super) fn hosts(
 
 fn host(listener: &ListenerName, pattern: &HostPattern, objects: &[Arc<Lowered>]) -> Host {
     let all = || objects.iter().flat_map(|object| object.routes_of(listener).unwrap_or_default());
-    let names_head: HashSet<&PathPattern> =
-        all().filter(|lowered| lowered.names_head).map(|lowered| &lowered.route.path).collect();
+    // By shape, for what somebody calls a capture is nobody else's concern.
+    let names_head: HashSet<_> = all()
+        .filter(|lowered| lowered.names_head)
+        .map(|lowered| lowered.route.path.shape())
+        .collect();
     let mut routes: Vec<_> = all()
-        .map(|LoweredRoute { route, names_head: own }| {
-            let mut route = route.clone();
+        .map(|LoweredRoute { route: lowered, names_head: own }| {
+            let mut route = lowered.clone();
             // GET covers HEAD, unless a rule for the same path names HEAD.
             if let MethodMatch::Only(methods) = &mut route.methods
                 && methods.contains(&Method::GET)
-                && (*own || !names_head.contains(&route.path))
+                && (*own || !names_head.contains(&lowered.path.shape()))
             {
                 methods.insert(&Method::HEAD);
             }

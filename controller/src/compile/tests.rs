@@ -131,6 +131,42 @@ fn a_host_that_no_change_touches_is_the_same_value() {
 }
 
 #[test]
+fn a_rule_of_an_object_that_is_older_than_the_schema_is_told_its_name() {
+    let mut inputs = Inputs::default();
+    apply(&mut inputs, &Edit::Service(0, 80));
+    for (name, told) in [
+        ("Quotes", "\"Quotes\": a rule is named with lower case letters"),
+        ("", "\"\": a rule is named with lower case letters"),
+        (&"a".repeat(64), "has 64 characters: write at most 63"),
+    ] {
+        let mut object = (*route("/a", "service-0", &[])).clone();
+        object.spec.rules[0].name = Some(name.to_owned());
+        let id = ObjectId::new("ns", "a");
+        inputs.routes.insert(id.clone(), Arc::new(object));
+        let compilation = compile(&inputs, &CompileOptions::default(), &mut Memo::default());
+        let status = &compilation.statuses[&id];
+        assert!(!status.accepted.status && status.accepted.message.contains(told), "{status:?}");
+        assert_eq!(status.rules, 1, "its requests are served all the same");
+    }
+}
+
+#[test]
+fn a_class_that_the_schema_refuses_is_told() {
+    let mut object = (*route("/a", "service-0", &[])).clone();
+    object.spec.class = Some("Ours".to_owned());
+    let id = ObjectId::new("ns", "a");
+    let mut inputs = Inputs::default();
+    inputs.routes.insert(id.clone(), Arc::new(object));
+    let options = CompileOptions { class: "Ours".to_owned(), ..CompileOptions::default() };
+    let compilation = compile(&inputs, &options, &mut Memo::default());
+    let told = &compilation.statuses[&id].accepted.message;
+    assert_eq!(
+        told,
+        "spec.class: \"Ours\": a class is named with lower case letters, digits and -: write fairway"
+    );
+}
+
+#[test]
 fn the_hash_is_an_objects_own() {
     let options = CompileOptions::default();
     let mut inputs = Inputs::default();

@@ -10,9 +10,11 @@ use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 
 use super::expand::{expand, parse_env_file};
+use super::known;
 use super::schema::check_object;
 use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
+use crate::compile::names;
 use crate::inputs::Service;
 
 /// Larger files are no manifests.
@@ -90,14 +92,21 @@ impl Reader {
             Err(message) => return self.whole(file, message),
         };
         let (documents, mut problems) = parse(&text);
-        for mut document in documents {
-            expand(&mut document, lookup, &mut problems);
-            self.document(file, document, &mut problems);
+        for document in documents {
+            self.document(file, document, lookup, &mut problems);
         }
         self.add(file, problems);
     }
 
-    fn document(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+    /// Takes a document in. Variables are put into those that are read and no others: a script in
+    /// a `ConfigMap` has variables of its own.
+    fn document(
+        &mut self,
+        file: &Path,
+        mut node: Node,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        problems: &mut Vec<Problem>,
+    ) {
         if node.is_null() {
             return;
         }
@@ -120,13 +129,15 @@ impl Reader {
         if version == "v1" && kind == "List" {
             if let Some(Node { kind: Kind::List(items), .. }) = node.get("items") {
                 for item in items.clone() {
-                    self.document(file, item, problems);
+                    self.document(file, item, lookup, problems);
                 }
             }
         } else if version == format!("{GROUP}/{VERSION}") && kind == "ServiceRoute" {
+            expand(&mut node, lookup, problems);
             self.route(file, node, problems);
         } else if version == "v1" && kind == "Service" {
-            self.service(file, &node, problems);
+            expand(&mut node, lookup, problems);
+            self.service(file, node, problems);
         } else if ours {
             let message = format!(
                 "{version} {kind} is not known: write apiVersion: {GROUP}/{VERSION} and kind: ServiceRoute"
@@ -150,13 +161,29 @@ impl Reader {
         problems: &mut Vec<Problem>,
     ) -> Option<ObjectId> {
         let metadata = node.get("metadata");
+        if metadata.is_some_and(|metadata| !matches!(metadata.kind, Kind::Map(_))) {
+            // The schema tells what metadata is.
+            return None;
+        }
         let text = |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(Node::text);
         let Some(name) = text("name").filter(|name| !name.is_empty()) else {
             let message = "metadata.name is missing: write metadata: {name: finance}";
             problems.push(Problem::new(metadata.unwrap_or(node).place, message));
             return None;
         };
-        let id = ObjectId::new(text("namespace").unwrap_or("default"), name);
+        let namespace = text("namespace").unwrap_or("default");
+        let wrong = if kind == "Service" { names::service(name) } else { names::object(name) };
+        let fields =
+            [("metadata.name", wrong), ("metadata.namespace", names::namespace(namespace))];
+        for (field, wrong) in fields {
+            let place = node.locate(field);
+            // A variable that is missing there is told already.
+            let told = problems.iter().any(|problem| problem.place == place);
+            if let Some(message) = wrong.filter(|_| !told) {
+                problems.push(Problem::new(place, format!("{field} is {message}")));
+            }
+        }
+        let id = ObjectId::new(namespace, name);
         let line = node.place.line;
         match self.seen.get(&(kind, id.clone())) {
             Some((first, first_line)) => {
@@ -174,11 +201,11 @@ impl Reader {
         }
     }
 
-    fn route(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+    fn route(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
         let id = self.name("ServiceRoute", file, &node, problems);
         let before = problems.len();
         if let Some(schema) = self.schema() {
-            check_object(&node, &schema, problems);
+            check_object(&mut node, &schema, problems);
         }
         let Some(id) = id.filter(|_| problems.len() == before) else { return };
         match serde_json::from_value::<ServiceRoute>(node.value()) {
@@ -194,8 +221,11 @@ impl Reader {
         }
     }
 
-    fn service(&mut self, file: &Path, node: &Node, problems: &mut Vec<Problem>) {
-        let Some(id) = self.name("Service", file, node, problems) else { return };
+    fn service(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("Service", file, &node, problems);
+        let before = problems.len();
+        check_object(&mut node, &known::service(), problems);
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
         match serde_json::from_value::<KubeService>(node.value()) {
             Ok(service) => {
                 self.loaded.inputs.services.insert(id, Arc::new(Service::from(&service)));
@@ -225,7 +255,13 @@ fn at(file: &Path, problem: Problem) -> FileProblem {
 }
 
 fn read_text(file: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("cannot be read: {error}");
+    let failed = |error: std::io::Error| match std::fs::read_link(file) {
+        Ok(target) if error.kind() == std::io::ErrorKind::NotFound => format!(
+            "is a link to {}, which is not there: put it there, or remove the link",
+            target.display()
+        ),
+        _ => format!("cannot be read: {error}"),
+    };
     let length = std::fs::metadata(file).map_err(failed)?.len();
     if length > LARGEST_FILE {
         return Err(format!("has {length} bytes: a manifest has at most {LARGEST_FILE}"));
@@ -235,7 +271,8 @@ fn read_text(file: &Path) -> Result<String, String> {
 }
 
 /// The manifests of a folder, sorted. Hidden files, and the `..data` of a mounted `ConfigMap`, are
-/// not read; what links lead to is.
+/// not read; what links lead to is. A link that leads nowhere is a manifest too: reading it is a
+/// problem, whereas its routes would be dropped in silence if it were passed over.
 pub(super) fn manifests(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -245,10 +282,19 @@ pub(super) fn manifests(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
             .and_then(std::ffi::OsStr::to_str)
             .is_none_or(|name| name.starts_with('.'));
         let ending = path.extension().and_then(std::ffi::OsStr::to_str);
-        if !hidden && matches!(ending, Some("yaml" | "yml" | "json")) && path.is_file() {
+        if !hidden && matches!(ending, Some("yaml" | "yml" | "json")) && may_be_read(&path) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a name with the ending of a manifest is to be read: not a folder, not something special
+/// that would never end, and not a file that was removed since it was listed.
+fn may_be_read(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(metadata) => metadata.is_file(),
+        Err(_) => path.symlink_metadata().is_ok(),
+    }
 }

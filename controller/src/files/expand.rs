@@ -11,6 +11,8 @@ pub(super) fn expand(
     match &mut node.kind {
         Kind::Scalar(scalar) => {
             if scalar.text.contains("${") {
+                let inside = scalar.text.strip_prefix("${").and_then(|text| text.split_once('}'));
+                scalar.variable = inside.is_some_and(|(_, behind)| behind.is_empty());
                 scalar.text = expand_text(&scalar.text, node.place, lookup, problems);
             }
         }
@@ -107,8 +109,15 @@ pub(super) fn parse_env_file(text: &str) -> (Vec<(String, String)>, Vec<Problem>
 
 fn unquote(value: &str) -> String {
     for quote in ['"', '\''] {
-        let inner = value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-        if let Some(inner) = inner {
+        let Some(behind) = value.strip_prefix(quote) else { continue };
+        let closed = behind.split_once(quote).filter(|(_, tail)| {
+            let comment = tail.starts_with([' ', '\t']) && tail.trim_start().starts_with('#');
+            tail.is_empty() || comment
+        });
+        if let Some((inner, _)) = closed {
+            return inner.to_owned();
+        }
+        if let Some(inner) = behind.strip_suffix(quote) {
             return inner.to_owned();
         }
     }

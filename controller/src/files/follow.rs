@@ -38,14 +38,17 @@ pub struct Follow<E> {
     environment: E,
     inputs: Inputs,
     problems: Option<Vec<FileProblem>>,
-    fingerprint: u64,
+    /// What names, sizes and times were before the last load; `None` before the first of our own.
+    /// It is taken before reading, so that an edit while it is read counts as one after it.
+    fingerprint: Option<u64>,
     /// Kept for its life: dropping it ends the events.
     watcher: Option<RecommendedWatcher>,
     events: UnboundedReceiver<()>,
 }
 
 impl<E: Fn(&str) -> Option<String>> Follow<E> {
-    /// Follows `paths`, which were loaded as `inputs` before.
+    /// Follows `paths`, which were loaded as `inputs` before. They are read once more at the first
+    /// [`Self::next`], for they may have changed since.
     pub fn new(paths: Vec<PathBuf>, environment: E, inputs: Inputs) -> Self {
         let (sender, events) = unbounded_channel();
         let roots = paths.clone();
@@ -64,13 +67,12 @@ impl<E: Fn(&str) -> Option<String>> Follow<E> {
         let watcher = watcher.inspect_err(|error| {
             tracing::warn!(%error, "no file events, looking every second");
         });
-        let fingerprint = fingerprint(&paths);
         let mut follow = Self {
             paths,
             environment,
             inputs,
             problems: None,
-            fingerprint,
+            fingerprint: None,
             watcher: watcher.ok(),
             events,
         };
@@ -94,7 +96,7 @@ impl<E: Fn(&str) -> Option<String>> Follow<E> {
         loop {
             self.wait().await;
             self.arm();
-            self.fingerprint = fingerprint(&self.paths);
+            self.fingerprint = Some(fingerprint(&self.paths));
             match load(&self.paths, &self.environment) {
                 Ok(mut loaded) => {
                     loaded.reuse(&self.inputs);
@@ -115,15 +117,15 @@ impl<E: Fn(&str) -> Option<String>> Follow<E> {
         }
     }
 
-    /// Waits until something has changed and then nothing for a moment.
+    /// Waits until something may have changed and then nothing for a moment.
     async fn wait(&mut self) {
-        loop {
+        while let Some(known) = self.fingerprint {
             match timeout(LOOK, self.events.recv()).await {
                 Ok(Some(())) => break,
                 Ok(None) => tokio::time::sleep(LOOK).await,
                 Err(_) => {}
             }
-            if fingerprint(&self.paths) != self.fingerprint {
+            if fingerprint(&self.paths) != known {
                 break;
             }
         }

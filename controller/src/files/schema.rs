@@ -2,55 +2,71 @@
 //! apply is refused here with the same table, all mistakes at once.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray,
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::Value;
 
-use super::tree::{Key, Kind, Node, Problem, Scalar};
+use super::known::metadata;
+use super::tree::{Key, Kind, Node, Place, Problem, Scalar};
 use crate::compile::nearest;
 
-/// Checks a whole object; `metadata` is Kubernetes' own.
-pub(super) fn check_object(node: &Node, schema: &JSONSchemaProps, problems: &mut Vec<Problem>) {
-    let Kind::Map(entries) = &node.kind else { return };
+/// Checks a whole object. What a variable stood for becomes a number where the schema wants one.
+pub(super) fn check_object(node: &mut Node, schema: &JSONSchemaProps, problems: &mut Vec<Problem>) {
+    let Node { place, kind: Kind::Map(entries) } = node else { return };
     let properties = schema.properties.as_ref();
-    for (key, value) in entries {
+    for (key, value) in entries.iter_mut() {
         match key.text.as_str() {
-            "apiVersion" | "kind" | "metadata" => {}
+            "apiVersion" | "kind" => {}
+            "metadata" => check(value, &metadata(), "metadata", problems),
             name => match properties.and_then(|known| known.get(name)) {
                 Some(schema) => check(value, schema, name, problems),
                 None => unknown(key, name, &["metadata", "spec"], problems),
             },
         }
     }
-    if node.get("spec").is_none() {
-        problems.push(Problem::new(node.place, "spec is missing: write spec: with its rules"));
+    if !entries.iter().any(|(key, _)| key.text == "spec") {
+        let spec = properties.and_then(|known| known.get("spec")?.properties.as_ref());
+        let written = match spec.is_some_and(|spec| spec.contains_key("rules")) {
+            true => "{rules: [{backends: [{service: finance, port: 8000}]}]}",
+            false => "{ports: [{name: http, port: 8000}]}",
+        };
+        let message = format!("spec is missing: write spec: {written}");
+        problems.push(Problem::new(*place, message));
     }
 }
 
-fn check(node: &Node, schema: &JSONSchemaProps, path: &str, problems: &mut Vec<Problem>) {
-    if node.is_null() && schema.nullable == Some(true) {
+fn check(node: &mut Node, schema: &JSONSchemaProps, path: &str, problems: &mut Vec<Problem>) {
+    let anything = schema.x_kubernetes_preserve_unknown_fields == Some(true);
+    if anything || (node.is_null() && schema.nullable == Some(true)) {
         return;
     }
-    match &node.kind {
-        Kind::Map(entries) => check_map(node, entries, schema, path, problems),
-        Kind::List(items) => check_list(node, items, schema, path, problems),
-        Kind::Scalar(scalar) => check_scalar(node, scalar, schema, path, problems),
+    let place = node.place;
+    match &mut node.kind {
+        Kind::Map(entries) => check_map(place, entries, schema, path, problems),
+        Kind::List(items) => check_list(place, items, schema, path, problems),
+        Kind::Scalar(scalar) => check_scalar(place, scalar, schema, path, problems),
     }
 }
 
 fn check_map(
-    node: &Node,
-    entries: &[(Key, Node)],
+    place: Place,
+    entries: &mut [(Key, Node)],
     schema: &JSONSchemaProps,
     path: &str,
     problems: &mut Vec<Problem>,
 ) {
     if schema.type_.as_deref() != Some("object") {
-        return wrong_type(node, schema, path, "an object", problems);
+        return wrong_type(place, schema, path, "an object", problems);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(every)) = &schema.additional_properties {
+        for (key, value) in entries {
+            check(value, every, &format!("{path}.{}", key.text), problems);
+        }
+        return;
     }
     let Some(properties) = &schema.properties else { return };
     let names: Vec<&str> = properties.keys().map(String::as_str).collect();
-    for (key, value) in entries {
+    for (key, value) in entries.iter_mut() {
         let path = format!("{path}.{}", key.text);
         match properties.get(&key.text) {
             Some(schema) => check(value, schema, &path, problems),
@@ -59,49 +75,62 @@ fn check_map(
     }
     for name in schema.required.iter().flatten() {
         if !entries.iter().any(|(key, _)| key.text == *name) {
-            problems.push(Problem::new(node.place, format!("{path}.{name} is missing")));
+            let message = format!("{path}.{name} is missing: write {name}: {}", example(name));
+            problems.push(Problem::new(place, message));
         }
     }
 }
 
 fn check_list(
-    node: &Node,
-    items: &[Node],
+    place: Place,
+    items: &mut [Node],
     schema: &JSONSchemaProps,
     path: &str,
     problems: &mut Vec<Problem>,
 ) {
     if schema.type_.as_deref() != Some("array") {
-        return wrong_type(node, schema, path, "a list", problems);
+        return wrong_type(place, schema, path, "a list", problems);
     }
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     if let Some(most) = schema.max_items
         && length > most
     {
         let message = format!("{path} has {length} entries: write at most {most}");
-        problems.push(Problem::new(node.place, message));
+        problems.push(Problem::new(place, message));
     }
     if let Some(least) = schema.min_items
         && length < least
     {
-        problems.push(Problem::new(node.place, format!("{path} needs at least {least}")));
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let message = format!(
+            "{path} has {length} entries: write at least {least}, for example {name}: {}",
+            example(name)
+        );
+        problems.push(Problem::new(place, message));
     }
     if let Some(JSONSchemaPropsOrArray::Schema(item)) = &schema.items {
-        for (index, node) in items.iter().enumerate() {
+        for (index, node) in items.iter_mut().enumerate() {
             check(node, item, &format!("{path}[{index}]"), problems);
         }
     }
 }
 
 fn check_scalar(
-    node: &Node,
-    scalar: &Scalar,
+    place: Place,
+    scalar: &mut Scalar,
     schema: &JSONSchemaProps,
     path: &str,
     problems: &mut Vec<Problem>,
 ) {
-    let value = scalar.value();
     let either = schema.x_kubernetes_int_or_string == Some(true);
+    if scalar.variable {
+        scalar.plain = match schema.type_.as_deref() {
+            _ if either => scalar.text.parse::<i64>().is_ok(),
+            Some("integer" | "number" | "boolean") => true,
+            _ => false,
+        };
+    }
+    let value = scalar.value();
     let fits = match (&value, schema.type_.as_deref()) {
         (Value::String(_), _) | (Value::Number(_), _) if either => true,
         (Value::String(_), Some("string")) | (Value::Bool(_), Some("boolean")) => true,
@@ -114,10 +143,10 @@ fn check_scalar(
             Value::Null => "nothing".to_owned(),
             other => other.to_string(),
         };
-        return wrong_type(node, schema, path, &written, problems);
+        return wrong_type(place, schema, path, &written, problems);
     }
     match &value {
-        Value::String(text) => check_length(node, text, schema, path, problems),
+        Value::String(text) => check_length(place, text, schema, path, problems),
         Value::Number(number) => {
             let number = number.as_f64().unwrap_or_default();
             let low = schema.minimum.is_some_and(|least| number < least);
@@ -130,7 +159,7 @@ fn check_scalar(
                     (None, None) => String::new(),
                 };
                 let message = format!("{path} is {}: write a number {range}", scalar.text);
-                problems.push(Problem::new(node.place, message));
+                problems.push(Problem::new(place, message));
             }
         }
         _ => {}
@@ -138,7 +167,7 @@ fn check_scalar(
 }
 
 fn check_length(
-    node: &Node,
+    place: Place,
     text: &str,
     schema: &JSONSchemaProps,
     path: &str,
@@ -149,10 +178,21 @@ fn check_length(
         && length > most
     {
         let message = format!("{path} has {length} characters: write at most {most}");
-        problems.push(Problem::new(node.place, message));
+        problems.push(Problem::new(place, message));
     }
     if schema.min_length.is_some_and(|least| length < least) {
-        problems.push(Problem::new(node.place, format!("{path} must not be empty")));
+        let message = format!("{path} is empty: write at least 1 character, or leave it out");
+        problems.push(Problem::new(place, message));
+    }
+}
+
+/// What may be written into a field that is required.
+fn example(name: &str) -> &'static str {
+    match name {
+        "rules" => "[{backends: [{service: finance, port: 8000}]}]",
+        "backends" => "[{service: finance, port: 8000}]",
+        "port" => "8000",
+        _ => "a value",
     }
 }
 
@@ -165,7 +205,7 @@ fn unknown(key: &Key, path: &str, names: &[&str], problems: &mut Vec<Problem>) {
 }
 
 fn wrong_type(
-    node: &Node,
+    place: Place,
     schema: &JSONSchemaProps,
     path: &str,
     written: &str,
@@ -180,5 +220,5 @@ fn wrong_type(
         Some("object") => "an object with fields",
         _ => "a number or a name",
     };
-    problems.push(Problem::new(node.place, format!("{path} is {written}: write {wanted}")));
+    problems.push(Problem::new(place, format!("{path} is {written}: write {wanted}")));
 }

@@ -46,7 +46,7 @@ fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
     let expected = [
         "a.yaml:4:9: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
         "a.yaml:6:3: unknown field spec.host: did you mean hosts?",
-        "a.yaml:8:7: spec.rules[0].backends is missing",
+        "a.yaml:8:7: spec.rules[0].backends is missing: write backends: [{service: finance, port: 8000}]",
         "a.yaml:9:7: unknown field spec.rules[0].backend: did you mean backends?",
         "a.yaml:10:14: spec.rules[0].match is an object: write a list",
         "b.yaml:6:28: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
@@ -58,6 +58,40 @@ fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
         "c.yaml:7:1: not an object: write apiVersion, kind, metadata and spec",
     ];
     assert_eq!(problems(folder.path()), expected);
+}
+
+#[test]
+fn what_is_missing_is_told_with_what_to_write() {
+    let route = |spec: &str| {
+        format!(
+            "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {{name: a}}\n{spec}\n"
+        )
+    };
+    for (spec, told) in [
+        (
+            "",
+            "a.yaml:1:1: spec is missing: write spec: {rules: [{backends: [{service: finance, port: 8000}]}]}",
+        ),
+        (
+            "spec: {}",
+            "a.yaml:4:7: spec.rules is missing: write rules: [{backends: [{service: finance, port: 8000}]}]",
+        ),
+        (
+            "spec: {rules: []}",
+            "a.yaml:4:15: spec.rules has 0 entries: write at least 1, for example rules: [{backends: [{service: finance, port: 8000}]}]",
+        ),
+        (
+            "spec: {rules: [{backends: []}]}",
+            "a.yaml:4:27: spec.rules[0].backends has 0 entries: write at least 1, for example backends: [{service: finance, port: 8000}]",
+        ),
+        (
+            "spec: {class: \"\", rules: [{backends: [{service: a, port: 1}]}]}",
+            "a.yaml:4:15: spec.class is empty: write at least 1 character, or leave it out",
+        ),
+    ] {
+        let folder = folder(&[("a.yaml", &route(spec))]);
+        assert_eq!(problems(folder.path()), [told]);
+    }
 }
 
 #[test]
@@ -82,6 +116,32 @@ fn objects_need_names_of_their_own() {
 }
 
 #[test]
+fn mistakes_in_metadata_and_services_have_their_places() {
+    let route =
+        GOOD.replace("{name: a}", "{name: A_b, namespace: x.y, lables: {}, annotations: {a: 1}}");
+    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: 1st\n  creationTimestamp: null\nspec:\n  tpye: ClusterIP\n  ports:\n  - name: http\n    ports: 80\n  - port: eighty\n    appProtocol: 1\n  - port: 70000\n";
+    let listed = "apiVersion: v1\nkind: Service\nmetadata: [a]\nspec: {}\n";
+    let folder = folder(&[("a.yaml", &route), ("b.yaml", service), ("c.yaml", listed)]);
+    assert_eq!(
+        problems(folder.path()),
+        [
+            "a.yaml:3:18: metadata.name is \"A_b\": a name has lower case letters, digits, - and ., beginning and ending with a letter or digit: write finance",
+            "a.yaml:3:34: metadata.namespace is \"x.y\": a namespace has lower case letters, digits and -: write market",
+            "a.yaml:3:39: unknown field metadata.lables: did you mean labels?",
+            "a.yaml:3:68: metadata.annotations.a is 1: write text, in quotes if it looks like a number",
+            "b.yaml:4:9: metadata.name is \"1st\": the name of a Service has lower case letters, digits and -, and begins with a letter: write finance-v1",
+            "b.yaml:7:3: unknown field spec.tpye: did you mean type?",
+            "b.yaml:9:5: spec.ports[0].port is missing: write port: 8000",
+            "b.yaml:10:5: unknown field spec.ports[0].ports: did you mean port?",
+            "b.yaml:11:11: spec.ports[1].port is \"eighty\": write a whole number",
+            "b.yaml:12:18: spec.ports[1].appProtocol is 1: write text, in quotes if it looks like a number",
+            "b.yaml:13:11: spec.ports[2].port is 70000: write a number from 1 to 65535",
+            "c.yaml:3:11: metadata is a list: write an object with fields",
+        ]
+    );
+}
+
+#[test]
 fn folders_that_hold_nothing_or_are_not_there_are_told() {
     let empty = folder(&[("readme.txt", "x"), (".hidden.yaml", "x")]);
     let told = problems(empty.path());
@@ -97,7 +157,7 @@ fn documents_of_others_are_noted_and_skipped() {
         ("a.yaml", GOOD),
         (
             "b.yaml",
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: finance}\nspec: {ports: [{port: 8000}], future: 1}\n",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: finance}\nspec: {ports: [{port: 8000}], ipFamilies: [IPv4]}\n",
         ),
     ]);
     let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
@@ -126,6 +186,49 @@ fn variables_come_from_the_environment_then_from_the_folder() {
     std::fs::write(folder.path().join(".env"), "STAGE=dev\nnot a setting\n").unwrap();
     let told = load(&[folder.path().to_owned()], &environment).unwrap_err().to_string();
     assert!(told.ends_with(".env:2:1: not a setting: write NAME=value"), "{told}");
+}
+
+#[test]
+fn documents_that_are_not_read_keep_their_variables() {
+    let script = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  run.sh: |\n    echo ${UNSET} ${1%.*} ${\n";
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  data: {a: \"${UNSET}\"}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: \"${NAME:-listed}\"}\n  spec: {ports: [{port: \"${PORT:-80}\"}]}\n";
+    let folder = folder(&[("a.yaml", GOOD), ("b.yaml", script), ("c.yaml", list)]);
+    let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
+    assert_eq!(loaded.notes.len(), 2);
+    let (id, service) = loaded.inputs.services.iter().next().unwrap();
+    assert_eq!((&*id.name, service.ports[0].port), ("listed", 80));
+}
+
+#[test]
+fn a_quoted_variable_is_what_its_field_wants() {
+    let text = GOOD.replace(
+        "{service: finance, port: 8000}",
+        "{service: \"${N:-8}\", port: \"${P:-9000}\", weight: \"${W:-3}\"}, {service: a, port: \"${Q:-http}\", weight: 1}",
+    );
+    let folder = folder(&[("a.yaml", &text)]);
+    let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
+    let backends = &loaded.inputs.routes.values().next().unwrap().spec.rules[0].backends;
+    assert_eq!(
+        serde_json::to_value(backends).unwrap(),
+        serde_json::json!([
+            { "service": "8", "port": 9000, "weight": 3 },
+            { "service": "a", "port": "http", "weight": 1 },
+        ])
+    );
+    std::fs::write(folder.path().join("a.yaml"), text.replace("W:-3", "W:-x")).unwrap();
+    assert_eq!(
+        problems(folder.path()),
+        ["a.yaml:6:67: spec.rules[0].backends[0].weight is \"x\": write a whole number"]
+    );
+}
+
+#[test]
+fn settings_are_read_as_shells_read_them() {
+    let text = "A=x # c\nB='x'\nC=\"x\" # c\nD=\"a # b\"\t# c\nE=a#b\nF='it's'\n";
+    let (values, problems) = super::expand::parse_env_file(text);
+    assert_eq!(problems, []);
+    let values: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(values, ["x", "x", "x", "a # b", "a#b", "it's"]);
 }
 
 #[test]
@@ -167,6 +270,32 @@ async fn changes_are_told_and_bad_ones_are_not_taken() {
     for (id, route) in &again.inputs.routes {
         assert!(std::sync::Arc::ptr_eq(route, &loaded.inputs.routes[id]), "{id} is the same value");
     }
+}
+
+#[tokio::test]
+async fn an_edit_before_following_began_is_told() {
+    // One level deeper than other tests, whose folders would be events beside ours.
+    let parent = folder(&[]);
+    let path = parent.path().join("routes");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("a.yaml"), GOOD).unwrap();
+    let inputs = load(&[path.clone()], &nothing).unwrap().inputs;
+    std::fs::write(path.join("a.yaml"), GOOD.replace("8000", "9000")).unwrap();
+    let mut follow: Follow<fn(&str) -> Option<String>> = Follow::new(vec![path], nothing, inputs);
+    let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
+    let route = loaded.inputs.routes.values().next().unwrap();
+    assert_eq!(serde_json::to_value(&route.spec.rules[0].backends[0].port).unwrap(), 9000);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_a_problem() {
+    let folder = folder(&[("a.yaml", GOOD)]);
+    std::os::unix::fs::symlink("gone/b.yaml", folder.path().join("b.yaml")).unwrap();
+    std::fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+    assert_eq!(
+        problems(folder.path()),
+        ["b.yaml: is a link to gone/b.yaml, which is not there: put it there, or remove the link"]
+    );
 }
 
 #[tokio::test]

@@ -38,6 +38,9 @@ pub(super) struct Scalar {
     pub(super) text: String,
     /// Whether it stands without quotes, and may be a number, a boolean or nothing.
     pub(super) plain: bool,
+    /// Whether it was exactly one variable. In quotes, as between { and } it must be, it is still
+    /// a number where a number is wanted.
+    pub(super) variable: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +118,7 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
-                let scalar = Scalar { text: text.into_owned(), plain };
+                let scalar = Scalar { text: text.into_owned(), plain, variable: false };
                 self.add(Node { place: at, kind: Kind::Scalar(scalar) }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.begin(at, Kind::List(Vec::new()), anchor),

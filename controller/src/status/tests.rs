@@ -14,6 +14,7 @@ fn object(invalid_rules: u32) -> ObjectStatus {
         hosts: vec!["*".to_owned()],
         rules: 2,
         invalid_rules,
+        partial_rules: 0,
         hash: "abc".to_owned(),
         accepted: verdict(Reason::Accepted),
         resolved_refs: verdict(Reason::ResolvedRefs),
@@ -41,6 +42,21 @@ fn programmed_is_true_only_when_everything_serves() {
         let status = status(&object(invalid), &said, None, at(1)).unwrap();
         assert_eq!(programmed(&status), (word.to_owned(), reason.to_owned()));
         assert!(status.conditions.iter().all(|condition| condition.observed_generation == Some(3)));
+    }
+}
+
+#[test]
+fn the_message_says_which_share_does_not_serve() {
+    for (rules, invalid_rules, partial_rules, message) in [
+        (1, 1, 0, "1 of 2 rules do not serve"),
+        (2, 0, 1, "1 of 2 rules serve by some of their matches only"),
+        (1, 2, 1, "2 of 3 rules do not serve, 1 of 3 rules serve by some of their matches only"),
+        (0, 0, 0, "no rule serves"),
+    ] {
+        let object = ObjectStatus { rules, invalid_rules, partial_rules, ..object(0) };
+        let status = status(&object, &Programmed::Applied, None, at(1)).unwrap();
+        let told = status.conditions.iter().find(|told| told.type_ == "Programmed").unwrap();
+        assert_eq!((&*told.reason, &*told.message), ("PartiallyInvalid", message));
     }
 }
 

@@ -1,6 +1,9 @@
 //! Writing status: one write for each change where that is possible, only differences, and never
 //! faster than the API server takes them. Compiling and serving never wait for it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +22,7 @@ use super::{Programmed, status};
 use crate::compile::ObjectStatus;
 use crate::event_loop::Compiled;
 use crate::metrics::{ControllerMetrics, ResultLabel};
-use crate::watch::{Observed, ObservedObjects};
+use crate::watch::{Guarded, Observed, ObservedObjects};
 
 /// Who we are to server-side apply.
 pub const FIELD_MANAGER: &str = "fairway";
@@ -242,13 +245,15 @@ impl StatusWriter {
 }
 
 /// One write: server-side apply of the whole status, refused when the object has changed since.
+/// The answer holds the whole object, which may be one that cannot be read: the write was taken
+/// all the same.
 async fn write(
     client: Client,
     id: ObjectId,
     desired: ServiceRouteStatus,
     version: Option<String>,
 ) -> (ObjectId, Written) {
-    let api: Api<ServiceRoute> = Api::namespaced(client, &id.namespace);
+    let api: Api<Guarded<ServiceRoute>> = Api::namespaced(client, &id.namespace);
     let patch = serde_json::json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
         "kind": "ServiceRoute",
@@ -257,10 +262,7 @@ async fn write(
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let result = match api.patch_status(&id.name, &params, &Patch::Apply(&patch)).await {
-        Ok(route) => Written::Done(Box::new(Observed {
-            resource_version: route.metadata.resource_version,
-            status: route.status,
-        })),
+        Ok(object) => Written::Done(Box::new(Observed::of(&object))),
         Err(kube::Error::Api(status)) if status.code == 409 => Written::Conflict,
         Err(kube::Error::Api(status)) if status.code == 404 => Written::Gone,
         Err(error) => Written::Failed(error),

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fairway_crds::{ServiceRoute, ServiceRouteStatus};
+use fairway_crds::{DEFAULT_CLASS, ServiceRoute, ServiceRouteStatus};
 use fairway_snapshot::ObjectId;
 use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DeserializeGuard;
+use kube::Resource;
 use kube::runtime::watcher::Event;
 use tokio::sync::Notify;
 
+use super::Guarded;
 use crate::Inputs;
 use crate::inputs::{Service, Unreadable};
 
@@ -35,6 +36,18 @@ pub struct Observed {
     pub resource_version: Option<String>,
     /// Its status.
     pub status: Option<ServiceRouteStatus>,
+}
+
+impl Observed {
+    /// What an object says of itself. A status outlives a spec that cannot be read, for else it
+    /// would be written again and again.
+    pub(crate) fn of(object: &Guarded<ServiceRoute>) -> Self {
+        let status = match object {
+            Guarded::Readable(route) => route.status.clone(),
+            Guarded::Unreadable(raw) => raw.field("/status"),
+        };
+        Self { resource_version: object.meta().resource_version.clone(), status }
+    }
 }
 
 impl ObservedObjects {
@@ -82,6 +95,8 @@ pub(super) struct Store {
     observed: Arc<ObservedObjects>,
     routes: Vec<Scope>,
     services: Vec<Scope>,
+    /// Services that cannot be read, with what the log said of them.
+    unreadable_services: BTreeMap<ObjectId, String>,
     dirty: bool,
     complete: bool,
 }
@@ -123,6 +138,7 @@ impl Store {
             observed,
             routes: fresh(),
             services: fresh(),
+            unreadable_services: BTreeMap::new(),
             dirty: false,
             complete: false,
         }
@@ -138,7 +154,7 @@ impl Store {
         tell.then(|| Arc::new(self.inputs.clone()))
     }
 
-    pub(super) fn route(&mut self, scope: usize, event: Event<DeserializeGuard<ServiceRoute>>) {
+    pub(super) fn route(&mut self, scope: usize, event: Event<Guarded<ServiceRoute>>) {
         match event {
             Event::Init => self.routes[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
@@ -151,73 +167,93 @@ impl Store {
                 }
             }
             Event::Delete(object) => {
-                let metadata = match &object.0 {
-                    Ok(route) => &route.metadata,
-                    Err(invalid) => &invalid.metadata,
-                };
-                let id = name(metadata);
+                let id = name(object.meta());
                 self.routes[scope].names.remove(&id);
                 self.remove_route(&id);
             }
         }
     }
 
-    pub(super) fn service(&mut self, scope: usize, event: Event<KubeService>) {
+    pub(super) fn service(&mut self, scope: usize, event: Event<Guarded<KubeService>>) {
         match event {
             Event::Init => self.services[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = name(&object.metadata);
+                let id = self.put_service(object);
                 self.services[scope].saw(&id);
-                let service = Service::from(&object);
-                if self.inputs.services.get(&id).is_none_or(|known| **known != service) {
-                    self.inputs.services.insert(id, Arc::new(service));
-                    self.dirty = true;
-                }
             }
             Event::InitDone => {
                 for id in self.services[scope].complete() {
-                    self.dirty |= self.inputs.services.remove(&id).is_some();
+                    self.remove_service(&id);
                 }
             }
             Event::Delete(object) => {
-                let id = name(&object.metadata);
+                let id = name(object.meta());
                 self.services[scope].names.remove(&id);
-                self.dirty |= self.inputs.services.remove(&id).is_some();
+                self.remove_service(&id);
             }
         }
     }
 
-    /// Takes an object in. One that differs from the known one only in its status, or in other
-    /// things that are not compiled, stays the same value.
-    fn put_route(&mut self, object: DeserializeGuard<ServiceRoute>) -> ObjectId {
-        match object.0 {
-            Ok(mut route) => {
-                let id = name(&route.metadata);
-                let resource_version = route.metadata.resource_version.take();
-                self.observed.set(&id, Observed { resource_version, status: route.status.take() });
-                trim(&mut route.metadata);
-                self.dirty |= self.inputs.unreadable.remove(&id).is_some();
-                if self.inputs.routes.get(&id).is_none_or(|known| **known != route) {
-                    self.inputs.routes.insert(id.clone(), Arc::new(route));
+    /// Takes a Service in. One that cannot be read counts as not there, for nobody knows its
+    /// ports; the objects that refer to it are told so, and the log says why, once.
+    fn put_service(&mut self, object: Guarded<KubeService>) -> ObjectId {
+        let id = name(object.meta());
+        match object {
+            Guarded::Readable(object) => {
+                self.unreadable_services.remove(&id);
+                let service = Service::from(&*object);
+                if self.inputs.services.get(&id).is_none_or(|known| **known != service) {
+                    self.inputs.services.insert(id.clone(), Arc::new(service));
                     self.dirty = true;
                 }
-                id
             }
-            Err(invalid) => {
-                let id = name(&invalid.metadata);
-                let resource_version = invalid.metadata.resource_version;
-                self.observed.set(&id, Observed { resource_version, status: None });
-                let generation = invalid.metadata.generation;
-                let unreadable = Unreadable { generation, message: invalid.error };
+            Guarded::Unreadable(raw) => {
+                self.dirty |= self.inputs.services.remove(&id).is_some();
+                if self.unreadable_services.get(&id) != Some(&raw.error) {
+                    tracing::warn!(service = %id, error = %raw.error, "service not readable, taken as not there");
+                    self.unreadable_services.insert(id.clone(), raw.error);
+                }
+            }
+        }
+        id
+    }
+
+    fn remove_service(&mut self, id: &ObjectId) {
+        self.unreadable_services.remove(id);
+        self.dirty |= self.inputs.services.remove(id).is_some();
+    }
+
+    /// Takes an object in. One that differs from the known one only in its status, or in other
+    /// things that are not compiled, stays the same value.
+    fn put_route(&mut self, object: Guarded<ServiceRoute>) -> ObjectId {
+        let id = name(object.meta());
+        self.observed.set(&id, Observed::of(&object));
+        match object {
+            Guarded::Readable(mut route) => {
+                route.status = None;
+                trim(&mut route.metadata);
+                self.dirty |= self.inputs.unreadable.remove(&id).is_some();
+                if self.inputs.routes.get(&id).is_none_or(|known| **known != *route) {
+                    self.inputs.routes.insert(id.clone(), Arc::from(route));
+                    self.dirty = true;
+                }
+            }
+            Guarded::Unreadable(raw) => {
+                let class = match raw.value.pointer("/spec/class") {
+                    None => Some(DEFAULT_CLASS.to_owned()),
+                    Some(written) => written.as_str().map(str::to_owned),
+                };
+                let generation = raw.metadata.generation;
+                let unreadable = Unreadable { generation, class, message: raw.error };
                 self.dirty |= self.inputs.routes.remove(&id).is_some();
                 if self.inputs.unreadable.get(&id).is_none_or(|known| **known != unreadable) {
                     tracing::warn!(object = %id, error = %unreadable.message, "object not readable");
                     self.inputs.unreadable.insert(id.clone(), Arc::new(unreadable));
                     self.dirty = true;
                 }
-                id
             }
         }
+        id
     }
 
     fn remove_route(&mut self, id: &ObjectId) {

@@ -102,9 +102,28 @@ fn scan(snapshot: &Snapshot, host: &str, path: &str, method: &Method) -> Result<
 }
 
 const HOSTS: [&str; 5] = ["*", "a.example", "*.example", "*.b.example", "c.b.example"];
-const PATHS: [&str; 14] = [
-    "/*", "/a", "/a/", "/a/*", "/a/b", "/a/b/*", "/{x}", "/{x}/b", "/a/{y}", "/{x}/*", "/a/{y}/*",
-    "/{x}/{y}", "/a/{y}/c", "/a/b/c",
+/// With some shapes under two names, which must make no difference.
+const PATHS: [&str; 20] = [
+    "/*",
+    "/a",
+    "/a/",
+    "/a/*",
+    "/a/b",
+    "/a/b/*",
+    "/{x}",
+    "/{x}/b",
+    "/a/{y}",
+    "/{x}/*",
+    "/a/{y}/*",
+    "/{x}/{y}",
+    "/a/{y}/c",
+    "/a/b/c",
+    "/{longer}",
+    "/a/{longer}",
+    "/{longer}/*",
+    "/a/{longer}/*",
+    "/{a}/{longer}",
+    "/{x}/{y}/*",
 ];
 const METHODS: [&[&str]; 4] = [&[], &["GET"], &["POST", "PUT"], &["PURGE", "GET"]];
 
@@ -179,7 +198,10 @@ fn each_criterion_decides() {
         ("the more specific path", plain("/a/{y}/*"), plain("/a/*")),
         ("the more specific path", plain("/a/*"), plain("/{x}/*")),
         ("naming methods", Written { methods: get, ..plain("/a/b") }, plain("/a/b")),
+        ("naming methods", Written { methods: get, ..plain("/a/{y}/*") }, plain("/a/{b}/*")),
         ("the older object", plain("/a/b"), Written { created: 1, ..plain("/a/b") }),
+        ("the older object", plain("/a/{y}/*"), Written { created: 1, ..plain("/a/{longer}/*") }),
+        ("the older object", plain("/a/{y}/*"), Written { created: 1, ..plain("/a/{b}/*") }),
         ("namespace/name", plain("/a/b"), Written { object: 1, ..plain("/a/b") }),
     ];
     for (criterion, stronger, weaker) in pairs {

@@ -1,8 +1,8 @@
 //! What lowering says of an object: its hash and its status.
 
-use fairway_crds::ServiceRoute;
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{HostPattern, ListenerName, ObjectId};
+use fairway_crds::{RouteRule, ServiceRoute};
+use fairway_snapshot::{Action, Backend, HostPattern, ListenerName, ObjectId};
 use sha2::{Digest, Sha256};
 
 use super::super::diagnostic::{Diagnostic, Severity};
@@ -26,19 +26,63 @@ pub(super) fn hash(
     })
 }
 
+/// How much of an object serves, counted on what was compiled, so that it cannot say more than
+/// requests will see.
+#[derive(Default)]
+pub(super) struct Share {
+    /// Rules that serve.
+    rules: u32,
+    /// Rules by which no request gets to a backend.
+    invalid: u32,
+    /// Rules that serve by some of their matches only.
+    partial: u32,
+}
+
+impl Share {
+    pub(super) fn of(
+        rules: &[RouteRule],
+        hosts: &[HostPattern],
+        groups: &[(Vec<ListenerName>, Vec<LoweredRoute>)],
+    ) -> Self {
+        // What is wrong with a match is wrong on every listener, so that one group speaks for all.
+        let routes = groups.first().filter(|_| !hosts.is_empty()).map(|(_, routes)| routes);
+        let mut share = Self::default();
+        for (index, rule) in (0u16..).zip(rules) {
+            let routes = routes.into_iter().flatten().map(|lowered| &lowered.route.rule);
+            let serving =
+                routes.filter(|rule| rule.id.index == index && serves(&rule.action)).count();
+            let written = rule.matches.len().max(1);
+            share.rules += u32::from(serving > 0);
+            share.invalid += u32::from(serving == 0);
+            share.partial += u32::from(serving > 0 && serving < written);
+        }
+        share
+    }
+}
+
+/// Whether some request gets to a backend. Backends that are all switched off by weight 0 serve
+/// as their author wants it.
+fn serves(action: &Action) -> bool {
+    let Action::Forward(backends) = action else { return false };
+    let off = backends.iter().all(|backend| backend.weight() == 0);
+    backends
+        .iter()
+        .any(|backend| matches!(backend, Backend::Upstream { .. }) && (off || backend.weight() > 0))
+}
+
 pub(super) fn status(
     route: &ServiceRoute,
-    hosts: &[HostPattern],
-    (serving, invalid): (usize, usize),
+    hosts: Vec<String>,
+    share: &Share,
     hash: String,
     diagnostics: Vec<Diagnostic>,
 ) -> ObjectStatus {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     ObjectStatus {
         generation: route.metadata.generation,
-        hosts: hosts.iter().map(ToString::to_string).collect(),
-        rules: if hosts.is_empty() { 0 } else { count(serving) },
-        invalid_rules: count(invalid),
+        hosts,
+        rules: share.rules,
+        invalid_rules: share.invalid,
+        partial_rules: share.partial,
         hash,
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),
@@ -61,6 +105,7 @@ pub(in super::super) fn unreadable_status(id: &ObjectId, unreadable: &Unreadable
         hosts: Vec::new(),
         rules: 0,
         invalid_rules: 0,
+        partial_rules: 0,
         hash: String::new(),
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),

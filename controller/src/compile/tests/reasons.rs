@@ -87,3 +87,42 @@ fn without_a_cluster_services_are_taken_as_named() {
     let none = found(&text.replace(", port: 80", ""), &options);
     assert!(none[0].2.contains("no Service document says which port"), "{none:?}");
 }
+
+#[test]
+fn a_service_that_nobody_described_and_somebody_nearly_did_is_doubted() {
+    let options = CompileOptions {
+        unknown_service: UnknownService::TakeAsNamed,
+        external_hosts: ExternalHosts::All,
+        ..CompileOptions::default()
+    };
+    let asked = |name: &str| GOOD.replacen("service: finance", &format!("service: {name}"), 1);
+    let number = |name: &str| asked(name).replace("port: http, weight", "port: 8000, weight");
+    let misspelt = number("finnance");
+    assert_eq!(
+        found(&misspelt, &options),
+        [(
+            "spec.rules[0].backends[0].service".to_owned(),
+            Reason::BackendNotFound,
+            "no document describes market/finnance; did you mean finance?".to_owned(),
+        )]
+    );
+    let status = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+        let loaded = load(&[folder.path().to_owned()], &|_| None).unwrap();
+        let compilation = compile(&loaded.inputs, &options, &mut Memo::default());
+        compilation.statuses.into_values().next().unwrap()
+    };
+    let status = status(&misspelt);
+    assert!(status.resolved_refs.status && status.rules == 2, "it is taken as named: {status:?}");
+    // Another word, and another version.
+    let versions = number("finance-v2")
+        .replace(
+            "name: finance, namespace: market}\nspec: {ports",
+            "name: finance-v1, namespace: market}\nspec: {ports",
+        )
+        .replace("[{service: finance, port: 8000}]", "[{service: finance-v1, port: 8000}]");
+    for text in [number("billing"), versions] {
+        assert_eq!(found(&text, &options), []);
+    }
+}

@@ -1,0 +1,41 @@
+//! Names as Kubernetes has them, and the sentences that refuse others: the schema and the compiler
+//! refuse the same names in the same words, for an object may be older than the schema.
+
+/// What a rule's name must be.
+pub const RULE_NAME: &str = "a rule is named with lower case letters, digits and -, beginning and ending with a letter or digit: write quotes or get-quotes";
+/// What the name of a class must be.
+pub const CLASS: &str = "a class is named with lower case letters, digits and -: write fairway";
+/// What the name of a Service must be.
+pub const SERVICE: &str = "the name of a Service has lower case letters, digits and -, and begins with a letter: write finance-v1";
+/// What a namespace must be.
+pub const NAMESPACE: &str = "a namespace has lower case letters, digits and -: write market";
+/// What the name of a ServiceRoute must be.
+pub const OBJECT: &str = "a name has lower case letters, digits, - and ., beginning and ending with a letter or digit: write finance";
+
+/// Length of the longest label.
+pub const LONGEST_LABEL: usize = 63;
+/// Length of the longest name of an object.
+pub const LONGEST_NAME: usize = 253;
+
+/// Whether a text is a label (RFC 1123): lower case letters, digits and `-`, with a letter or digit
+/// at both ends.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= LONGEST_LABEL
+        && text.bytes().all(|byte| word(byte) || byte == b'-')
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().last().is_some_and(word)
+}
+
+/// Whether a text is the name of a Service (RFC 1035): a label that begins with a letter.
+#[must_use]
+pub fn is_service(text: &str) -> bool {
+    is_label(text) && text.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+/// Whether a text is the name of an object (RFC 1123): labels with dots between.
+#[must_use]
+pub fn is_object(text: &str) -> bool {
+    text.len() <= LONGEST_NAME && text.split('.').all(is_label)
+}
