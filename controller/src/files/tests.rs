@@ -279,7 +279,7 @@ async fn an_edit_before_following_began_is_told() {
     let path = parent.path().join("routes");
     std::fs::create_dir(&path).unwrap();
     std::fs::write(path.join("a.yaml"), GOOD).unwrap();
-    let inputs = load(&[path.clone()], &nothing).unwrap().inputs;
+    let inputs = load(std::slice::from_ref(&path), &nothing).unwrap().inputs;
     std::fs::write(path.join("a.yaml"), GOOD.replace("8000", "9000")).unwrap();
     let mut follow: Follow<fn(&str) -> Option<String>> = Follow::new(vec![path], nothing, inputs);
     let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
