@@ -274,11 +274,14 @@ async fn changes_are_told_and_bad_ones_are_not_taken() {
 
 #[tokio::test]
 async fn an_edit_before_following_began_is_told() {
-    let folder = folder(&[("a.yaml", GOOD)]);
-    let paths = vec![folder.path().to_owned()];
-    let inputs = load(&paths, &nothing).unwrap().inputs;
-    std::fs::write(folder.path().join("a.yaml"), GOOD.replace("8000", "9000")).unwrap();
-    let mut follow: Follow<fn(&str) -> Option<String>> = Follow::new(paths, nothing, inputs);
+    // One level deeper than other tests, whose folders would be events beside ours.
+    let parent = folder(&[]);
+    let path = parent.path().join("routes");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("a.yaml"), GOOD).unwrap();
+    let inputs = load(std::slice::from_ref(&path), &nothing).unwrap().inputs;
+    std::fs::write(path.join("a.yaml"), GOOD.replace("8000", "9000")).unwrap();
+    let mut follow: Follow<fn(&str) -> Option<String>> = Follow::new(vec![path], nothing, inputs);
     let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
     let route = loaded.inputs.routes.values().next().unwrap();
     assert_eq!(serde_json::to_value(&route.spec.rules[0].backends[0].port).unwrap(), 9000);
