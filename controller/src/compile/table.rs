@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use fairway_snapshot::{Host, HostPattern, ListenerName, MethodMatch, ObjectId, Precedence};
+use fairway_snapshot::{Host, HostPattern, ListenerName, MethodMatch, ObjectId, Precedence, Route};
 use http::Method;
 
 use super::lower::{Lowered, LoweredRoute};
@@ -38,19 +38,28 @@ fn host(listener: &ListenerName, pattern: &HostPattern, objects: &[Arc<Lowered>]
         .filter(|lowered| lowered.names_head)
         .map(|lowered| lowered.route.path.shape())
         .collect();
-    let mut routes: Vec<_> = all()
+    let routes: Vec<_> = all()
         .map(|LoweredRoute { route: lowered, names_head: own }| {
             let mut route = lowered.clone();
             // GET covers HEAD, unless a rule for the same path names HEAD.
             if let MethodMatch::Only(methods) = &mut route.methods
                 && methods.contains(&Method::GET)
-                && (*own || !names_head.contains(&lowered.path.shape()))
+                && (*own || names_head.is_empty() || !names_head.contains(&lowered.path.shape()))
             {
                 methods.insert(&Method::HEAD);
             }
             route
         })
         .collect();
-    routes.sort_by(|a, b| Precedence::of(pattern, a).cmp(&Precedence::of(pattern, b)));
-    Host { pattern: pattern.clone(), routes }
+    Host { pattern: pattern.clone(), routes: sorted(pattern, routes) }
+}
+
+/// The routes in the order of precedence. Each key is made once, and not for every comparison.
+fn sorted(pattern: &HostPattern, routes: Vec<Route>) -> Vec<Route> {
+    let keys: Vec<_> = routes.iter().map(|route| Precedence::of(pattern, route)).collect();
+    let mut order: Vec<usize> = (0..routes.len()).collect();
+    order.sort_by(|a, b| keys[*a].cmp(&keys[*b]));
+    drop(keys);
+    let mut routes: Vec<Option<Route>> = routes.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|index| routes[index].take()).collect()
 }
