@@ -102,41 +102,31 @@ impl Settings {
         options.defaults = reader.policy("defaults");
         options.overrides = reader.policy("overrides");
         let config = Config {
-            workers: reader.one("workers", values::workers).unwrap_or(defaults.workers),
-            status: reader.one("status", values::address).unwrap_or(defaults.status),
-            admin: reader.one("admin", values::address).unwrap_or(defaults.admin),
+            workers: reader.or("workers", values::workers, defaults.workers),
+            status: reader.or("status", values::address, defaults.status),
+            admin: reader.or("admin", values::address, defaults.admin),
             admin_token: reader.token(),
-            access_log: reader.one("access-log", values::switch).unwrap_or(defaults.access_log),
-            process_time: reader
-                .one("process-time", values::switch)
-                .unwrap_or(defaults.process_time),
-            server_timing: reader
-                .one("server-timing", values::switch)
-                .unwrap_or(defaults.server_timing),
+            access_log: reader.or("access-log", values::switch, defaults.access_log),
+            process_time: reader.or("process-time", values::switch, defaults.process_time),
+            server_timing: reader.or("server-timing", values::switch, defaults.server_timing),
             dns: reader.dns(),
             addresses: options.addresses.clone(),
-            drain_delay: reader
-                .one("drain-delay", values::duration)
-                .unwrap_or(defaults.drain_delay),
-            drain_deadline: reader
-                .one("drain-deadline", values::duration)
-                .unwrap_or(defaults.drain_deadline),
-            client_idle: reader
-                .one("client-idle", values::client_limit)
-                .unwrap_or(defaults.client_idle),
-            client_head: reader
-                .one("client-head", values::client_limit)
-                .unwrap_or(defaults.client_head),
-            client_head_bytes: reader
-                .one("client-head-bytes", values::head_bytes)
-                .unwrap_or(defaults.client_head_bytes),
-            upstream_idle: reader
-                .one("upstream-idle", values::duration)
-                .unwrap_or(defaults.upstream_idle),
-            upstream_idle_connections: reader
-                .one("upstream-idle-connections", values::count)
-                .unwrap_or(defaults.upstream_idle_connections),
-            takeover: reader.one("takeover", values::switch).unwrap_or(defaults.takeover),
+            drain_delay: reader.or("drain-delay", values::duration, defaults.drain_delay),
+            drain_deadline: reader.or("drain-deadline", values::duration, defaults.drain_deadline),
+            client_idle: reader.or("client-idle", values::client_limit, defaults.client_idle),
+            client_head: reader.or("client-head", values::client_limit, defaults.client_head),
+            client_head_bytes: reader.or(
+                "client-head-bytes",
+                values::head_bytes,
+                defaults.client_head_bytes,
+            ),
+            upstream_idle: reader.or("upstream-idle", values::duration, defaults.upstream_idle),
+            upstream_idle_connections: reader.or(
+                "upstream-idle-connections",
+                values::count,
+                defaults.upstream_idle_connections,
+            ),
+            takeover: reader.or("takeover", values::switch, defaults.takeover),
         };
         reader.admin_needs_token(&config);
         reader.ports_differ(&options.listeners, &config);

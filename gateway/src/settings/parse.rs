@@ -33,6 +33,16 @@ impl Reader<'_> {
         }
     }
 
+    /// One value, or the default.
+    pub(super) fn or<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+        default: T,
+    ) -> T {
+        self.one(name, parse).unwrap_or(default)
+    }
+
     /// All values that can be read.
     pub(super) fn list<T>(
         &mut self,
