@@ -14,7 +14,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use http_body::{Frame, SizeHint};
 use tokio::net::TcpStream;
 
@@ -24,7 +24,7 @@ use crate::error::ProxyError;
 use crate::message::{RequestHead, ResponseHead};
 pub(super) use input::Input;
 pub(super) use output::Output;
-use response::{Decoder, Head, Parsed, Step};
+use response::{Decoder, Head, Parsed};
 use upload::Upload;
 
 /// A request as a backend gets it.
@@ -52,6 +52,16 @@ pub(crate) struct ResponseBody {
     decoder: Decoder,
     /// Whether the backend keeps the connection open behind this response.
     keep_alive: bool,
+}
+
+/// A step of taking a body off the bytes of a connection.
+#[derive(Debug)]
+enum Step {
+    Data(Bytes),
+    Trailers(Box<HeaderMap>),
+    /// Nothing is there, and more will come.
+    More,
+    End,
 }
 
 /// Something that is no HTTP/1.1, with the reason for tests and logs.

@@ -3,9 +3,8 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Malformed;
 use super::input::Input;
-use super::response::Step;
+use super::{Malformed, Step};
 
 /// The longest line of a size, with its extensions.
 const MAX_LINE: usize = 4 * 1024;

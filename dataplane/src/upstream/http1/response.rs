@@ -12,9 +12,9 @@ use http::header::{
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
 
-use super::Malformed;
 use super::chunked::Chunked;
 use super::input::Input;
+use super::{Malformed, Step};
 use crate::message::ResponseHead;
 
 /// The greatest head of a response, in bytes.
@@ -50,16 +50,6 @@ pub(super) enum Decoder {
     Chunked(Chunked),
     /// Everything until the connection ends.
     UntilClose,
-}
-
-/// A step of taking off a body.
-#[derive(Debug)]
-pub(super) enum Step {
-    Data(Bytes),
-    Trailers(Box<HeaderMap>),
-    /// Nothing is there, and more will come.
-    More,
-    End,
 }
 
 /// Takes the head off, if it is there.

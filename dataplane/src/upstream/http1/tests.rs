@@ -6,10 +6,10 @@ use http::header::HeaderMap;
 use http::{Method, Uri, Version};
 use proptest::prelude::*;
 
-use super::Malformed;
 use super::input::Input;
 use super::output::{Framing, Output};
-use super::response::{Decoder, Parsed, Step, parse};
+use super::response::{Decoder, Parsed, parse};
+use super::{Malformed, Step};
 use crate::message::RequestHead;
 
 /// Status, body and trailers of an answer; or what is wrong with it.
