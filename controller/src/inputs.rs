@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
+use serde::{Deserialize, Serialize};
 
 /// All watched objects by name. A copy is cheap: the objects are shared.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,7 @@ pub struct Inputs {
 }
 
 /// What routing needs of a Service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// How its name resolves.
     pub kind: ServiceKind,
@@ -27,7 +28,7 @@ pub struct Service {
 }
 
 /// How the name of a Service resolves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServiceKind {
     /// To one cluster address, behind which the cluster chooses a pod.
     #[default]
@@ -39,7 +40,7 @@ pub enum ServiceKind {
 }
 
 /// A port of a Service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePort {
     /// Its name; a single port may have none.
     pub name: Option<Arc<str>>,

@@ -5,6 +5,7 @@ pub mod compile;
 pub mod event_loop;
 pub mod files;
 pub mod inputs;
+pub mod kept;
 pub mod metrics;
 pub mod status;
 pub mod watch;

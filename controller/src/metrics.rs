@@ -23,6 +23,8 @@ pub struct ControllerMetrics {
     pub watch_errors: Family<KindLabel, Counter>,
     /// Status writes by result: `written`, `conflict`, `gone`, `failed`.
     pub status_writes: Family<ResultLabel, Counter>,
+    /// Whether kept objects serve, because the API server did not answer at the start.
+    pub inputs_kept: Gauge,
     /// Loads of the folder of manifests by result: `good`, `bad`.
     pub file_loads: Family<ResultLabel, Counter>,
 }
@@ -65,6 +67,12 @@ pub const METRICS: &[(&str, &str, &str, &str)] = &[
         "Status writes, by result: written, conflict, gone (the object was removed meanwhile) or failed",
     ),
     (
+        "fairway_inputs_kept",
+        "gauge",
+        "",
+        "1 while objects serve that were kept from before a restart, because the API server has not answered since",
+    ),
+    (
         "fairway_file_loads",
         "counter",
         "result",
@@ -88,6 +96,8 @@ impl ControllerMetrics {
         registry.register(name, help(name), self.watch_errors.clone());
         let name = "fairway_status_writes";
         registry.register(name, help(name), self.status_writes.clone());
+        let name = "fairway_inputs_kept";
+        registry.register(name, help(name), self.inputs_kept.clone());
         registry.register(
             "fairway_file_loads",
             help("fairway_file_loads"),

@@ -34,6 +34,8 @@ pub(crate) struct AdminState {
     discovery: Arc<Discovery>,
     registry: Registry,
     draining: AtomicBool,
+    /// What whoever asks for readiness should know beside it.
+    note: ArcSwapOption<String>,
 }
 
 impl AdminState {
@@ -55,7 +57,12 @@ impl AdminState {
             discovery,
             registry,
             draining: AtomicBool::new(false),
+            note: ArcSwapOption::empty(),
         }
+    }
+
+    pub(crate) fn set_note(&self, note: Option<String>) {
+        self.note.store(note.map(Arc::new));
     }
 
     /// From now on the gateway is not ready.
@@ -105,7 +112,14 @@ async fn serve(listener: TcpListener, router: Router) {
 async fn readyz(State(state): State<Arc<AdminState>>) -> Response {
     match state.readiness() {
         Ok(revision) => {
-            Json(serde_json::json!({ "ready": true, "revision": revision })).into_response()
+            let note = state.note.load();
+            let body = match &*note {
+                Some(note) => {
+                    serde_json::json!({ "ready": true, "revision": revision, "note": **note })
+                }
+                None => serde_json::json!({ "ready": true, "revision": revision }),
+            };
+            Json(body).into_response()
         }
         Err(reason) => {
             let body = Json(serde_json::json!({ "ready": false, "reason": reason }));

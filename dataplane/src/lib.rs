@@ -29,4 +29,4 @@ mod worker;
 pub use config::{Applied, Config, DnsServers, ListenerFailure};
 pub use error::{Blame, ProxyError};
 pub use listener::bind_message;
-pub use plane::{DataPlane, StartError};
+pub use plane::{DataPlane, Note, StartError};

@@ -39,6 +39,17 @@ pub struct DataPlane {
     tasks: tokio::task::JoinSet<()>,
 }
 
+/// Sets what `/readyz` tells beside readiness.
+#[derive(Clone, Debug)]
+pub struct Note(Arc<AdminState>);
+
+impl Note {
+    /// Sets it, or takes it away.
+    pub fn set(&self, note: Option<String>) {
+        self.0.set_note(note);
+    }
+}
+
 #[derive(Debug)]
 struct Thread {
     commands: UnboundedSender<Command>,
@@ -126,6 +137,12 @@ impl DataPlane {
             log,
             tasks,
         })
+    }
+
+    /// How to set what `/readyz` tells beside readiness.
+    #[must_use]
+    pub fn note(&self) -> Note {
+        Note(Arc::clone(&self.admin_state))
     }
 
     /// What was applied last.

@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) context: Option<String>,
     pub(crate) namespaces: Vec<String>,
+    /// Where the last good objects are kept.
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) log_level: String,
     pub(crate) log_json: Option<bool>,
     /// Each setting with its value as text and where it came from, in the order of the table.
@@ -137,6 +139,7 @@ impl Settings {
             kubeconfig: reader.one("kubeconfig", |text| Ok(PathBuf::from(text))),
             context: reader.one("context", |text| Ok(text.to_owned())),
             namespaces: reader.list("namespaces", values::name),
+            state_dir: reader.one("state-dir", values::folder),
             log_level: reader
                 .one("log-level", values::log_level)
                 .unwrap_or_else(|| "info".to_owned()),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use fairway_controller::event_loop::EventLoop;
 use fairway_controller::files::{Follow, FollowEvent};
+use fairway_controller::kept::{self, Keeper};
 use fairway_controller::metrics::{ControllerMetrics, ResultLabel};
 use fairway_controller::status::writer::{AppliedState, StatusWriter};
 use fairway_controller::watch::ObservedObjects;
@@ -87,7 +88,13 @@ impl Gateway {
                     }
                 });
                 let namespaces = settings.namespaces.clone();
-                tasks.spawn(api_watch::run(client, namespaces, inputs_sender, observed, metrics));
+                let (watched_sender, watched) = watch::channel(None);
+                let class = settings.options.class.clone();
+                let keeper = settings.state_dir.clone().map(|folder| Keeper::new(folder, class));
+                let note = plane.note();
+                let tell = move |text| note.set(text);
+                tasks.spawn(kept::run(keeper, watched, inputs_sender, metrics.clone(), tell));
+                tasks.spawn(api_watch::run(client, namespaces, watched_sender, observed, metrics));
             }
         }
         Ok(Self { plane, published, tasks })

@@ -47,6 +47,8 @@ settings! {
         "The context of the kubeconfig";
     "namespaces", "FAIRWAY_NAMESPACES", "NAME", "all", [many],
         "Watch these namespaces only";
+    "state-dir", "FAIRWAY_STATE_DIR", "DIR", "", [],
+        "Keep the last good objects in this folder, to serve them when the API server is away at a start";
     "class", "FAIRWAY_CLASS", "NAME", "fairway", [],
         "Serve the ServiceRoutes of this class";
     "listen", "FAIRWAY_LISTEN", "NAME=ADDRESS", "http=0.0.0.0:8080", [many],

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fairway_snapshot::{HostPattern, ListenerName, Network, ObjectId, Target, Upstream};
@@ -55,6 +56,13 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 
 pub(super) fn host_pattern(text: &str) -> Result<HostPattern, String> {
     text.parse::<HostPattern>().map_err(|error| error.to_string())
+}
+
+/// A folder that is there.
+pub(super) fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let advice = "make it first, or name another one";
+    if path.is_dir() { Ok(path) } else { Err(format!("{text:?} is no folder: {advice}")) }
 }
 
 pub(super) fn network(text: &str) -> Result<Network, String> {

@@ -1,0 +1,245 @@
+//! The last good inputs, kept in a folder that outlives the process: a gateway that starts while the
+//! API server is away serves them rather than nothing.
+//!
+//! What is kept are inputs and never a snapshot: they are compiled anew, by the rules of the version
+//! that reads them. They hold no secrets. A file of another version or class, or one that is not
+//! whole, counts as none.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fairway_crds::ServiceRoute;
+use fairway_snapshot::ObjectId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::Inputs;
+use crate::inputs::Service;
+use crate::metrics::ControllerMetrics;
+
+/// The form of the file. Another one is not read.
+const VERSION: u32 = 1;
+/// How long the API server may take at the start, before what was kept serves.
+const WAIT: Duration = Duration::from_secs(3);
+/// How long changes are collected before they are written.
+const REST: Duration = Duration::from_secs(1);
+const FILE: &str = "inputs.json";
+
+/// Keeps inputs in a folder.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    folder: PathBuf,
+    class: String,
+}
+
+/// Why what was kept cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Io(#[from] std::io::Error),
+    /// It is of another version of Fairway, or of another class.
+    #[error("it is of version {version} and class {class}")]
+    Other {
+        /// Its version.
+        version: u32,
+        /// Its class.
+        class: String,
+    },
+    /// It is not what was written.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The first line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    class: String,
+    sha256: String,
+}
+
+/// The second.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Body {
+    routes: Vec<ServiceRoute>,
+    services: Vec<(String, String, Service)>,
+}
+
+impl Keeper {
+    /// Keeps the inputs of a class in `folder`, which must be there.
+    #[must_use]
+    pub fn new(folder: PathBuf, class: String) -> Self {
+        Self { folder, class }
+    }
+
+    /// What was kept; none where nothing was.
+    ///
+    /// # Errors
+    ///
+    /// There is something that cannot be used.
+    pub fn load(&self) -> Result<Option<Inputs>, KeptError> {
+        let text = match std::fs::read_to_string(self.folder.join(FILE)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let damaged = |error: &dyn std::fmt::Display| KeptError::Damaged(error.to_string());
+        let (header, body) = text.split_once('\n').ok_or_else(|| damaged(&"one line"))?;
+        let header: Header = serde_json::from_str(header).map_err(|error| damaged(&error))?;
+        if header.version != VERSION || header.class != self.class {
+            return Err(KeptError::Other { version: header.version, class: header.class });
+        }
+        if header.sha256 != checksum(body) {
+            return Err(damaged(&"the checksum differs"));
+        }
+        let body: Body = serde_json::from_str(body).map_err(|error| damaged(&error))?;
+        Ok(Some(body.into_inputs()))
+    }
+
+    /// Keeps inputs: the routes of our class and the Services that they name.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written; what was kept before stays.
+    pub fn save(&self, inputs: &Inputs) -> std::io::Result<()> {
+        let body = serde_json::to_string(&Body::of(inputs, &self.class))?;
+        let header =
+            Header { version: VERSION, class: self.class.clone(), sha256: checksum(&body) };
+        let text = format!("{}\n{body}", serde_json::to_string(&header)?);
+        // Written beside its place and moved there, so that a process that ends meanwhile leaves
+        // the file before. A machine that ends loses the folder too.
+        let partial = self.folder.join("inputs.json.new");
+        std::fs::write(&partial, text)?;
+        std::fs::rename(partial, self.folder.join(FILE))
+    }
+}
+
+fn checksum(text: &str) -> String {
+    use std::fmt::Write;
+    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut out, byte| {
+        // Writing to memory does not fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+impl Body {
+    fn of(inputs: &Inputs, class: &str) -> Self {
+        let ours = |route: &&Arc<ServiceRoute>| {
+            route.spec.class.as_deref().unwrap_or(fairway_crds::DEFAULT_CLASS) == class
+        };
+        let mut body = Self::default();
+        let mut named = BTreeSet::new();
+        for route in inputs.routes.values().filter(ours) {
+            let own = route.metadata.namespace.as_deref().unwrap_or_default();
+            for backend in route.spec.rules.iter().flat_map(|rule| &rule.backends) {
+                if let Some(service) = &backend.service {
+                    let namespace = backend.namespace.as_deref().unwrap_or(own);
+                    named.insert(ObjectId::new(namespace, service.as_str()));
+                }
+            }
+            body.routes.push(ServiceRoute::clone(route));
+        }
+        for id in named {
+            if let Some(service) = inputs.services.get(&id) {
+                let (namespace, name) = (id.namespace.to_string(), id.name.to_string());
+                body.services.push((namespace, name, Service::clone(service)));
+            }
+        }
+        body
+    }
+
+    fn into_inputs(self) -> Inputs {
+        let mut inputs = Inputs::default();
+        for route in self.routes {
+            let id = ObjectId::new(
+                route.metadata.namespace.as_deref().unwrap_or_default(),
+                route.metadata.name.as_deref().unwrap_or_default(),
+            );
+            inputs.routes.insert(id, Arc::new(route));
+        }
+        for (namespace, name, service) in self.services {
+            let id = ObjectId::new(namespace.as_str(), name.as_str());
+            inputs.services.insert(id, Arc::new(service));
+        }
+        inputs
+    }
+}
+
+/// Passes on what the API server tells, and keeps it. When it tells nothing at the start, what was
+/// kept is passed on first. `tell` is told why what serves may be old, and when it is so no more.
+pub async fn run(
+    keeper: Option<Keeper>,
+    mut watched: watch::Receiver<Option<Arc<Inputs>>>,
+    inputs: watch::Sender<Option<Arc<Inputs>>>,
+    metrics: ControllerMetrics,
+    tell: impl Fn(Option<String>) + Send,
+) {
+    let mut load_at = keeper.as_ref().map(|_| Instant::now() + WAIT);
+    let mut save_at: Option<Instant> = None;
+    loop {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let wake = load_at.into_iter().chain(save_at).min().unwrap_or(far);
+        tokio::select! {
+            changed = watched.changed() => {
+                let Ok(()) = changed else { return };
+                let Some(world) = watched.borrow_and_update().clone() else { continue };
+                if metrics.inputs_kept.set(0) != 0 {
+                    tracing::info!("the API server is back, kept objects are replaced");
+                    tell(None);
+                }
+                load_at = None;
+                save_at = save_at.or_else(|| keeper.as_ref().map(|_| Instant::now() + REST));
+                inputs.send_replace(Some(world));
+            }
+            () = inputs.closed() => return,
+            () = sleep_until(wake) => {
+                let Some(keeper) = &keeper else { continue };
+                if load_at.take_if(|at| *at <= Instant::now()).is_some()
+                    && let Some(kept) = load(keeper).await
+                {
+                    metrics.inputs_kept.set(1);
+                    tracing::warn!(routes = kept.routes.len(), "the API server does not answer, kept objects serve");
+                    tell(Some("kept objects serve, the API server does not answer".to_owned()));
+                    inputs.send_replace(Some(Arc::new(kept)));
+                }
+                if save_at.take_if(|at| *at <= Instant::now()).is_some() {
+                    let world = watched.borrow().clone();
+                    if let Some(world) = world {
+                        save(keeper, world).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn load(keeper: &Keeper) -> Option<Inputs> {
+    let (keeper, folder) = (keeper.clone(), keeper.folder.clone());
+    match tokio::task::spawn_blocking(move || keeper.load()).await {
+        Ok(Ok(kept)) => kept,
+        Ok(Err(error)) => {
+            let file: &Path = &folder.join(FILE);
+            tracing::warn!(file = %file.display(), %error, "kept objects cannot be used");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn save(keeper: &Keeper, world: Arc<Inputs>) {
+    let kept = keeper.clone();
+    let saved = tokio::task::spawn_blocking(move || kept.save(&world)).await;
+    if let Ok(Err(error)) = saved {
+        let folder = keeper.folder.display();
+        tracing::warn!(%folder, %error, "objects cannot be kept for a restart without the API server");
+    }
+}
