@@ -1,4 +1,4 @@
-//! The rights of deploy/rbac.yaml are enough, and nothing else is asked for.
+//! The rights that the chart gives are enough, and nothing else is asked for.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
@@ -6,14 +6,19 @@ use kube::api::PostParams;
 use serde_json::json;
 
 use fairway_tests::fairway::Fairway;
+use fairway_tests::helm::chart;
 
 use super::{World, answers};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_account_may_do_all_that_is_needed() {
     let world = World::start().await;
-    let rbac = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rbac.yaml");
-    let (code, said) = world.kube.kubectl(&["apply", "-f", rbac], "");
+    let chart = chart().display().to_string();
+    let install =
+        ["install", "fairway", &chart, "--namespace=fairway-system", "--create-namespace"];
+    // The definitions are there already.
+    let install: Vec<&str> = install.into_iter().chain(["--set=crds.enabled=false"]).collect();
+    let (code, said) = world.kube.helm(&install);
     assert_eq!(code, 0, "{said}");
     let accounts: Api<ServiceAccount> =
         Api::namespaced(world.kube.client.clone(), "fairway-system");

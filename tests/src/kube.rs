@@ -31,7 +31,7 @@ pub struct Kube {
 }
 
 /// Where the binaries are.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let folder = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from).unwrap_or_else(|| {
         let home = std::env::var_os("HOME").expect("HOME is set");
         let cache = PathBuf::from(home).join(".cache/fairway/kube");

@@ -12,6 +12,7 @@ pub mod dns;
 pub mod eventually;
 pub mod fairway;
 pub mod gateway;
+pub mod helm;
 pub mod http;
 pub mod kube;
 pub mod load;

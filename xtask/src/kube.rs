@@ -1,4 +1,4 @@
-//! `cargo xtask kube`: a real Kubernetes API server, built from Go modules into a cache.
+//! `cargo xtask kube`: a real Kubernetes API server and Helm, built from Go modules into a cache.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,13 +14,15 @@ const BINARIES: [(&str, &str, &str); 3] = [
     ("kube-apiserver", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     ("kubectl", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
 ];
+/// Programs with a module of their own: name, and package with version.
+const PROGRAMS: [(&str, &str); 1] = [("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")];
 
 /// Builds what is missing; says where the binaries are.
 pub(crate) fn run() -> anyhow::Result<PathBuf> {
     if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) {
-        let missing: Vec<&str> = BINARIES
-            .iter()
-            .map(|(name, ..)| *name)
+        let names = BINARIES.iter().map(|(name, ..)| *name);
+        let missing: Vec<&str> = names
+            .chain(PROGRAMS.iter().map(|(name, _)| *name))
             .filter(|name| !folder.join(name).exists())
             .collect();
         if missing.is_empty() {
@@ -29,8 +31,7 @@ pub(crate) fn run() -> anyhow::Result<PathBuf> {
         bail!("KUBEBUILDER_ASSETS={} lacks {}", folder.display(), missing.join(", "));
     }
     let version = version()?;
-    let home = std::env::var_os("HOME").context("HOME is not set")?;
-    let folder = PathBuf::from(home).join(".cache/fairway/kube").join(&version);
+    let folder = folder()?;
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     for (name, module, package) in BINARIES {
@@ -42,8 +43,24 @@ pub(crate) fn run() -> anyhow::Result<PathBuf> {
             build(&target, &root().join(module), package, &version)
         })?;
     }
+    for (name, package) in PROGRAMS {
+        if !folder.join(name).exists() {
+            step(&format!("build {name} (once, some minutes)"), || {
+                install(&folder, name, package)
+            })?;
+        }
+    }
     say(&format!("    Kubernetes {version} is in {}", folder.display()));
     Ok(folder)
+}
+
+/// Where the binaries are or will be.
+pub(crate) fn folder() -> anyhow::Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS") {
+        return Ok(PathBuf::from(folder));
+    }
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    Ok(PathBuf::from(home).join(".cache/fairway/kube").join(version()?))
 }
 
 /// The version of Kubernetes that the module requires.
@@ -77,6 +94,17 @@ fn build(target: &Path, module: &Path, package: &str, version: &str) -> anyhow::
         .arg(package);
     quiet(package, &mut command).context("is Go 1.26 or newer installed? `go version` tells")?;
     std::fs::rename(&partial, target).context("cannot move the binary to its place")
+}
+
+/// A program whose module builds as it is.
+fn install(folder: &Path, name: &str, package: &str) -> anyhow::Result<()> {
+    let partial = folder.join("partial");
+    let mut command = Command::new("go");
+    command.current_dir(folder).env("CGO_ENABLED", "0").env("GOBIN", &partial);
+    command.args(["install", "-p", "2", "-trimpath", "-ldflags", "-s -w", package]);
+    quiet(package, &mut command).context("is Go 1.26 or newer installed? `go version` tells")?;
+    std::fs::rename(partial.join(name), folder.join(name))
+        .context("cannot move the binary to its place")
 }
 
 /// Without their version the binaries call themselves v0.0.0, and checks of skew misfire.

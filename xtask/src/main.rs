@@ -30,13 +30,13 @@ enum Command {
     Test(test::TestArgs),
     /// Check the house rules: sizes, first lines, dependencies, generated files.
     Tidy,
-    /// Write the generated files: CRD, metrics list, command line reference.
+    /// Write the generated files: CRD, references in the docs, the chart's schema, plain manifests.
     Codegen {
         /// Only compare.
         #[arg(long)]
         check: bool,
     },
-    /// Build etcd, kube-apiserver and kubectl into the cache, where they are missing.
+    /// Build etcd, kube-apiserver, kubectl and Helm into the cache, where they are missing.
     Kube,
     /// Make the Python environment of the tests, where it is missing.
     Python,

@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::steps::{pass, step};
-use crate::{kube, python, root, tidy};
+use crate::{codegen, kube, python, root, tidy};
 
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
@@ -37,5 +37,7 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
         });
     }
     let binaries = step("Kubernetes binaries", kube::run)?;
+    // Again, now that Helm is there for the manifests that are made from the chart.
+    step("generated files", || codegen::run(true))?;
     step("all tests", || pass(cargo(&tests).env("KUBEBUILDER_ASSETS", &binaries)))
 }

@@ -84,6 +84,9 @@ app.kubernetes.io/component: demo
 
 {{- /* The listener that notes and the test speak of: http, or the first by name. */ -}}
 {{- define "fairway.firstListener" -}}
+{{- if not .Values.listeners -}}
+{{- fail "listeners is empty: write at least one, for example listeners: {http: {port: 8080}}" -}}
+{{- end -}}
 {{- if hasKey .Values.listeners "http" -}}http{{- else -}}{{- keys .Values.listeners | sortAlpha | first -}}{{- end -}}
 {{- end -}}
 
