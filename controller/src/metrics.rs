@@ -27,6 +27,10 @@ pub struct ControllerMetrics {
     pub inputs_kept: Gauge,
     /// Loads of the folder of manifests by result: `good`, `bad`.
     pub file_loads: Family<ResultLabel, Counter>,
+    /// Loads of a settings file that changed, by result: `good`, `bad`.
+    pub settings_loads: Family<ResultLabel, Counter>,
+    /// Settings of the file that wait for a restart.
+    pub settings_pending: Gauge,
 }
 
 /// The kind of a watched object.
@@ -78,6 +82,18 @@ pub const METRICS: &[(&str, &str, &str, &str)] = &[
         "result",
         "Loads of the folder of manifests, by result: good or bad; after a bad one the last good state stays",
     ),
+    (
+        "fairway_settings_loads",
+        "counter",
+        "result",
+        "Loads of a settings file that changed, by result: good or bad; after a bad one the last good settings stay",
+    ),
+    (
+        "fairway_settings_pending",
+        "gauge",
+        "",
+        "Settings that changed in the file and wait for a restart; the log names them",
+    ),
 ];
 
 impl ControllerMetrics {
@@ -103,5 +119,9 @@ impl ControllerMetrics {
             help("fairway_file_loads"),
             self.file_loads.clone(),
         );
+        let name = "fairway_settings_loads";
+        registry.register(name, help(name), self.settings_loads.clone());
+        let name = "fairway_settings_pending";
+        registry.register(name, help(name), self.settings_pending.clone());
     }
 }

@@ -19,7 +19,8 @@ pub struct Config {
     /// What a caller of the admin port must show as `Authorization: Bearer`; needed when the port
     /// is not on loopback.
     pub admin_token: Option<String>,
-    /// Whether a line is written to stdout for each request. Default: yes.
+    /// Whether a line is written to stdout for each request, until
+    /// [`crate::DataPlane::log_switch`] says otherwise. Default: yes.
     pub access_log: bool,
     /// Whether responses carry `X-Process-Time` in seconds. Default: yes.
     pub process_time: bool,

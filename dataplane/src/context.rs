@@ -142,10 +142,9 @@ impl Drop for RequestContext {
             Some(rule) => rule.metrics.record(self.worker.index, status.as_u16(), duration),
             None => self.worker.metrics.unrouted(status.as_u16(), error),
         }
-        let Some(log) = &self.worker.log else { return };
         let rule = self.rule.as_deref();
         let backend = rule.zip(self.backend).map(|(rule, index)| rule.backend_reference(index));
-        log.write(&Record {
+        self.worker.log.write(&Record {
             time: self.time,
             request_id: self.id.as_str(),
             client: self.connection.peer,

@@ -16,7 +16,7 @@ use crate::admin::{self, AdminState};
 use crate::apply::{Applier, Bound, Live};
 use crate::config::{Applied, Config};
 use crate::listener::bind_message;
-use crate::telemetry::access_log::LogWriter;
+use crate::telemetry::access_log::{LogSwitch, LogWriter};
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::UpstreamRegistry;
 use crate::upstream::discovery::Discovery;
@@ -35,7 +35,7 @@ pub struct DataPlane {
     admin: SocketAddr,
     admin_state: Arc<AdminState>,
     workers: Vec<Thread>,
-    log: Option<LogWriter>,
+    log: LogWriter,
     tasks: tokio::task::JoinSet<()>,
 }
 
@@ -96,9 +96,9 @@ impl DataPlane {
         let metrics = Arc::new(Metrics::new(config.workers.get()));
         let discovery = Discovery::new(&config, Arc::clone(&metrics))
             .map_err(|error| StartError::Resolver(error.to_string()))?;
-        let log = config.access_log.then(|| LogWriter::stdout(Arc::clone(&metrics)));
+        let log = LogWriter::stdout(Arc::clone(&metrics), config.access_log);
         let live = Arc::new(ArcSwap::from_pointee(Live::empty()));
-        let workers = start_workers(&config, &live, &metrics, log.as_ref())?;
+        let workers = start_workers(&config, &live, &metrics, &log)?;
         let (applied_sender, applied) = watch::channel(Applied::default());
         let bound = Arc::new(Bound::default());
         let shown = Arc::new(ArcSwapOption::empty());
@@ -143,6 +143,12 @@ impl DataPlane {
     #[must_use]
     pub fn note(&self) -> Note {
         Note(Arc::clone(&self.admin_state))
+    }
+
+    /// What switches the access log on and off.
+    #[must_use]
+    pub fn log_switch(&self) -> LogSwitch {
+        self.log.switch()
     }
 
     /// What was applied last.
@@ -191,11 +197,10 @@ impl DataPlane {
             }
         });
         let _ = joined.await;
-        if let Some(log) = self.log.take() {
-            let finished = tokio::task::spawn_blocking(move || log.finish());
-            if tokio::time::timeout(LOG_END, finished).await.is_err() {
-                tracing::warn!("nobody reads the access log, its last lines are lost");
-            }
+        let log = self.log;
+        let finished = tokio::task::spawn_blocking(move || log.finish());
+        if tokio::time::timeout(LOG_END, finished).await.is_err() {
+            tracing::warn!("nobody reads the access log, its last lines are lost");
         }
         self.tasks.shutdown().await;
     }
@@ -219,7 +224,7 @@ fn start_workers(
     config: &Arc<Config>,
     live: &Arc<ArcSwap<Live>>,
     metrics: &Arc<Metrics>,
-    log: Option<&LogWriter>,
+    log: &LogWriter,
 ) -> Result<Vec<Thread>, StartError> {
     let mut workers = Vec::with_capacity(config.workers.get());
     for index in 0..config.workers.get() {
@@ -227,7 +232,7 @@ fn start_workers(
             index,
             config: Arc::clone(config),
             live: Arc::clone(live),
-            log: log.map(LogWriter::handle),
+            log: log.handle(),
             metrics: metrics.worker(index),
         };
         let (commands, receiver) = unbounded_channel();

@@ -35,7 +35,7 @@ pub(crate) struct Worker {
     /// The table that is live. Looking costs one atomic load until it changes.
     pub(crate) live: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
     pub(crate) pool: Rc<Pool>,
-    pub(crate) log: Option<AccessLog>,
+    pub(crate) log: AccessLog,
     pub(crate) metrics: WorkerMetrics,
     /// Whether answers ask clients to close their connections.
     pub(crate) draining: Cell<bool>,
@@ -68,7 +68,7 @@ pub(crate) struct WorkerParts {
     pub(crate) index: usize,
     pub(crate) config: Arc<Config>,
     pub(crate) live: Arc<ArcSwap<Live>>,
-    pub(crate) log: Option<crate::telemetry::access_log::LogHandle>,
+    pub(crate) log: crate::telemetry::access_log::LogHandle,
     pub(crate) metrics: WorkerMetrics,
 }
 
@@ -87,7 +87,7 @@ impl WorkerParts {
             pool: Pool::new(self.config.upstream_idle, self.config.upstream_idle_connections),
             config: self.config,
             live: RefCell::new(Cache::new(self.live)),
-            log: self.log.map(AccessLog::new),
+            log: AccessLog::new(self.log),
             metrics: self.metrics,
             draining: Cell::new(false),
             closed: Cell::new(false),
@@ -131,9 +131,7 @@ impl Worker {
     }
 
     fn flush(&self) {
-        if let Some(log) = &self.log {
-            log.flush();
-        }
+        self.log.flush();
     }
 
     fn listen(self: &Rc<Self>, name: ListenerName, listener: StdListener) {

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod output;
 mod overrides;
+mod reload;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@ use backends::Override;
 pub(crate) use flags::SettingArgs;
 pub(crate) use source::{Raw, SourceName};
 use table::SETTINGS;
+pub(crate) use table::{key, live};
 pub(crate) use values::duration;
 
 /// Everything that can be set, checked.
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) log_level: String,
     pub(crate) log_json: Option<bool>,
+    /// The settings file, when there is one.
+    pub(crate) file: Option<PathBuf>,
     /// Each setting with its value as text and where it came from, in the order of the table.
     pub(crate) shown: Vec<Shown>,
 }
@@ -145,6 +148,7 @@ impl Settings {
                 .one("log-level", values::log_level)
                 .unwrap_or_else(|| "info".to_owned()),
             log_json: reader.one("log-format", values::log_format),
+            file: raw.file.clone(),
             shown: show(raw, &overrides),
         }
     }

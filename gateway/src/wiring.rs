@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::commands::environment;
 use crate::overrides;
+use crate::reload::Live;
 use crate::settings::Settings;
 
 /// Where inputs come from.
@@ -36,6 +37,8 @@ pub(crate) struct Gateway {
     pub(crate) plane: DataPlane,
     /// What was published last.
     pub(crate) published: watch::Receiver<Option<Arc<Published>>>,
+    /// What takes changes of settings up.
+    pub(crate) live: Live,
     /// Control work; it ends when this is dropped.
     tasks: JoinSet<()>,
 }
@@ -48,11 +51,17 @@ impl Gateway {
         metrics.register(&mut registry);
         let (publisher, published) = watch::channel(None);
         let (inputs_sender, inputs) = watch::channel(None);
-        let (_, options) = watch::channel(Arc::new(settings.options.clone()));
+        let (options_sender, options) = watch::channel(Arc::new(settings.options.clone()));
         let (compiled_sender, compiled) = watch::channel(None);
         let plane = DataPlane::start(settings.config.clone(), published.clone(), registry)
             .await
             .context("cannot start")?;
+        let live = Live {
+            options: options_sender,
+            inputs: inputs.clone(),
+            access_log: plane.log_switch(),
+            metrics: metrics.clone(),
+        };
         let mut tasks = JoinSet::new();
         let event_loop = EventLoop {
             inputs,
@@ -97,7 +106,12 @@ impl Gateway {
                 tasks.spawn(api_watch::run(client, namespaces, watched_sender, observed, metrics));
             }
         }
-        Ok(Self { plane, published, tasks })
+        Ok(Self { plane, published, live, tasks })
+    }
+
+    /// Control work that goes on until the gateway has ended.
+    pub(crate) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
     }
 
     /// Waits until the first snapshot is applied.

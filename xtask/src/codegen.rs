@@ -104,7 +104,7 @@ fn errors() -> String {
 
 fn cli() -> String {
     let mut out = format!(
-        "# Command line\n\n<!-- {MARK} -->\n\n## Settings\n\nFlags win over the environment, the environment over the file that `--config` names.\n\n{}",
+        "# Command line\n\n<!-- {MARK} -->\n\n## Settings\n\nFlags win over the environment, the environment over the file that `--config` names. A change in the file of a setting that is live needs no restart.\n\n{}",
         fairway_gateway::settings_table()
     );
     let mut command = fairway_gateway::command().term_width(100);

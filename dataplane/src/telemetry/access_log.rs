@@ -17,7 +17,7 @@ use http::Version;
 use super::clock::Clock;
 use crate::error::ProxyError;
 use json::Line;
-pub use writer::{LogHandle, LogWriter};
+pub use writer::{LogHandle, LogSwitch, LogWriter};
 
 /// A buffer is handed over when it is this full. With lines of about 400 bytes that is one write
 /// for 80 requests.
@@ -88,8 +88,11 @@ impl AccessLog {
         }
     }
 
-    /// Adds a line.
+    /// Adds a line, when the log is on.
     pub fn write(&self, record: &Record<'_>) {
+        if !self.handle.is_on() {
+            return;
+        }
         let mut buffer = self.buffer.borrow_mut();
         record.write(&mut buffer, &self.clock);
         if buffer.len() >= BATCH {

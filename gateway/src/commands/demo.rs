@@ -76,7 +76,7 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // Until here whatever goes wrong is told in one sentence, which a log would only repeat.
-    run::start_log(&settings);
+    let _ = run::start_log(&settings);
     let source =
         Source::Files { paths: settings.manifests.clone(), inputs: Inputs::clone(&inputs) };
     let gateway = Gateway::start(&settings, source).await?;

@@ -6,12 +6,13 @@ use anyhow::bail;
 use comfy_table::{Table, presets};
 use fairway_controller::files::load;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 use super::cluster::client;
 use super::{control_runtime, environment};
 use crate::args::{Output, RunArgs};
-use crate::settings::Settings;
+use crate::reload::{Reload, SetLevel};
+use crate::settings::{SettingArgs, Settings};
 use crate::wiring::{Gateway, Source};
 use crate::{COULD_NOT_RUN, output, overrides};
 
@@ -20,15 +21,15 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<u8> {
     if args.print_config {
         return print_config(&settings, args.output);
     }
-    start_log(&settings);
+    let set_level = start_log(&settings);
     let runtime = control_runtime()?;
-    let code = runtime.block_on(run(&settings));
+    let code = runtime.block_on(run(&settings, &args.settings, set_level));
     // Reading a folder or asking for a name may still block a thread; nobody waits for it.
     runtime.shutdown_background();
     code
 }
 
-async fn run(settings: &Settings) -> anyhow::Result<u8> {
+async fn run(settings: &Settings, args: &SettingArgs, set_level: SetLevel) -> anyhow::Result<u8> {
     for (service, upstream) in &settings.options.backend_overrides {
         tracing::info!(%service, address = %upstream.id(), "backend override");
     }
@@ -36,7 +37,10 @@ async fn run(settings: &Settings) -> anyhow::Result<u8> {
     // Before anything starts, so that no signal is lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let gateway = Gateway::start(settings, source).await?;
+    let mut gateway = Gateway::start(settings, source).await?;
+    if let Some(reload) = Reload::new(args.clone(), settings, gateway.live.clone(), set_level) {
+        gateway.spawn(reload.run());
+    }
     tracing::info!(address = %gateway.plane.status_address(), "status listening");
     tracing::info!(address = %gateway.plane.admin_address(), "admin listening");
     tokio::select! {
@@ -101,15 +105,31 @@ fn print_config(settings: &Settings, format: Output) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Logs to stderr: text for people, JSON for collectors. Stdout belongs to the access log.
-pub(crate) fn start_log(settings: &Settings) {
+/// Logs to stderr: text for people, JSON for collectors. Stdout belongs to the access log. Gives
+/// what sets the level later.
+pub(crate) fn start_log(settings: &Settings) -> SetLevel {
     let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
     let json = settings.log_json.unwrap_or_else(|| !std::io::stderr().is_terminal());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json {
-        builder.json().flatten_event(true).init();
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.init();
+        setter(handle)
     } else {
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        builder.with_ansi(colours).with_target(false).init();
+        let builder = builder.with_ansi(colours).with_target(false).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.init();
+        setter(handle)
     }
+}
+
+fn setter<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> SetLevel {
+    Box::new(move |level| {
+        // The settings have been checked, and the log lives as long as the process.
+        if let Ok(filter) = EnvFilter::try_new(level) {
+            let _ = handle.reload(filter);
+        }
+    })
 }

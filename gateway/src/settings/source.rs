@@ -56,6 +56,8 @@ impl Given {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Raw {
     given: BTreeMap<&'static str, Given>,
+    /// The settings file, when there is one.
+    pub(super) file: Option<PathBuf>,
     /// Addresses for Services from all sources, the weaker source first: each Service has a
     /// precedence of its own.
     pub(crate) backends: Vec<GivenBackend>,
@@ -139,6 +141,7 @@ pub(super) fn collect(
     let named = environment.get("FAIRWAY_CONFIG").map(PathBuf::from);
     if let Some(file) = args.config.clone().or(named) {
         from_file(&file, &mut raw, mistakes);
+        raw.file = Some(file);
     }
     from_environment(environment, &mut raw, mistakes);
     for (name, values) in &args.given {

@@ -16,6 +16,8 @@ pub(crate) struct Setting {
     pub(crate) secret: bool,
     /// Only in the file: it is more than a line.
     pub(crate) file_only: bool,
+    /// A running gateway takes a change in the file up.
+    pub(crate) live: bool,
     pub(crate) help: &'static str,
 }
 
@@ -35,7 +37,17 @@ const fn setting(
     default: &'static str,
     help: &'static str,
 ) -> Setting {
-    Setting { name, variable, value, default, many: false, secret: false, file_only: false, help }
+    Setting {
+        name,
+        variable,
+        value,
+        default,
+        many: false,
+        secret: false,
+        file_only: false,
+        live: false,
+        help,
+    }
 }
 
 settings! {
@@ -57,7 +69,7 @@ settings! {
         "The uid of the pod, by which its report goes with it";
     "class", "FAIRWAY_CLASS", "NAME", "fairway", [],
         "Serve the ServiceRoutes of this class";
-    "listen", "FAIRWAY_LISTEN", "NAME=ADDRESS", "http=0.0.0.0:8080", [many],
+    "listen", "FAIRWAY_LISTEN", "NAME=ADDRESS", "http=0.0.0.0:8080", [many, live],
         "A listener and its address; in the file `listeners` is a table that also holds normalization and policy";
     "status", "FAIRWAY_STATUS", "ADDRESS", "0.0.0.0:9901", [],
         "The status port: health, readiness, metrics";
@@ -67,7 +79,7 @@ settings! {
         "What callers of the admin port must show; from the environment or the file only";
     "workers", "FAIRWAY_WORKERS", "NUMBER", "one for each processor", [],
         "Threads that serve traffic";
-    "access-log", "FAIRWAY_ACCESS_LOG", "", "true", [],
+    "access-log", "FAIRWAY_ACCESS_LOG", "", "true", [live],
         "Write one JSON line to stdout for each request";
     "process-time", "FAIRWAY_PROCESS_TIME", "", "true", [],
         "Tell clients X-Process-Time, in seconds";
@@ -75,17 +87,17 @@ settings! {
         "Tell clients Server-Timing, in milliseconds";
     "dns", "FAIRWAY_DNS", "ADDRESS", "/etc/resolv.conf", [many],
         "Ask these DNS servers for the names of backends";
-    "service-dns", "FAIRWAY_DNS_TEMPLATE", "TEMPLATE", "{service}.{namespace}.svc.cluster.local.", [],
+    "service-dns", "FAIRWAY_DNS_TEMPLATE", "TEMPLATE", "{service}.{namespace}.svc.cluster.local.", [live],
         "The DNS name of a Service; {service} is enough for docker compose";
-    "backend", "FAIRWAY_BACKEND", "NAMESPACE/SERVICE=HOST:PORT", "", [many],
+    "backend", "FAIRWAY_BACKEND", "NAMESPACE/SERVICE=HOST:PORT", "", [many, live],
         "Use this address for a Service; also FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, in the file `backends`";
-    "allow-external-hosts", "FAIRWAY_ALLOW_EXTERNAL_HOSTS", "HOST", "none in a cluster, all with --manifests", [many],
+    "allow-external-hosts", "FAIRWAY_ALLOW_EXTERNAL_HOSTS", "HOST", "none in a cluster, all with --manifests", [many, live],
         "Hosts outside the cluster that backends may name; *.example.com allows all below";
     "allow-addresses", "FAIRWAY_ALLOW_ADDRESSES", "CIDR", "none in a cluster, all with --manifests", [many],
         "Loopback, link-local and metadata addresses that backends may have all the same, also by a name";
-    "defaults", "", "", "", [file_only],
+    "defaults", "", "", "", [file_only, live],
         "Policy where listener, spec and rule say nothing";
-    "overrides", "", "", "", [file_only],
+    "overrides", "", "", "", [file_only, live],
         "Policy that wins over every other";
     "drain-delay", "FAIRWAY_DRAIN_DELAY", "DURATION", "5s", [],
         "How long connections are still accepted after SIGTERM, while readiness is off already";
@@ -103,7 +115,7 @@ settings! {
         "Idle connections that each worker keeps to one endpoint";
     "takeover", "FAIRWAY_TAKEOVER", "", "false", [],
         "Share the ports of a running gateway, to take over from it";
-    "log-level", "FAIRWAY_LOG_LEVEL", "LEVEL", "info", [],
+    "log-level", "FAIRWAY_LOG_LEVEL", "LEVEL", "info", [live],
         "What is told on stderr: off, error, warn, info, debug or trace, or a filter such as info,fairway_controller=debug";
     "log-format", "FAIRWAY_LOG_FORMAT", "FORMAT", "text on a terminal, else json", [],
         "How it is told: text or json";
@@ -138,10 +150,22 @@ impl Setting {
     }
 }
 
+/// The name in the file of the setting with this flag.
+pub(crate) fn key(name: &str) -> String {
+    let setting = SETTINGS.iter().find(|setting| setting.name == name);
+    setting.map_or_else(|| name.to_owned(), Setting::key)
+}
+
+/// Whether a running gateway takes a change of this setting up.
+pub(crate) fn live(name: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.name == name && setting.live)
+}
+
 /// The table as Markdown.
 pub(crate) fn markdown() -> String {
-    let mut out =
-        String::from("| flag | environment | file | default | meaning |\n|---|---|---|---|---|\n");
+    let mut out = String::from(
+        "| flag | environment | file | default | live | meaning |\n|---|---|---|---|---|---|\n",
+    );
     for setting in SETTINGS {
         let flag = if setting.secret || setting.file_only {
             String::new()
@@ -152,10 +176,11 @@ pub(crate) fn markdown() -> String {
         };
         let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
         out.push_str(&format!(
-            "| {flag} | {} | `{}` | {} | {} |\n",
+            "| {flag} | {} | `{}` | {} | {} | {} |\n",
             code(setting.variable),
             setting.key(),
             setting.default,
+            if setting.live { "yes" } else { "" },
             setting.help
         ));
     }

@@ -2,6 +2,7 @@
 //! request: lines that it does not take in time are dropped and counted.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -27,6 +28,18 @@ pub struct LogHandle {
     /// Touched once for each batch, not for each request.
     spare: Arc<Mutex<Vec<Vec<u8>>>>,
     metrics: Arc<Metrics>,
+    switch: LogSwitch,
+}
+
+/// Whether requests are logged. A copy switches the same log, while requests go on.
+#[derive(Clone, Debug)]
+pub struct LogSwitch(Arc<AtomicBool>);
+
+impl LogSwitch {
+    /// Switches the log on or off, for requests that end from now on.
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -36,20 +49,29 @@ enum Message {
 }
 
 impl LogWriter {
-    /// Writes to stdout.
+    /// Writes to stdout, when it is on.
     #[must_use]
-    pub fn stdout(metrics: Arc<Metrics>) -> Self {
-        Self::to(std::io::stdout(), metrics)
+    pub fn stdout(metrics: Arc<Metrics>, on: bool) -> Self {
+        let writer = Self::to(std::io::stdout(), metrics);
+        writer.handle.switch.set(on);
+        writer
     }
 
-    /// Writes to `output`.
+    /// Writes to `output`; it is on.
     #[must_use]
     pub fn to(output: impl Write + Send + 'static, metrics: Arc<Metrics>) -> Self {
         let (batches, waiting) = sync_channel(WAITING);
         let spare = Arc::new(Mutex::new(Vec::new()));
         let returned = Arc::clone(&spare);
         let thread = std::thread::spawn(move || write(output, &waiting, &returned));
-        Self { handle: LogHandle { batches, spare, metrics }, thread }
+        let switch = LogSwitch(Arc::new(AtomicBool::new(true)));
+        Self { handle: LogHandle { batches, spare, metrics, switch }, thread }
+    }
+
+    /// What switches it on and off.
+    #[must_use]
+    pub fn switch(&self) -> LogSwitch {
+        self.handle.switch.clone()
     }
 
     /// An end for a worker.
@@ -67,6 +89,11 @@ impl LogWriter {
 }
 
 impl LogHandle {
+    /// Whether requests are logged.
+    pub(super) fn is_on(&self) -> bool {
+        self.switch.0.load(Ordering::Relaxed)
+    }
+
     /// Hands over a batch and leaves an empty buffer. When too much waits, the batch is dropped
     /// and its lines are counted.
     pub(super) fn send(&self, buffer: &mut Vec<u8>) {
