@@ -6,6 +6,7 @@ mod chart;
 mod kept;
 mod life;
 mod outage;
+mod reload;
 mod rights;
 mod scale;
 mod schema;
