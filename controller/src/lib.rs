@@ -6,7 +6,9 @@ pub mod event_loop;
 pub mod files;
 pub mod inputs;
 pub mod kept;
+pub mod lease;
 pub mod metrics;
+pub mod pod;
 pub mod status;
 pub mod watch;
 

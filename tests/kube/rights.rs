@@ -24,7 +24,9 @@ async fn the_service_account_may_do_all_that_is_needed() {
     let token = token.status.unwrap().token;
     let kubeconfig = world.kube.kubeconfig_with_token(&token);
 
-    let fairway = Fairway::start(&world.args(&kubeconfig)).await;
+    let mut args = world.args(&kubeconfig);
+    args.extend(["--pod-namespace=fairway-system", "--pod-name=fairway-0"].map(str::to_owned));
+    let fairway = Fairway::start(&args).await;
     let spec = json!({ "rules": [{ "match": [{ "path": "/x" }], "backends": [{ "service": "finance", "port": "http" }] }] });
     world.kube.apply("market", "x", spec).await;
     answers(fairway.address, "/x", 200).await;

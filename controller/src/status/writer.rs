@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::{Programmed, status};
 use crate::compile::ObjectStatus;
 use crate::event_loop::Compiled;
+use crate::lease::Leadership;
 use crate::metrics::{ControllerMetrics, ResultLabel};
 use crate::watch::{Guarded, Observed, ObservedObjects};
 
@@ -50,6 +51,9 @@ pub struct StatusWriter {
     applied: watch::Receiver<AppliedState>,
     /// What of it was passed on to the objects.
     told: AppliedState,
+    leadership: watch::Receiver<Leadership>,
+    /// Whether this process led when it was last told about leadership.
+    leads: bool,
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
     /// For each object what it is told, and the first revision that holds it like this.
@@ -71,6 +75,8 @@ enum Written {
     Done(Box<Observed>),
     Conflict,
     Gone,
+    /// This process does not lead any more.
+    Deposed,
     Failed(kube::Error),
 }
 
@@ -81,6 +87,7 @@ impl StatusWriter {
         client: Client,
         compiled: watch::Receiver<Option<Arc<Compiled>>>,
         applied: watch::Receiver<AppliedState>,
+        leadership: watch::Receiver<Leadership>,
         observed: Arc<ObservedObjects>,
         metrics: ControllerMetrics,
     ) -> Self {
@@ -89,6 +96,8 @@ impl StatusWriter {
             compiled,
             applied,
             told: AppliedState::default(),
+            leadership,
+            leads: false,
             observed,
             metrics,
             tracked: BTreeMap::new(),
@@ -102,16 +111,21 @@ impl StatusWriter {
         let mut writes = FuturesUnordered::new();
         let observed = Arc::clone(&self.observed);
         self.take_compiled();
+        self.take_leadership();
         loop {
             let now = Instant::now();
-            while self.writing.len() < CONCURRENT
+            let leadership = *self.leadership.borrow();
+            let leads = leadership.may_write();
+            while leads
+                && self.writing.len() < CONCURRENT
                 && let Some((id, desired)) = self.next(now)
             {
                 self.writing.insert(id.clone());
                 let version = self.observed.get(&id).and_then(|known| known.resource_version);
-                writes.push(write(self.client.clone(), id, desired, version));
+                writes.push(write(self.client.clone(), id, desired, version, leadership));
             }
-            let wake = self.due.values().min().copied().filter(|_| self.writing.len() < CONCURRENT);
+            let writes_on = leads && self.writing.len() < CONCURRENT;
+            let wake = self.due.values().min().copied().filter(|_| writes_on);
             let wake = wake.unwrap_or_else(|| now + Duration::from_secs(3600));
             tokio::select! {
                 changed = self.compiled.changed() => {
@@ -121,6 +135,7 @@ impl StatusWriter {
                     self.take_compiled();
                 }
                 Ok(()) = self.applied.changed() => self.take_applied(),
+                Ok(()) = self.leadership.changed() => self.take_leadership(),
                 changed = observed.changed() => {
                     for id in changed {
                         self.look_at(&id, now);
@@ -184,6 +199,19 @@ impl StatusWriter {
         }
     }
 
+    /// A new leader looks at every object again: what the one before wrote, or did not, shows only
+    /// in what the API server holds.
+    fn take_leadership(&mut self) {
+        let leads = self.leadership.borrow_and_update().may_write();
+        if leads && !self.leads {
+            let now = Instant::now();
+            for id in self.tracked.keys() {
+                self.due.insert(id.clone(), now);
+            }
+        }
+        self.leads = leads;
+    }
+
     /// The next object that is due and must be told something, and what.
     fn next(&mut self, now: Instant) -> Option<(ObjectId, ServiceRouteStatus)> {
         loop {
@@ -234,6 +262,10 @@ impl StatusWriter {
                 "conflict"
             }
             Written::Gone => "gone",
+            Written::Deposed => {
+                self.look_at(id, Instant::now());
+                "deposed"
+            }
             Written::Failed(error) => {
                 tracing::warn!(object = %id, %error, "status not written, trying again");
                 self.look_at(id, Instant::now() + REST);
@@ -244,7 +276,8 @@ impl StatusWriter {
     }
 }
 
-/// One write: server-side apply of the whole status, refused when the object has changed since.
+/// One write: server-side apply of the whole status, refused when the object has changed since, and
+/// given up when leadership ends meanwhile.
 /// The answer holds the whole object, which may be one that cannot be read: the write was taken
 /// all the same.
 async fn write(
@@ -252,6 +285,7 @@ async fn write(
     id: ObjectId,
     desired: ServiceRouteStatus,
     version: Option<String>,
+    leadership: Leadership,
 ) -> (ObjectId, Written) {
     let api: Api<Guarded<ServiceRoute>> = Api::namespaced(client, &id.namespace);
     let patch = serde_json::json!({
@@ -261,7 +295,14 @@ async fn write(
         "status": desired,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let result = match api.patch_status(&id.name, &params, &Patch::Apply(&patch)).await {
+    let patch = Patch::Apply(&patch);
+    let answer = tokio::select! {
+        // The end comes first: after a freeze both may be there.
+        biased;
+        () = leadership.over() => return (id, Written::Deposed),
+        answer = api.patch_status(&id.name, &params, &patch) => answer,
+    };
+    let result = match answer {
         Ok(object) => Written::Done(Box::new(Observed::of(&object))),
         Err(kube::Error::Api(status)) if status.code == 409 => Written::Conflict,
         Err(kube::Error::Api(status)) if status.code == 404 => Written::Gone,
