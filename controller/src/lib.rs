@@ -9,7 +9,10 @@ pub mod kept;
 pub mod lease;
 pub mod metrics;
 pub mod pod;
+pub mod replicas;
+pub mod report;
 pub mod status;
+pub mod versions;
 pub mod watch;
 
 pub use compile::{Compilation, CompileOptions, Memo, compile};

@@ -36,7 +36,7 @@ pub struct ControllerMetrics {
 /// The kind of a watched object.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct KindLabel {
-    /// `ServiceRoute` or `Service`.
+    /// `ServiceRoute`, `Service` or `GatewayReplica`.
     pub kind: &'static str,
 }
 

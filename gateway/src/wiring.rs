@@ -1,6 +1,8 @@
 //! Putting the parts together: a source of inputs, the event loop, the data plane, and for a
 //! cluster the writer of status.
 
+mod among;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,21 +10,22 @@ use anyhow::Context;
 use fairway_controller::event_loop::EventLoop;
 use fairway_controller::files::{Follow, FollowEvent};
 use fairway_controller::kept::{self, Keeper};
-use fairway_controller::lease::{Candidate, Leadership};
 use fairway_controller::metrics::{ControllerMetrics, ResultLabel};
 use fairway_controller::status::writer::{AppliedState, StatusWriter};
 use fairway_controller::watch::ObservedObjects;
 use fairway_controller::{Inputs, watch as api_watch};
 use fairway_dataplane::{Applied, DataPlane};
 use fairway_snapshot::Published;
+use futures::future::join_all;
 use kube::Client;
 use prometheus_client::registry::Registry;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::commands::environment;
 use crate::overrides;
 use crate::settings::Settings;
+use among::{Among, Farewell};
 
 /// Where inputs come from.
 pub(crate) enum Source {
@@ -39,14 +42,8 @@ pub(crate) struct Gateway {
     pub(crate) published: watch::Receiver<Option<Arc<Published>>>,
     /// Control work; it ends when this is dropped.
     tasks: JoinSet<()>,
-    /// Ends our part in leading, when there are other replicas.
-    resign: Option<Resign>,
-}
-
-/// Asks the candidate to release the lease, and hears that it has.
-struct Resign {
-    stop: oneshot::Sender<()>,
-    done: oneshot::Receiver<()>,
+    /// Ends what other replicas rely on, when there are any.
+    farewells: Vec<Farewell>,
 }
 
 impl Gateway {
@@ -63,7 +60,7 @@ impl Gateway {
             .await
             .context("cannot start")?;
         let mut tasks = JoinSet::new();
-        let mut resign = None;
+        let mut farewells = Vec::new();
         let event_loop = EventLoop {
             inputs,
             options,
@@ -81,14 +78,22 @@ impl Gateway {
             Source::Cluster(client) => {
                 let observed = Arc::new(ObservedObjects::default());
                 let applied = applied_state(plane.applied(), &mut tasks);
-                let (leadership, stop) =
-                    lead(settings, client.clone(), applied.clone(), &metrics, &mut tasks);
-                resign = stop;
+                let among = Among {
+                    client: client.clone(),
+                    class: settings.options.class.clone(),
+                    compiled: compiled.clone(),
+                    applied: applied.clone(),
+                    observed: Arc::clone(&observed),
+                    metrics: metrics.clone(),
+                };
+                let (leadership, replicas) =
+                    among.join(settings.pod.as_ref(), &mut tasks, &mut farewells);
                 let writer = StatusWriter::new(
                     client.clone(),
                     compiled,
                     applied,
                     leadership,
+                    replicas,
                     Arc::clone(&observed),
                     metrics.clone(),
                 );
@@ -111,7 +116,7 @@ impl Gateway {
                 tasks.spawn(api_watch::run(client, namespaces, watched_sender, observed, metrics));
             }
         }
-        Ok(Self { plane, published, tasks, resign })
+        Ok(Self { plane, published, tasks, farewells })
     }
 
     /// Waits until the first snapshot is applied.
@@ -126,49 +131,15 @@ impl Gateway {
     /// Ends in order: the data plane drains while the control work goes on, so that a change that
     /// comes meanwhile still counts. Another replica leads from the beginning of this.
     pub(crate) async fn shutdown(self) {
-        let Self { plane, mut tasks, resign, .. } = self;
-        let resigned = async {
-            if let Some(Resign { stop, done }) = resign {
-                // A candidate that has ended already is no news.
-                let _ = stop.send(());
-                let _ = done.await;
-            }
-        };
-        tokio::join!(plane.shutdown(), resigned);
+        let Self { plane, mut tasks, farewells, .. } = self;
+        let farewells = farewells.into_iter().map(|Farewell { stop, done }| async {
+            // A task that has ended already is no news.
+            let _ = stop.send(());
+            let _ = done.await;
+        });
+        tokio::join!(plane.shutdown(), join_all(farewells));
         tasks.shutdown().await;
     }
-}
-
-/// Who may write status: of several replicas one, and a single process always. A replica takes part
-/// once it serves: one that cannot start would only keep others from leading.
-fn lead(
-    settings: &Settings,
-    client: Client,
-    mut applied: watch::Receiver<AppliedState>,
-    metrics: &ControllerMetrics,
-    tasks: &mut JoinSet<()>,
-) -> (watch::Receiver<Leadership>, Option<Resign>) {
-    let Some(pod) = &settings.pod else {
-        tracing::info!("no pod namespace is set, this process takes itself as the only replica");
-        metrics.leader.set(1);
-        return (watch::channel(Leadership::Only).1, None);
-    };
-    let (candidate, leadership) =
-        Candidate::new(client, pod, &settings.options.class, metrics.clone());
-    let (stop, mut stopped) = oneshot::channel();
-    let (end, done) = oneshot::channel();
-    tasks.spawn(async move {
-        let serves = tokio::select! {
-            first = applied.wait_for(|applied| applied.revision > 0) => first.is_ok(),
-            _ = &mut stopped => false,
-        };
-        if serves {
-            candidate.run(stopped).await;
-        }
-        // Whoever waited for it may have gone.
-        let _ = end.send(());
-    });
-    (leadership, Some(Resign { stop, done }))
 }
 
 /// What the data plane says, in the words of the controller.

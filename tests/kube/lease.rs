@@ -1,6 +1,5 @@
 //! Of several replicas one leads and writes status, and the next takes over however it ends.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fairway_tests::eventually::eventually;
@@ -8,57 +7,9 @@ use fairway_tests::fairway::Fairway;
 use fairway_tests::kube::Kube;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
-use serde_json::{Value, json};
 
+use super::pair::{Pair, leads, spec};
 use super::{World, answers, backend_sees};
-
-/// Two replicas of a class, the leader first.
-struct Pair {
-    leader: Fairway,
-    /// As whom it speaks to the API server.
-    user: String,
-    other: Fairway,
-}
-
-impl World {
-    /// A replica of a class in the namespace `fairway-system`.
-    async fn replica(&self, class: &str, pod: &str, kubeconfig: &Path) -> Fairway {
-        let mut args = self.args(kubeconfig);
-        args.push(format!("--class={class}"));
-        args.push("--pod-namespace=fairway-system".to_owned());
-        args.push(format!("--pod-name={pod}"));
-        Fairway::start(&args).await
-    }
-
-    async fn pair(&self, class: &str) -> Pair {
-        let names = [format!("{class}-a"), format!("{class}-b")];
-        let files = [self.kube.kubeconfig_as(&names[0]), self.kube.kubeconfig_as(&names[1])];
-        let (a, b) = tokio::join!(
-            self.replica(class, &names[0], &files[0]),
-            self.replica(class, &names[1], &files[1])
-        );
-        let [name_a, name_b] = names;
-        let first = eventually("one leads, and the other knows", || async {
-            let followers =
-                [&b, &a].map(|one| one.process.errors().contains("another replica leads"));
-            match (leads(&a).await, leads(&b).await) {
-                (true, false) if followers[0] => Some(true),
-                (false, true) if followers[1] => Some(false),
-                _ => None,
-            }
-        })
-        .await;
-        if first {
-            Pair { leader: a, user: name_a, other: b }
-        } else {
-            Pair { leader: b, user: name_b, other: a }
-        }
-    }
-}
-
-async fn leads(fairway: &Fairway) -> bool {
-    fairway.metric("fairway_leader").await == 1.0
-}
 
 /// How long it takes until this one leads.
 async fn takes_over(fairway: &Fairway, how: &str) -> Duration {
@@ -66,12 +17,6 @@ async fn takes_over(fairway: &Fairway, how: &str) -> Duration {
     eventually("the other one leads", || async { leads(fairway).await.then_some(()) }).await;
     println!("the next one leads {:?} after its leader was {how}", began.elapsed());
     began.elapsed()
-}
-
-fn spec(class: &str, to: &str) -> Value {
-    json!({ "class": class, "rules": [{
-        "match": [{ "path": format!("/{class}/*") }], "rewrite": { "path": to },
-        "backends": [{ "service": "finance", "port": "http" }] }] })
 }
 
 /// The status writes that somebody tried, whatever came of them.

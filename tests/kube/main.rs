@@ -6,6 +6,8 @@ mod kept;
 mod lease;
 mod life;
 mod outage;
+mod pair;
+mod replicas;
 mod rights;
 mod scale;
 mod schema;

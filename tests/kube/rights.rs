@@ -5,6 +5,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
+use fairway_tests::eventually::eventually;
 use fairway_tests::fairway::Fairway;
 
 use super::{World, answers};
@@ -31,6 +32,11 @@ async fn the_service_account_may_do_all_that_is_needed() {
     world.kube.apply("market", "x", spec).await;
     answers(fairway.address, "/x", 200).await;
     world.kube.programmed("market", "x").await;
+    eventually("the replica has reported", || async {
+        let (_, told) = world.kube.kubectl(&["get", "gwr", "-n", "fairway-system"], "");
+        told.contains("true").then_some(())
+    })
+    .await;
 
     let user = "system:serviceaccount:fairway-system:fairway";
     let audit = world.kube.audit();

@@ -18,11 +18,13 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Programmed, status};
+use super::{Programmed, said, serves_all, status};
 use crate::compile::ObjectStatus;
 use crate::event_loop::Compiled;
 use crate::lease::Leadership;
 use crate::metrics::{ControllerMetrics, ResultLabel};
+use crate::replicas::Replicas;
+use crate::versions::Need;
 use crate::watch::{Guarded, Observed, ObservedObjects};
 
 /// Who we are to server-side apply.
@@ -32,6 +34,8 @@ const CONCURRENT: usize = 8;
 /// How long the data plane may take before an object is told that it is pending. It mostly takes
 /// milliseconds, and then one write says everything.
 const HOLD: Duration = Duration::from_secs(1);
+/// The same for the other replicas, which report at most once a second.
+const HOLD_FOR_OTHERS: Duration = Duration::from_secs(2);
 /// How long an object rests after a write that failed.
 const REST: Duration = Duration::from_millis(500);
 
@@ -54,6 +58,9 @@ pub struct StatusWriter {
     leadership: watch::Receiver<Leadership>,
     /// Whether this process led when it was last told about leadership.
     leads: bool,
+    replicas: watch::Receiver<Arc<Replicas>>,
+    /// Objects that wait for another replica.
+    waiting: BTreeSet<ObjectId>,
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
     /// For each object what it is told, and the first revision that holds it like this.
@@ -66,6 +73,8 @@ pub struct StatusWriter {
 struct Tracked {
     status: Arc<ObjectStatus>,
     revision: u64,
+    /// What another replica must have seen to serve it as it is.
+    needs: Vec<Need>,
     /// When it was compiled: it is told that it is pending only some time later.
     since: Instant,
 }
@@ -88,6 +97,7 @@ impl StatusWriter {
         compiled: watch::Receiver<Option<Arc<Compiled>>>,
         applied: watch::Receiver<AppliedState>,
         leadership: watch::Receiver<Leadership>,
+        replicas: watch::Receiver<Arc<Replicas>>,
         observed: Arc<ObservedObjects>,
         metrics: ControllerMetrics,
     ) -> Self {
@@ -98,6 +108,8 @@ impl StatusWriter {
             told: AppliedState::default(),
             leadership,
             leads: false,
+            replicas,
+            waiting: BTreeSet::new(),
             observed,
             metrics,
             tracked: BTreeMap::new(),
@@ -136,6 +148,11 @@ impl StatusWriter {
                 }
                 Ok(()) = self.applied.changed() => self.take_applied(),
                 Ok(()) = self.leadership.changed() => self.take_leadership(),
+                Ok(()) = self.replicas.changed() => {
+                    for id in std::mem::take(&mut self.waiting) {
+                        self.look_at(&id, now);
+                    }
+                }
                 changed = observed.changed() => {
                     for id in changed {
                         self.look_at(&id, now);
@@ -159,6 +176,7 @@ impl StatusWriter {
         let now = Instant::now();
         self.tracked.retain(|id, _| compiled.statuses.contains_key(id));
         self.due.retain(|id, _| compiled.statuses.contains_key(id));
+        let needs = |id| compiled.inputs.versions.needs(id, route(&compiled, id));
         for (id, status) in &compiled.statuses {
             let known = self.tracked.get_mut(id);
             match known {
@@ -167,14 +185,16 @@ impl StatusWriter {
                     // The data plane serves it already when its compiled form is the same.
                     if known.status.hash != status.hash {
                         known.revision = compiled.revision;
-                        known.since = now;
                     }
+                    known.since = now;
+                    known.needs = needs(id);
                     known.status = Arc::clone(status);
                 }
                 None => {
                     let tracked = Tracked {
                         status: Arc::clone(status),
                         revision: compiled.revision,
+                        needs: needs(id),
                         since: now,
                     };
                     self.tracked.insert(id.clone(), tracked);
@@ -222,15 +242,25 @@ impl StatusWriter {
                 self.due.remove(&id);
                 continue;
             };
-            let programmed = self.programmed(tracked);
-            if programmed == Programmed::Pending && tracked.since + HOLD > now {
-                let at = tracked.since + HOLD;
-                self.due.insert(id, at);
+            // An object that the watch has not told of yet, or not any more, is not written.
+            let Some(known) = self.observed.get(&id) else {
+                self.due.remove(&id);
+                continue;
+            };
+            let programmed = self.programmed(&id, tracked, known.status.as_ref());
+            let hold = match programmed {
+                Programmed::Pending => HOLD,
+                Programmed::Waiting(_) => HOLD_FOR_OTHERS,
+                Programmed::Applied | Programmed::ListenerFailed(_) => Duration::ZERO,
+            };
+            if matches!(programmed, Programmed::Waiting(_)) {
+                self.waiting.insert(id.clone());
+            }
+            if tracked.since + hold > now {
+                self.due.insert(id, tracked.since + hold);
                 continue;
             }
             self.due.remove(&id);
-            // An object that the watch has not told of yet, or not any more, is not written.
-            let Some(known) = self.observed.get(&id) else { continue };
             let desired =
                 status(&tracked.status, &programmed, known.status.as_ref(), Timestamp::now());
             if let Some(desired) = desired {
@@ -239,12 +269,23 @@ impl StatusWriter {
         }
     }
 
-    fn programmed(&self, tracked: &Tracked) -> Programmed {
+    fn programmed(
+        &self,
+        id: &ObjectId,
+        tracked: &Tracked,
+        previous: Option<&ServiceRouteStatus>,
+    ) -> Programmed {
         let applied = self.applied.borrow();
         match &applied.problem {
             _ if applied.revision < tracked.revision => Programmed::Pending,
             Some(problem) => Programmed::ListenerFailed(problem.clone()),
-            None => Programmed::Applied,
+            // A replica that starts, or that falls behind, takes nothing back.
+            None if said(&tracked.status, previous) => Programmed::Applied,
+            None => {
+                let good = serves_all(&tracked.status);
+                let waiting = self.replicas.borrow().waiting_for(id, &tracked.needs, good);
+                waiting.map_or(Programmed::Applied, Programmed::Waiting)
+            }
         }
     }
 
@@ -274,6 +315,11 @@ impl StatusWriter {
         };
         self.metrics.status_writes.get_or_create(&ResultLabel { result: label }).inc();
     }
+}
+
+/// The route that was compiled, when it could be read.
+fn route<'a>(compiled: &'a Compiled, id: &ObjectId) -> Option<&'a ServiceRoute> {
+    compiled.inputs.routes.get(id).map(|route| &**route)
 }
 
 /// One write: server-side apply of the whole status, refused when the object has changed since, and
