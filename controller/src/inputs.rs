@@ -7,6 +7,8 @@ use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 use serde::{Deserialize, Serialize};
 
+use crate::versions::WorldVersions;
+
 /// All watched objects by name. A copy is cheap: the objects are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
@@ -16,6 +18,8 @@ pub struct Inputs {
     pub services: BTreeMap<ObjectId, Arc<Service>>,
     /// ServiceRoutes that the API server sent and that could not be read.
     pub unreadable: BTreeMap<ObjectId, Arc<Unreadable>>,
+    /// Their versions; what is compiled does not depend on them.
+    pub versions: WorldVersions,
 }
 
 /// What routing needs of a Service.

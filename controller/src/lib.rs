@@ -6,8 +6,13 @@ pub mod event_loop;
 pub mod files;
 pub mod inputs;
 pub mod kept;
+pub mod lease;
 pub mod metrics;
+pub mod pod;
+pub mod replicas;
+pub mod report;
 pub mod status;
+pub mod versions;
 pub mod watch;
 
 pub use compile::{Compilation, CompileOptions, Memo, compile};

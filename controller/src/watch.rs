@@ -5,6 +5,7 @@
 //! again replaces the old one at once, so that no route is lost or left over in between.
 
 mod guard;
+mod progress;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -49,8 +50,8 @@ pub async fn run(
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
 ) {
-    let (mut changes, scopes) = changes(&client, &namespaces);
-    let mut store = Store::new(scopes, observed);
+    let mut changes = changes(&client, &namespaces);
+    let mut store = Store::new(&namespaces, observed);
     loop {
         let next = tokio::select! {
             next = changes.next() => next,
@@ -83,7 +84,7 @@ fn take(
     }
 }
 
-fn tell(kind: &'static str, error: &watcher::Error) {
+pub(crate) fn tell(kind: &'static str, error: &watcher::Error) {
     let missing = matches!(
         error,
         watcher::Error::InitialListFailed(kube::Error::Api(status))
@@ -99,8 +100,8 @@ fn tell(kind: &'static str, error: &watcher::Error) {
     }
 }
 
-/// The streams of all watches, and how many scopes there are of each kind.
-fn changes(client: &Client, namespaces: &[String]) -> (Changes, usize) {
+/// The streams of all watches: for each kind one scope, or one for each namespace.
+fn changes(client: &Client, namespaces: &[String]) -> Changes {
     let mut all: Changes = SelectAll::new();
     let scopes: Vec<Option<&str>> = if namespaces.is_empty() {
         vec![None]
@@ -131,13 +132,13 @@ fn changes(client: &Client, namespaces: &[String]) -> (Changes, usize) {
         all.push(routes.boxed());
         all.push(services.boxed());
     }
-    (all, scopes.len())
+    all
 }
 
 /// Exponential pauses with jitter, never longer than a second: an API server that is back must be
 /// seen at once, and one installation is few clients.
 #[derive(Debug)]
-struct Pause {
+pub(crate) struct Pause {
     next: Duration,
 }
 

@@ -4,9 +4,12 @@
 
 mod chart;
 mod kept;
+mod lease;
 mod life;
 mod outage;
+mod pair;
 mod reload;
+mod replicas;
 mod rights;
 mod scale;
 mod schema;

@@ -5,6 +5,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
+use fairway_tests::eventually::eventually;
 use fairway_tests::fairway::Fairway;
 use fairway_tests::helm::chart;
 
@@ -29,11 +30,18 @@ async fn the_service_account_may_do_all_that_is_needed() {
     let token = token.status.unwrap().token;
     let kubeconfig = world.kube.kubeconfig_with_token(&token);
 
-    let fairway = Fairway::start(&world.args(&kubeconfig)).await;
+    let mut args = world.args(&kubeconfig);
+    args.extend(["--pod-namespace=fairway-system", "--pod-name=fairway-0"].map(str::to_owned));
+    let fairway = Fairway::start(&args).await;
     let spec = json!({ "rules": [{ "match": [{ "path": "/x" }], "backends": [{ "service": "finance", "port": "http" }] }] });
     world.kube.apply("market", "x", spec).await;
     answers(fairway.address, "/x", 200).await;
     world.kube.programmed("market", "x").await;
+    eventually("the replica has reported", || async {
+        let (_, told) = world.kube.kubectl(&["get", "gwr", "-n", "fairway-system"], "");
+        told.contains("true").then_some(())
+    })
+    .await;
 
     let user = "system:serviceaccount:fairway-system:fairway";
     let audit = world.kube.audit();

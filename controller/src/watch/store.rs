@@ -12,8 +12,10 @@ use kube::runtime::watcher::Event;
 use tokio::sync::Notify;
 
 use super::Guarded;
+use super::progress::Progress;
 use crate::Inputs;
 use crate::inputs::{Service, Unreadable};
+use crate::versions::{ROUTES, SERVICES, Version, Versions, WorldVersions};
 
 /// What the API server holds of our own writing, beside what is compiled: a status that we wrote
 /// comes back as an event, and must not be compiled again.
@@ -27,6 +29,7 @@ pub struct ObservedObjects {
 struct Inner {
     objects: BTreeMap<ObjectId, Observed>,
     dirty: BTreeSet<ObjectId>,
+    progress: (u64, Versions),
 }
 
 /// An object as the API server last told it.
@@ -68,6 +71,12 @@ impl ObservedObjects {
         }
     }
 
+    /// The world that was told last, and how far the watches have come without a change to it.
+    #[must_use]
+    pub fn progress(&self) -> (u64, Versions) {
+        self.lock().progress.clone()
+    }
+
     fn remove(&self, id: &ObjectId) {
         self.lock().objects.remove(id);
     }
@@ -95,6 +104,9 @@ pub(super) struct Store {
     observed: Arc<ObservedObjects>,
     routes: Vec<Scope>,
     services: Vec<Scope>,
+    seen: Versions,
+    routes_progress: Progress,
+    services_progress: Progress,
     /// Services that cannot be read, with what the log said of them.
     unreadable_services: BTreeMap<ObjectId, String>,
     dirty: bool,
@@ -131,13 +143,16 @@ impl Scope {
 }
 
 impl Store {
-    pub(super) fn new(scopes: usize, observed: Arc<ObservedObjects>) -> Self {
-        let fresh = || (0..scopes).map(|_| Scope::default()).collect();
+    pub(super) fn new(namespaces: &[String], observed: Arc<ObservedObjects>) -> Self {
+        let fresh = || (0..namespaces.len().max(1)).map(|_| Scope::default()).collect();
         Self {
             inputs: Inputs::default(),
             observed,
             routes: fresh(),
             services: fresh(),
+            seen: Versions::default(),
+            routes_progress: Progress::new(ROUTES, namespaces),
+            services_progress: Progress::new(SERVICES, namespaces),
             unreadable_services: BTreeMap::new(),
             dirty: false,
             complete: false,
@@ -151,14 +166,22 @@ impl Store {
             self.dirty = self.complete;
         }
         let tell = self.complete && std::mem::take(&mut self.dirty);
+        if tell {
+            self.inputs.versions.world += 1;
+            self.inputs.versions.seen = self.seen.clone();
+        }
+        if self.complete {
+            self.observed.lock().progress = (self.inputs.versions.world, self.seen.clone());
+        }
         tell.then(|| Arc::new(self.inputs.clone()))
     }
 
     pub(super) fn route(&mut self, scope: usize, event: Event<Guarded<ServiceRoute>>) {
+        self.routes_progress.note(scope, &event, &mut self.seen);
         match event {
             Event::Init => self.routes[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_route(object);
+                let id = self.put(object, Self::put_route, |versions| &mut versions.routes);
                 self.routes[scope].saw(&id);
             }
             Event::InitDone => {
@@ -175,10 +198,11 @@ impl Store {
     }
 
     pub(super) fn service(&mut self, scope: usize, event: Event<Guarded<KubeService>>) {
+        self.services_progress.note(scope, &event, &mut self.seen);
         match event {
             Event::Init => self.services[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_service(object);
+                let id = self.put(object, Self::put_service, |versions| &mut versions.services);
                 self.services[scope].saw(&id);
             }
             Event::InitDone => {
@@ -192,6 +216,23 @@ impl Store {
                 self.remove_service(&id);
             }
         }
+    }
+
+    /// Takes an object in, and notes its version when what is compiled of it changed.
+    fn put<K: Resource>(
+        &mut self,
+        object: K,
+        put: fn(&mut Self, K) -> ObjectId,
+        versions: fn(&mut WorldVersions) -> &mut BTreeMap<ObjectId, Version>,
+    ) -> ObjectId {
+        let version = object.meta().resource_version.as_deref().map(Version::from);
+        let before = std::mem::take(&mut self.dirty);
+        let id = put(self, object);
+        if let Some(version) = version.filter(|_| self.dirty) {
+            versions(&mut self.inputs.versions).insert(id.clone(), version);
+        }
+        self.dirty |= before;
+        id
     }
 
     /// Takes a Service in. One that cannot be read counts as not there, for nobody knows its
@@ -221,6 +262,7 @@ impl Store {
     fn remove_service(&mut self, id: &ObjectId) {
         self.unreadable_services.remove(id);
         self.dirty |= self.inputs.services.remove(id).is_some();
+        self.inputs.versions.services.remove(id);
     }
 
     /// Takes an object in. One that differs from the known one only in its status, or in other
@@ -259,6 +301,7 @@ impl Store {
     fn remove_route(&mut self, id: &ObjectId) {
         self.dirty |= self.inputs.routes.remove(id).is_some();
         self.dirty |= self.inputs.unreadable.remove(id).is_some();
+        self.inputs.versions.routes.remove(id);
         self.observed.remove(id);
     }
 }

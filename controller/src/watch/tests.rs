@@ -25,7 +25,7 @@ fn names(store: &mut Store) -> Option<Vec<String>> {
 }
 
 fn started(names: &[&str]) -> Store {
-    let mut store = Store::new(1, Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     for name in names {
         store.route(0, Event::InitApply(route(name, "a.example", 1)));
@@ -38,7 +38,7 @@ fn started(names: &[&str]) -> Store {
 
 #[test]
 fn nothing_is_told_before_every_list_is_complete() {
-    let mut store = Store::new(1, Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     store.route(0, Event::InitApply(route("a", "a.example", 1)));
     assert_eq!(names(&mut store), None);
@@ -92,7 +92,7 @@ fn unreadable<K: serde::de::DeserializeOwned>(spec: &serde_json::Value) -> Guard
 #[test]
 fn an_object_that_cannot_be_read_keeps_its_status() {
     let observed = Arc::new(ObservedObjects::default());
-    let mut store = Store::new(1, Arc::clone(&observed));
+    let mut store = Store::new(&[], Arc::clone(&observed));
     store.route(0, Event::Apply(unreadable(&json!({ "rules": 1 }))));
     let known = observed.get(&ObjectId::new("ns", "a")).unwrap();
     assert_eq!(known.resource_version.as_deref(), Some("7"));
@@ -121,7 +121,7 @@ fn an_object_that_cannot_be_read_is_told_by_its_class_only() {
 
 #[test]
 fn a_service_that_cannot_be_read_counts_as_not_there() {
-    let mut store = Store::new(1, Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     store.route(0, Event::InitDone);
     store.service(0, Event::Init);
@@ -135,4 +135,41 @@ fn a_service_that_cannot_be_read_counts_as_not_there() {
     assert_eq!(store.changed().unwrap().services.len(), 1);
     store.service(0, Event::Apply(unreadable(&json!({ "ports": 1 }))));
     assert!(store.changed().unwrap().services.is_empty());
+}
+
+fn versioned(name: &str, host: &str, version: &str) -> Guarded<ServiceRoute> {
+    let Guarded::Readable(mut object) = route(name, host, 1) else { unreachable!() };
+    object.metadata.resource_version = Some(version.to_owned());
+    Guarded::Readable(object)
+}
+
+#[test]
+fn a_world_says_how_far_it_has_come_and_when_each_object_changed() {
+    let observed = Arc::new(ObservedObjects::default());
+    let mut store = Store::new(&["ns".to_owned()], Arc::clone(&observed));
+    store.service(0, Event::Init);
+    store.service(0, Event::InitDone);
+    store.route(0, Event::Init);
+    store.route(0, Event::InitApply(versioned("a", "a.example", "30")));
+    store.route(0, Event::InitApply(versioned("b", "a.example", "9")));
+    store.route(0, Event::InitDone);
+    let world = store.changed().unwrap().versions.clone();
+    assert_eq!((world.world, world.seen.to_map()["ns/serviceroutes"].as_str()), (1, "30"));
+    assert_eq!(&*world.routes[&ObjectId::new("ns", "b")], "9");
+
+    // A status that was written is seen, and changes nothing of what is compiled.
+    store.route(0, Event::Apply(versioned("b", "a.example", "31")));
+    assert!(store.changed().is_none());
+    let (number, seen) = observed.progress();
+    assert_eq!((number, seen.to_map()["ns/serviceroutes"].as_str()), (1, "31"));
+    // A list is not in the order of versions: half of one says nothing.
+    store.route(0, Event::Init);
+    store.route(0, Event::InitApply(versioned("b", "b.example", "40")));
+    let half = store.changed().unwrap().versions.clone();
+    assert_eq!((half.world, half.seen.to_map()["ns/serviceroutes"].as_str()), (2, "31"));
+    assert_eq!(&*half.routes[&ObjectId::new("ns", "b")], "40");
+    store.route(0, Event::InitDone);
+    let whole = store.changed().unwrap().versions.clone();
+    assert_eq!((whole.world, whole.seen.to_map()["ns/serviceroutes"].as_str()), (3, "40"));
+    assert!(!whole.routes.contains_key(&ObjectId::new("ns", "a")), "it is gone");
 }
