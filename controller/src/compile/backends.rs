@@ -25,6 +25,8 @@ pub(super) struct Resolver<'a> {
     pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
     /// Every Service that was asked for, found or not.
     pub(super) asked: Vec<ObjectId>,
+    /// Every Service of another namespace that was named, and whether a grant permits it.
+    pub(super) grants: Vec<(ObjectId, bool)>,
     /// The names of all Services of the namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -129,10 +131,11 @@ impl Resolver<'_> {
             return Err(invalid(".namespace", message));
         }
         if *namespace != *self.object.namespace {
-            let message = format!(
-                "Service {id} is in another namespace, which nobody has permitted: move this object to namespace {namespace}, or leave namespace out for a Service of its own"
-            );
-            return Err(Problem::new(".namespace", Reason::RefNotPermitted, message));
+            let permitted = self.inputs.permitted(&self.object.namespace, &id);
+            self.grants.push((id.clone(), permitted));
+            if !permitted {
+                return Err(self.not_permitted(&id));
+            }
         }
         self.asked.push(id.clone());
         let known = self.inputs.services.get(&id);
@@ -165,6 +168,9 @@ impl Resolver<'_> {
     /// Whether the name of a Service that nobody described is probably a described one, misspelt.
     /// Names that differ in digits only are versions beside each other.
     fn doubt(&mut self, written: &BackendRef) -> Option<Problem> {
+        if written.namespace.as_deref().is_some_and(|other| *other != *self.object.namespace) {
+            return None;
+        }
         let id = ObjectId::new(&*self.object.namespace, written.service.as_deref()?);
         let given = self.options.backend_overrides.contains_key(&id);
         if given || self.inputs.services.contains_key(&id) {
@@ -180,7 +186,22 @@ impl Resolver<'_> {
         Some(Problem { severity: Severity::Warning, ..problem })
     }
 
+    /// Whether the Service exists is the other namespace's affair until it permits the reference.
+    fn not_permitted(&self, id: &ObjectId) -> Problem {
+        let ObjectId { namespace, name } = id;
+        let own = &self.object.namespace;
+        let message = format!(
+            "Service {id} is in another namespace, and no ReferenceGrant there permits ServiceRoutes of {own}: who owns {namespace} may apply {{apiVersion: gateway.networking.k8s.io/v1beta1, kind: ReferenceGrant, metadata: {{name: {own}-to-{name}, namespace: {namespace}}}, spec: {{from: [{{group: fairway.dev, kind: ServiceRoute, namespace: {own}}}], to: [{{group: \"\", kind: Service, name: {name}}}]}}}}"
+        );
+        Problem::new(".namespace", Reason::RefNotPermitted, message)
+    }
+
     fn not_found(&mut self, id: &ObjectId) -> Problem {
+        if id.namespace != self.object.namespace {
+            // What else is there is not told to other namespaces.
+            let message = format!("Service {id} does not exist: create it, or correct the name");
+            return Problem::new(".service", Reason::BackendNotFound, message);
+        }
         let neighbours = neighbours(self.inputs, &id.namespace);
         let names: Vec<&str> = neighbours.iter().map(|name| &**name).collect();
         let advice = match nearest(&id.name, &names) {

@@ -39,6 +39,8 @@ pub(super) struct Lowered {
 pub(super) struct Asked {
     /// The Services, found or not.
     pub(super) services: Vec<ObjectId>,
+    /// Services of other namespaces, and whether a grant permits them.
+    pub(super) grants: Vec<(ObjectId, bool)>,
     /// The names of all Services of its namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -75,6 +77,7 @@ pub(super) fn lower(
             options,
             upstreams: BTreeMap::new(),
             asked: Vec::new(),
+            grants: Vec::new(),
             neighbours: None,
         },
         diagnostics: Vec::new(),
@@ -92,8 +95,8 @@ pub(super) fn lower(
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
     let status = status(route, served, &share, hash, lowering.diagnostics);
-    let Resolver { upstreams, asked, neighbours, .. } = lowering.resolver;
-    let asked = Asked { services: asked, neighbours };
+    let Resolver { upstreams, asked, grants, neighbours, .. } = lowering.resolver;
+    let asked = Asked { services: asked, grants, neighbours };
     (Lowered { hosts, groups, upstreams, status: Arc::new(status) }, asked)
 }
 

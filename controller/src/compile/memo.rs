@@ -27,6 +27,8 @@ struct Remembered {
     route: Arc<ServiceRoute>,
     /// Every Service that was asked for, with what was found.
     services: Vec<(ObjectId, Option<Arc<Service>>)>,
+    /// Every Service of another namespace, and whether a grant permitted it.
+    grants: Vec<(ObjectId, bool)>,
     /// The names of all Services of its namespace, when a message was made from them.
     neighbours: Option<Vec<Arc<str>>>,
     lowered: Arc<Lowered>,
@@ -60,6 +62,7 @@ impl Memo {
         if let Some(known) = self.objects.get(id)
             && Arc::ptr_eq(&known.route, route)
             && known.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
+            && known.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
             && known
                 .neighbours
                 .as_ref()
@@ -73,6 +76,7 @@ impl Memo {
         let remembered = Remembered {
             route: Arc::clone(route),
             services: asked.services.into_iter().map(|id| (id.clone(), look(&id))).collect(),
+            grants: asked.grants,
             neighbours: asked.neighbours,
             lowered: Arc::clone(&lowered),
         };

@@ -66,6 +66,6 @@ fn what_is_not_ours_or_not_whole_is_not_used() {
         std::fs::write(&file, text).unwrap();
         assert!(matches!(ours.load(), Err(KeptError::Damaged(_))), "{what}");
     }
-    std::fs::write(&file, good.replacen("\"version\":1", "\"version\":2", 1)).unwrap();
-    assert!(matches!(ours.load(), Err(KeptError::Other { version: 2, .. })));
+    std::fs::write(&file, good.replacen("\"version\":2", "\"version\":1", 1)).unwrap();
+    assert!(matches!(ours.load(), Err(KeptError::Other { version: 1, .. })));
 }
