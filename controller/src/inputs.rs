@@ -10,8 +10,8 @@ use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 use serde::{Deserialize, Serialize};
 
-pub use grant::Grant;
-pub(crate) use written::{WrittenGrant, WrittenService};
+pub use grant::{Grant, Permitted};
+pub(crate) use written::{WrittenGrant, WrittenService, WrittenSlice};
 
 /// All watched objects by name. A copy is cheap: the objects are shared.
 #[derive(Clone, Debug, Default)]

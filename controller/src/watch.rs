@@ -5,9 +5,11 @@
 //! Nothing is told before every watch has its first complete list, and a list that is fetched
 //! again replaces the old one at once, so that no route is lost or left over in between.
 
+pub mod endpoints;
 mod grants;
 mod guard;
 mod kinds;
+mod scope;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::matches::{self, ParsedMatch};
 use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
+use crate::endpoints::Wanted;
 
 pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
@@ -31,6 +32,8 @@ pub(super) struct Lowered {
     /// Routes by the listeners that serve them: one group where listeners have the same policy.
     groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
     pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    /// Those of them whose endpoints must be told.
+    pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     pub(super) status: Arc<ObjectStatus>,
 }
 
@@ -76,6 +79,7 @@ pub(super) fn lower(
             inputs,
             options,
             upstreams: BTreeMap::new(),
+            wanted: BTreeMap::new(),
             asked: Vec::new(),
             grants: Vec::new(),
             neighbours: None,
@@ -95,9 +99,9 @@ pub(super) fn lower(
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
     let status = status(route, served, &share, hash, lowering.diagnostics);
-    let Resolver { upstreams, asked, grants, neighbours, .. } = lowering.resolver;
+    let Resolver { upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
     let asked = Asked { services: asked, grants, neighbours };
-    (Lowered { hosts, groups, upstreams, status: Arc::new(status) }, asked)
+    (Lowered { hosts, groups, upstreams, wanted, status: Arc::new(status) }, asked)
 }
 
 struct Lowering<'a> {

@@ -87,3 +87,54 @@ pub(super) struct WrittenTo {
 fn no_empty_name<'de, D: serde::Deserializer<'de>>(read: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<String>::deserialize(read)?.filter(|name| !name.is_empty()))
 }
+
+/// The fields of an EndpointSlice that are read.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct WrittenSlice {
+    #[serde(default)]
+    pub(crate) metadata: WrittenSliceMetadata,
+    #[serde(default)]
+    pub(crate) endpoints: Option<Vec<WrittenEndpoint>>,
+    #[serde(default)]
+    pub(crate) ports: Option<Vec<WrittenSlicePort>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct WrittenSliceMetadata {
+    #[serde(default)]
+    pub(crate) labels: Option<WrittenSliceLabels>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct WrittenSliceLabels {
+    #[serde(default, rename = "kubernetes.io/service-name")]
+    pub(crate) service: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct WrittenEndpoint {
+    pub(crate) addresses: Vec<String>,
+    #[serde(default)]
+    pub(crate) conditions: Option<WrittenEndpointConditions>,
+}
+
+/// What is missing: ready counts as true, serving as what ready says, terminating as false.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct WrittenEndpointConditions {
+    #[serde(default)]
+    pub(crate) ready: Option<bool>,
+    #[serde(default)]
+    pub(crate) serving: Option<bool>,
+    #[serde(default)]
+    pub(crate) terminating: Option<bool>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct WrittenSlicePort {
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    pub(crate) port: Option<i32>,
+    #[serde(default)]
+    pub(crate) protocol: Option<String>,
+}

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::Guarded;
 use super::grants::{GrantEvent, ReferenceGrant};
 use super::kinds::RouteContent;
+use super::scope::Scope;
 use super::words::Words;
 use crate::Inputs;
 use crate::inputs::{Grant, Service, Unreadable};
@@ -103,35 +104,6 @@ pub(super) struct Store {
     words: Words,
     dirty: bool,
     complete: bool,
-}
-
-/// The state of one watch.
-#[derive(Debug, Default)]
-struct Scope {
-    /// The names of its objects; a list that is fetched again removes those that it lacks.
-    names: BTreeSet<ObjectId>,
-    /// The names of the list that is being fetched.
-    listing: Option<BTreeSet<ObjectId>>,
-    ready: bool,
-}
-
-impl Scope {
-    /// Notes an object that the watch told of.
-    fn saw(&mut self, id: &ObjectId) {
-        match &mut self.listing {
-            Some(listing) => listing.insert(id.clone()),
-            None => self.names.insert(id.clone()),
-        };
-    }
-
-    /// The list is complete: the names that it lacks are gone.
-    fn complete(&mut self) -> Vec<ObjectId> {
-        self.ready = true;
-        let Some(listing) = self.listing.take() else { return Vec::new() };
-        let gone = self.names.difference(&listing).cloned().collect();
-        self.names = listing;
-        gone
-    }
 }
 
 impl Store {
