@@ -2,6 +2,8 @@
 //! found through a real DNS server.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod endpoints;
+mod grants;
 mod kept;
 mod life;
 mod outage;
