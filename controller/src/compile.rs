@@ -137,7 +137,7 @@ fn collect_upstreams(
             if let Backend::Upstream { upstream, .. } = backend
                 && !upstreams.contains_key(upstream)
                 && let Some(lowered) = objects.get(&*route.rule.id.object)
-                && let Some(found) = lowered.upstreams.get(upstream)
+                && let Some((_, found)) = lowered.upstreams.iter().find(|(id, _)| id == upstream)
             {
                 upstreams.insert(upstream.clone(), Arc::clone(found));
             }

@@ -25,7 +25,9 @@ pub(super) struct Resolver<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) options: &'a CompileOptions,
     /// The upstreams that were found.
-    pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
+    /// Those of all objects, so that each is held once.
+    pub(super) shared: &'a mut BTreeMap<UpstreamId, Arc<Upstream>>,
     /// The upstreams whose endpoints must be told, and which those are.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     /// Every Service that was asked for, found or not.
@@ -98,9 +100,8 @@ impl Resolver<'_> {
                 if let Some(doubt) = self.doubt(written) {
                     problem(doubt);
                 }
-                let id = upstream.id();
-                self.upstreams.entry(id.clone()).or_insert_with(|| Arc::new(upstream));
-                Some(Backend::Upstream { upstream: id, reference, weight })
+                let upstream = self.found(upstream);
+                Some(Backend::Upstream { upstream, reference, weight })
             }
             Err(wrong) => {
                 let reason = wrong.invalid();
@@ -108,6 +109,24 @@ impl Resolver<'_> {
                 reason.map(|reason| Backend::Invalid { reference, weight, reason })
             }
         }
+    }
+
+    /// Notes an upstream.
+    fn found(&mut self, upstream: Upstream) -> UpstreamId {
+        let id = upstream.id();
+        let known = self.shared.get_key_value(&id);
+        let (id, upstream) = match known {
+            Some((id, upstream)) => (id.clone(), Arc::clone(upstream)),
+            None => {
+                let upstream = Arc::new(upstream);
+                self.shared.insert(id.clone(), Arc::clone(&upstream));
+                (id, upstream)
+            }
+        };
+        if !self.upstreams.iter().any(|(known, _)| *known == id) {
+            self.upstreams.push((id.clone(), upstream));
+        }
+        id
     }
 
     /// The reference as the user wrote it: `market/finance:8000`, `api.example.com:443`.
@@ -143,8 +162,13 @@ impl Resolver<'_> {
                 return Err(self.not_permitted(&id));
             }
         }
-        self.asked.push(id.clone());
-        let known = self.inputs.services.get(&id);
+        let known = self.inputs.services.get_key_value(&id);
+        // The names of one that is there are held already.
+        let id = known.map_or(id, |(known, _)| known.clone());
+        let known = known.map(|(_, service)| service);
+        if !self.asked.contains(&id) {
+            self.asked.push(id.clone());
+        }
         if known.is_none() && self.options.unknown_service == UnknownService::Refuse {
             return Err(self.not_found(&id));
         }

@@ -31,7 +31,7 @@ pub(super) struct Lowered {
     pub(super) hosts: Vec<HostPattern>,
     /// Routes by the listeners that serve them: one group where listeners have the same policy.
     groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
-    pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
     /// Those of them whose endpoints must be told.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     pub(super) status: Arc<ObjectStatus>,
@@ -63,12 +63,14 @@ impl Lowered {
     }
 }
 
-/// Lowers an object; also says which Services it asked for.
+/// Lowers an object; also says which Services it asked for. `shared` holds the upstreams of all
+/// objects: equal ones become one.
 pub(super) fn lower(
     id: &ObjectId,
     route: &ServiceRoute,
     inputs: &Inputs,
     options: &CompileOptions,
+    shared: &mut BTreeMap<UpstreamId, Arc<Upstream>>,
 ) -> (Lowered, Asked) {
     let mut lowering = Lowering {
         object: Arc::new(id.clone()),
@@ -78,7 +80,8 @@ pub(super) fn lower(
             object: id,
             inputs,
             options,
-            upstreams: BTreeMap::new(),
+            upstreams: Vec::new(),
+            shared,
             wanted: BTreeMap::new(),
             asked: Vec::new(),
             grants: Vec::new(),
@@ -99,7 +102,8 @@ pub(super) fn lower(
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
     let status = status(route, served, &share, hash, lowering.diagnostics);
-    let Resolver { upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
+    let Resolver { mut upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
+    upstreams.shrink_to_fit();
     let asked = Asked { services: asked, grants, neighbours };
     (Lowered { hosts, groups, upstreams, wanted, status: Arc::new(status) }, asked)
 }

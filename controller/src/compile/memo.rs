@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_crds::ServiceRoute;
-use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
+use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId, Upstream, UpstreamId};
 
 use super::CompileOptions;
 use super::backends::neighbours;
@@ -19,6 +19,8 @@ pub struct Memo {
     options: Option<CompileOptions>,
     objects: BTreeMap<ObjectId, Remembered>,
     hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
+    /// The upstreams of all objects.
+    upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
     next_hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
 }
 
@@ -70,7 +72,7 @@ impl Memo {
         {
             return Arc::clone(&known.lowered);
         }
-        let (lowered, asked) = lower::lower(id, route, inputs, options);
+        let (lowered, asked) = lower::lower(id, route, inputs, options, &mut self.upstreams);
         let lowered = Arc::new(lowered);
         let look = |id: &ObjectId| inputs.services.get(id).cloned();
         let remembered = Remembered {
@@ -111,6 +113,7 @@ impl Memo {
     pub(super) fn end(&mut self, objects: &BTreeMap<ObjectId, Arc<Lowered>>) {
         self.objects.retain(|id, _| objects.contains_key(id));
         self.hosts = std::mem::take(&mut self.next_hosts);
+        self.upstreams.retain(|_, upstream| Arc::strong_count(upstream) > 1);
     }
 }
 
