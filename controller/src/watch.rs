@@ -38,7 +38,7 @@ pub use store::{Observed, ObservedObjects};
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// Objects in one page of a list.
-const PAGE: u32 = 250;
+const PAGE: u32 = 100;
 
 /// An event of any kind.
 #[derive(Debug)]
