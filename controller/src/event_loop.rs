@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fairway_snapshot::{ObjectId, Published};
+use fairway_snapshot::{ObjectId, Published, UpstreamId};
 use tokio::sync::watch;
 
 use crate::Inputs;
 use crate::compile::{CompileOptions, Memo, ObjectStatus, compile};
+use crate::endpoints::Wanted;
 use crate::metrics::ControllerMetrics;
 
 /// How long changes are collected before they are compiled: `kubectl apply -f` of a folder sends
@@ -27,6 +28,8 @@ pub struct Compiled {
     pub published: Option<Arc<Published>>,
     /// What each object of our class is told.
     pub statuses: BTreeMap<ObjectId, Arc<ObjectStatus>>,
+    /// The upstreams whose endpoints must be told beside the snapshot.
+    pub wanted: Arc<BTreeMap<UpstreamId, Wanted>>,
 }
 
 /// The ends of the loop.
@@ -108,12 +111,13 @@ impl EventLoop {
         let published = self.publisher.borrow().clone();
         let revision = published.as_ref().map_or(0, |published| published.revision);
         tracing::debug!(revision, ?took, "compiled");
-        let statuses = compilation.statuses;
+        let (statuses, wanted) = (compilation.statuses, Arc::new(compilation.wanted));
         self.compiled.send_replace(Some(Arc::new(Compiled {
             revision,
             inputs: world,
             published,
             statuses,
+            wanted,
         })));
         Some(memo)
     }

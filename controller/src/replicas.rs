@@ -99,9 +99,9 @@ impl Heard {
                     listing.insert(name.clone());
                 }
                 // A report that cannot be read is of a version that has other ones.
-                let Guarded::Readable(object) = object else { return };
-                if self.all.get(&name).is_none_or(|(known, _)| *known != object.spec) {
-                    self.all.insert(name, (object.spec, now));
+                let Ok(content) = object.content else { return };
+                if self.all.get(&name).is_none_or(|(known, _)| *known != content.spec) {
+                    self.all.insert(name, (content.spec, now));
                 }
             }
         }

@@ -59,7 +59,7 @@ impl Gateway {
         let (inputs_sender, inputs) = watch::channel(None);
         let (options_sender, options) = watch::channel(Arc::new(settings.options.clone()));
         let (compiled_sender, compiled) = watch::channel(None);
-        let plane = DataPlane::start(settings.config.clone(), published.clone(), registry)
+        let mut plane = DataPlane::start(settings.config.clone(), published.clone(), registry)
             .await
             .context("cannot start")?;
         let live = Live {
@@ -86,6 +86,15 @@ impl Gateway {
             }
             Source::Cluster(client) => {
                 let observed = Arc::new(ObservedObjects::default());
+                let (told_sender, told) = watch::channel(Arc::default());
+                plane.follow_addresses(told);
+                tasks.spawn(api_watch::endpoints::run(
+                    client.clone(),
+                    settings.namespaces.clone(),
+                    compiled.clone(),
+                    told_sender,
+                    metrics.clone(),
+                ));
                 let applied = applied_state(plane.applied(), &mut tasks);
                 let among = Among {
                     client: client.clone(),

@@ -3,6 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod chart;
+mod endpoints;
+mod grants;
 mod kept;
 mod lease;
 mod life;

@@ -79,7 +79,7 @@ fn told(name: &str, class: &str, ready: bool, second: i64) -> Guarded<GatewayRep
         renewed,
         ..GatewayReplicaSpec::default()
     };
-    Guarded::Readable(Box::new(GatewayReplica::new(name, spec)))
+    serde_json::from_value(serde_json::to_value(GatewayReplica::new(name, spec)).unwrap()).unwrap()
 }
 
 #[test]
