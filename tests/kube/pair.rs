@@ -23,6 +23,7 @@ impl World {
         args.push(format!("--class={class}"));
         args.push("--pod-namespace=fairway-system".to_owned());
         args.push(format!("--pod-name={pod}"));
+        args.push(format!("--pod-uid=uid-of-{pod}"));
         Fairway::start(&args).await
     }
 

@@ -6,7 +6,7 @@ use fairway_crds::GatewayReplica;
 use fairway_tests::eventually::eventually;
 use kube::Api;
 
-use super::pair::{Pair, spec};
+use super::pair::{Pair, leads, spec};
 use super::{World, backend_sees};
 
 impl World {
@@ -63,6 +63,12 @@ async fn reports(world: &World) {
     })
     .await;
 
+    for report in world.ready("reports", 2).await {
+        let name = report.metadata.name.unwrap();
+        let owner = &report.metadata.owner_references.unwrap()[0];
+        assert_eq!((&owner.kind, &owner.name), (&"Pod".to_owned(), &name));
+        assert_eq!(owner.uid, format!("uid-of-{name}"), "it goes with its pod");
+    }
     let (code, table) = world.kube.kubectl(&["get", "gatewayreplicas", "-n", "fairway-system"], "");
     assert_eq!(code, 0, "{table}");
     println!("{table}");
@@ -122,6 +128,31 @@ async fn ended_and_another(world: &World) {
     assert_eq!(world.writes("replaced"), writes, "the start of a replica took something back");
 }
 
+/// A new leader knows objects by their newest version, which a status made, and one that is silent
+/// has not reported that.
+async fn taken_over(world: &World) {
+    let mut pair = world.pair("taken").await;
+    world.ready("taken", 2).await;
+    world.kube.apply("market", "taken", spec("taken", "/first/*")).await;
+    world.kube.programmed("market", "taken").await;
+    let writes = world.writes("taken");
+    pair.other.process.signal("STOP");
+    let file = world.kube.kubeconfig_as("taken-c");
+    let third = world.replica("taken", "taken-c", &file).await;
+    pair.leader.process.signal("TERM");
+    assert_eq!(pair.leader.process.wait(), 0);
+    eventually("the third one leads", || async { leads(&third).await.then_some(()) }).await;
+    // It looks at objects in their order, so that it has looked at the one before.
+    world.kube.apply("market", "zz-new", spec("zz-new", "/first/*").of("taken")).await;
+    let expected = format!("applied by 1 of 2 replicas: waiting for {}", other(&pair, "taken"));
+    eventually("the new one waits", || async {
+        let (.., message) = world.kube.condition("market", "zz-new", "Programmed").await;
+        (message == expected).then_some(())
+    })
+    .await;
+    assert_eq!(world.writes("taken"), writes, "the new leader took something back");
+}
+
 /// Gives a spec another class than its path.
 trait OfClass {
     fn of(self, class: &str) -> Self;
@@ -142,6 +173,7 @@ async fn programmed_means_every_ready_replica() {
         reports(&world),
         frozen_and_resumed(&world),
         frozen_for_good(&world),
-        ended_and_another(&world)
+        ended_and_another(&world),
+        taken_over(&world)
     );
 }
