@@ -14,13 +14,47 @@ const BINARIES: [(&str, &str, &str); 3] = [
     ("kube-apiserver", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     ("kubectl", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
 ];
+/// What a whole node needs beside them.
+const NODE_BINARIES: [(&str, &str, &str); 4] = [
+    (
+        "kube-controller-manager",
+        "tests/kube/kubernetes",
+        "k8s.io/kubernetes/cmd/kube-controller-manager",
+    ),
+    ("kube-scheduler", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    ("kube-proxy", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
+    ("kubelet", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+];
+/// Programs with a module of their own: name, and package with version.
+const NODE_PROGRAMS: [(&str, &str); 2] = [
+    ("coredns", "github.com/coredns/coredns@v1.15.0"),
+    ("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1"),
+];
 
-/// Builds what is missing; says where the binaries are.
+/// Builds what an API server needs and is missing; says where the binaries are.
 pub(crate) fn run() -> anyhow::Result<PathBuf> {
+    provide(&BINARIES, &[])
+}
+
+/// Builds what a whole node needs and is missing; says where the binaries are.
+pub(crate) fn run_for_node() -> anyhow::Result<PathBuf> {
+    provide(&[&BINARIES[..], &NODE_BINARIES].concat(), &NODE_PROGRAMS)
+}
+
+/// Where the binaries are or will be.
+pub(crate) fn folder() -> anyhow::Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS") {
+        return Ok(PathBuf::from(folder));
+    }
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    Ok(PathBuf::from(home).join(".cache/fairway/kube").join(version()?))
+}
+
+fn provide(binaries: &[(&str, &str, &str)], programs: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
     if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) {
-        let missing: Vec<&str> = BINARIES
-            .iter()
-            .map(|(name, ..)| *name)
+        let names = binaries.iter().map(|(name, ..)| *name);
+        let missing: Vec<&str> = names
+            .chain(programs.iter().map(|(name, _)| *name))
             .filter(|name| !folder.join(name).exists())
             .collect();
         if missing.is_empty() {
@@ -29,11 +63,10 @@ pub(crate) fn run() -> anyhow::Result<PathBuf> {
         bail!("KUBEBUILDER_ASSETS={} lacks {}", folder.display(), missing.join(", "));
     }
     let version = version()?;
-    let home = std::env::var_os("HOME").context("HOME is not set")?;
-    let folder = PathBuf::from(home).join(".cache/fairway/kube").join(&version);
+    let folder = folder()?;
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
-    for (name, module, package) in BINARIES {
+    for (name, module, package) in binaries {
         let target = folder.join(name);
         if target.exists() {
             continue;
@@ -41,6 +74,13 @@ pub(crate) fn run() -> anyhow::Result<PathBuf> {
         step(&format!("build {name} {version} (once, some minutes)"), || {
             build(&target, &root().join(module), package, &version)
         })?;
+    }
+    for (name, package) in programs {
+        if !folder.join(name).exists() {
+            step(&format!("build {name} (once, some minutes)"), || {
+                install(&folder, name, package)
+            })?;
+        }
     }
     say(&format!("    Kubernetes {version} is in {}", folder.display()));
     Ok(folder)
@@ -77,6 +117,17 @@ fn build(target: &Path, module: &Path, package: &str, version: &str) -> anyhow::
         .arg(package);
     quiet(package, &mut command).context("is Go 1.26 or newer installed? `go version` tells")?;
     std::fs::rename(&partial, target).context("cannot move the binary to its place")
+}
+
+/// A program whose module builds as it is.
+fn install(folder: &Path, name: &str, package: &str) -> anyhow::Result<()> {
+    let partial = folder.join("partial");
+    let mut command = Command::new("go");
+    command.current_dir(folder).env("CGO_ENABLED", "0").env("GOBIN", &partial);
+    command.args(["install", "-p", "2", "-trimpath", "-ldflags", "-s -w", package]);
+    quiet(package, &mut command).context("is Go 1.26 or newer installed? `go version` tells")?;
+    std::fs::rename(partial.join(name), folder.join(name))
+        .context("cannot move the binary to its place")
 }
 
 /// Without their version the binaries call themselves v0.0.0, and checks of skew misfire.

@@ -1,7 +1,9 @@
 //! `cargo xtask`: everything that a developer or CI runs on the project.
 
 mod bench;
+mod cluster;
 mod codegen;
+mod image;
 mod kube;
 mod python;
 mod steps;
@@ -40,6 +42,11 @@ enum Command {
     Kube,
     /// Make the Python environment of the tests, where it is missing.
     Python,
+    /// A real Kubernetes node on this machine (root, Debian).
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Build the image: the static binary and nothing else.
+    Image(image::ImageArgs),
     /// Measure, side by side with peers.
     Bench(bench::BenchArgs),
 }
@@ -51,6 +58,8 @@ fn main() -> ExitCode {
         Command::Codegen { check } => codegen::run(check),
         Command::Kube => kube::run().map(drop),
         Command::Python => python::run(),
+        Command::Cluster(command) => cluster::run(&command),
+        Command::Image(args) => image::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match result {
