@@ -19,7 +19,7 @@ use clap::Subcommand;
 use crate::steps::say;
 pub(crate) use config::{ADDRESS, NAMESPACE, folder};
 pub(crate) use processes::{pid_of, signal};
-pub(crate) use start::{api_server_ready, apply, kubectl, load_image, start_one, up};
+pub(crate) use start::{api_server_ready, apply, create, kubectl, load_image, start_one, up};
 pub(crate) use stop::{down, leftovers};
 
 #[derive(Debug, Subcommand)]
@@ -117,4 +117,9 @@ fn status() -> anyhow::Result<()> {
         say(&format!("a node that ended left {left}: cargo xtask cluster down"));
     }
     Ok(())
+}
+
+/// Whether a node runs.
+pub(crate) fn is_up() -> bool {
+    processes::all().iter().any(|(name, _, alive)| name == "kubelet" && *alive)
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod cluster;
 mod codegen;
+mod e2e;
 mod image;
 mod kube;
 mod python;
@@ -45,6 +46,8 @@ enum Command {
     /// A real Kubernetes node on this machine (root, Debian).
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// Install and use Fairway on such a node, as its operators do (root, Debian).
+    E2e(e2e::E2eArgs),
     /// Build the image: the static binary and nothing else.
     Image(image::ImageArgs),
     /// Measure, side by side with peers.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Kube => kube::run().map(drop),
         Command::Python => python::run(),
         Command::Cluster(command) => cluster::run(&command),
+        Command::E2e(args) => e2e::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

@@ -13,20 +13,26 @@ const SYSTEM: &str = "system";
 /// What pods need of the one hierarchy of version 2.
 const CONTROLLERS: &str = "+cpu +cpuset +memory +pids";
 
-/// The top of the tree in each hierarchy of this machine.
-fn tops() -> Vec<PathBuf> {
+/// The top of the tree in each mounted hierarchy of a version.
+fn tops_of(kind: &str) -> Vec<PathBuf> {
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let of = |kind: &str| {
-        let found = mounts.lines().filter_map(|line| {
-            let mut words = line.split(' ').skip(1);
-            let (place, found) = (words.next()?, words.next()?);
-            (found == kind).then(|| PathBuf::from(place).join(TREE))
-        });
-        found.collect::<Vec<_>>()
-    };
-    // Where both versions are mounted, the controllers are with the first.
-    let first = of("cgroup");
-    if first.is_empty() { of("cgroup2") } else { first }
+    let found = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        let (place, found) = (words.next()?, words.next()?);
+        (found == kind).then(|| PathBuf::from(place).join(TREE))
+    });
+    found.collect()
+}
+
+/// Where the tree is made. Where both versions are mounted, the controllers are with the first.
+fn tops() -> Vec<PathBuf> {
+    let first = tops_of("cgroup");
+    if first.is_empty() { tops_of("cgroup2") } else { first }
+}
+
+/// Where the tree can be: runc makes groups in the second version too, controllers or not.
+fn all_tops() -> Vec<PathBuf> {
+    [tops_of("cgroup"), tops_of("cgroup2")].concat()
 }
 
 /// Makes the tree.
@@ -77,7 +83,7 @@ pub(super) fn entrances() -> Vec<PathBuf> {
 /// Ends everything in the tree, then removes it.
 pub(super) fn down() -> anyhow::Result<()> {
     let began = Instant::now();
-    let tops = tops();
+    let tops = all_tops();
     loop {
         let groups: Vec<PathBuf> = tops.iter().flat_map(|top| below(top)).collect();
         let mut pids: Vec<String> = groups.iter().flat_map(|group| processes(group)).collect();
@@ -113,7 +119,7 @@ pub(super) fn down() -> anyhow::Result<()> {
 
 /// Tops that are there.
 pub(super) fn existing() -> Vec<PathBuf> {
-    tops().into_iter().filter(|top| top.exists()).collect()
+    all_tops().into_iter().filter(|top| top.exists()).collect()
 }
 
 /// A group and those below it, parents before children.

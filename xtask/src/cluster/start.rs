@@ -214,8 +214,18 @@ pub(crate) fn kubectl(args: &[&str]) -> anyhow::Result<String> {
 
 /// Applies manifests.
 pub(crate) fn apply(manifests: &str) -> anyhow::Result<()> {
+    feed(&["apply", "--server-side", "--force-conflicts"], manifests)
+}
+
+/// Creates what is not there yet.
+pub(crate) fn create(manifests: &str) -> anyhow::Result<()> {
+    feed(&["create"], manifests)
+}
+
+fn feed(args: &[&str], manifests: &str) -> anyhow::Result<()> {
     let mut child = kubectl_command()?
-        .args(["apply", "--server-side", "--force-conflicts", "--filename=-"])
+        .args(args)
+        .arg("--filename=-")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -226,7 +236,7 @@ pub(crate) fn apply(manifests: &str) -> anyhow::Result<()> {
     }
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!("kubectl apply: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!("kubectl {}: {}", args[0], String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
 }
