@@ -72,12 +72,9 @@ pub(crate) fn static_binary(name: &str, profile: &str) -> anyhow::Result<PathBuf
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))
         .unwrap_or_default();
-    let flags = [
-        "-Ctarget-feature=+crt-static".to_owned(),
-        // Paths of the machine that built it are nobody's business.
-        format!("--remap-path-prefix={}=/fairway", root().display()),
-        format!("--remap-path-prefix={home}=/cargo"),
-    ];
+    // Paths of the machine that built it are nobody's business.
+    let flags =
+        ["-Ctarget-feature=+crt-static".to_owned(), format!("--remap-path-prefix={home}=/cargo")];
     let flags = flags.map(|flag| format!("{flag:?}")).join(", ");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["build", "--locked", "--profile", profile, "--bin", name]);

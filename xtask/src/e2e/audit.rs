@@ -36,15 +36,12 @@ pub(super) fn status_writes(since: &Moment) -> anyhow::Result<(usize, Vec<String
     let mut foreign = Vec::new();
     for (number, event) in events.iter().enumerate() {
         let taken = event.pointer("/responseStatus/code").and_then(Value::as_u64);
-        if !taken.is_some_and(|code| code < 300) {
+        if taken.is_none_or(|code| code >= 300) {
             continue;
         }
         let resource = text(event, "/objectRef/resource");
         if resource == "leases" {
-            let told = text(event, "/responseObject/spec/holderIdentity");
-            if event["verb"] != "get" || !told.is_empty() {
-                holder = told;
-            }
+            holder = text(event, "/responseObject/spec/holderIdentity");
         }
         let status =
             resource == "serviceroutes" && text(event, "/objectRef/subresource") == "status";
