@@ -1,12 +1,14 @@
 //! The command line as clap reads it. Settings of the gateway come from one table, so that flag,
 //! environment and file can never differ.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::settings::SettingArgs;
+use crate::settings::{SettingArgs, duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +21,7 @@ Examples:
 
 Exit codes:
   0  everything is well
-  1  check found something
+  1  check found something; get was not answered as expected
   2  could not run: wrong settings, a taken port, nothing to read";
 
 /// An API gateway for Kubernetes: teams apply ServiceRoutes beside their Services, and requests
@@ -41,6 +43,11 @@ pub(crate) enum Command {
     Routes(RoutesArgs),
     /// Start three sample services and a gateway before them, to look around.
     Demo(DemoArgs),
+    /// Serve one sample service of the demo, until SIGTERM; it accepts for 3 s more after that.
+    DemoService(DemoServiceArgs),
+    /// Ask one address once, or until it answers as expected: for probes and tests in an image
+    /// without a shell.
+    Get(GetArgs),
     /// Print the custom resource definitions, for kubectl apply -f -.
     Crds,
     /// Print a completion script for a shell.
@@ -132,4 +139,61 @@ pub(crate) struct DemoArgs {
     /// Where to write the manifests. Default: a new folder that is removed at the end.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoServiceArgs {
+    /// Which service.
+    #[arg(long, value_enum)]
+    pub(crate) name: SampleService,
+    /// Where to listen; `/healthz` answers there too.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
+    pub(crate) listen: SocketAddr,
+}
+
+/// A sample service of the demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SampleService {
+    Finance,
+    Stock,
+    Esg,
+}
+
+impl SampleService {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Finance => "finance",
+            Self::Stock => "stock",
+            Self::Esg => "esg",
+        }
+    }
+}
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  fairway get http://127.0.0.1:9901/readyz
+  fairway get http://gateway/e/fin/hello --header 'host: api.example.com' --retry-for 30s
+  fairway get http://gateway/nothing --expect 404 --contains route_not_found
+
+Redirects are not followed. The body goes to stdout, at most 64 KiB of it; a try takes at most 5 s.
+
+Exit codes: 0 answered as expected, 1 answered otherwise or not at all, 2 the arguments are wrong.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = GET_EXAMPLES)]
+pub(crate) struct GetArgs {
+    /// The address, by http.
+    pub(crate) url: String,
+    /// A header of the request; may be given several times.
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+    /// The status that is expected. Default: any of 200 to 299.
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
+    pub(crate) expect: Option<u16>,
+    /// Text that the body must hold.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) contains: Option<String>,
+    /// For how long to ask again when the answer is another or none comes.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(crate) retry_for: Duration,
 }

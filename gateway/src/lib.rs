@@ -29,6 +29,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::main(&args),
         Command::Routes(args) => commands::routes::main(&args),
         Command::Demo(args) => commands::demo::main(&args),
+        Command::DemoService(args) => commands::demo_service::main(&args),
+        Command::Get(args) => commands::get::main(&args),
         Command::Crds => commands::crds::main(),
         Command::Completions { shell } => commands::completions::main(shell),
     };

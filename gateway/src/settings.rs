@@ -26,6 +26,7 @@ use backends::Override;
 pub(crate) use flags::SettingArgs;
 pub(crate) use source::{Raw, SourceName};
 use table::SETTINGS;
+pub(crate) use values::duration;
 
 /// Everything that can be set, checked.
 #[derive(Clone, Debug)]

@@ -17,9 +17,14 @@ pub(crate) fn files() -> anyhow::Result<Vec<(PathBuf, String)>> {
     let crds = fairway_crds::yaml().context("cannot write the CRD")?;
     let crds = format!("# {MARK}\n{crds}");
     let name = "serviceroutes.fairway.dev.yaml";
+    // Without its definition every route would be deleted, so that Helm must leave it.
+    let kept = "\nmetadata:\n  annotations:\n    helm.sh/resource-policy: keep\n";
     Ok(vec![
         (PathBuf::from("deploy/crds").join(name), crds.clone()),
-        (PathBuf::from("charts/fairway/charts/crds/templates").join(name), crds),
+        (
+            PathBuf::from("charts/fairway/charts/crds/templates").join(name),
+            crds.replace("\nmetadata:\n", kept),
+        ),
         (PathBuf::from("docs/metrics.md"), metrics()),
         (PathBuf::from("docs/errors.md"), errors()),
         (PathBuf::from("docs/cli.md"), cli()),

@@ -1,6 +1,6 @@
 //! `fairway demo`: three small services behind a gateway, in one command.
 
-mod services;
+pub(super) mod services;
 #[cfg(test)]
 mod tests;
 

@@ -49,6 +49,12 @@ settings! {
         "Watch these namespaces only";
     "state-dir", "FAIRWAY_STATE_DIR", "DIR", "", [],
         "Keep the last good objects in this folder, to serve them when the API server is away at a start";
+    "pod-name", "FAIRWAY_POD_NAME", "NAME", "", [],
+        "The name of the pod that this is";
+    "pod-namespace", "FAIRWAY_POD_NAMESPACE", "NAME", "", [],
+        "The namespace of the pod; there replicas of a class agree on the one that writes status. Without it this process takes itself as the only one";
+    "pod-uid", "FAIRWAY_POD_UID", "UID", "", [],
+        "The uid of the pod, by which its report goes with it";
     "class", "FAIRWAY_CLASS", "NAME", "fairway", [],
         "Serve the ServiceRoutes of this class";
     "listen", "FAIRWAY_LISTEN", "NAME=ADDRESS", "http=0.0.0.0:8080", [many],

@@ -88,7 +88,7 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 }
 
 /// A duration that may be nothing.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let read = fairway_controller::compile::duration(text).map_err(|_| {
         format!("{text:?} is not a duration: write a number and a unit of h, m, s or ms, for example 15s or 1m30s")
     });

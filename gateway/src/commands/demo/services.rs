@@ -11,19 +11,34 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::args::SampleService;
+
 /// Starts all three; they end with the runtime.
-pub(super) async fn start() -> std::io::Result<BTreeMap<&'static str, SocketAddr>> {
-    let services = [("finance", finance()), ("stock", stock()), ("esg", esg())];
+pub(in crate::commands) async fn start() -> std::io::Result<BTreeMap<&'static str, SocketAddr>> {
+    let services = [SampleService::Finance, SampleService::Stock, SampleService::Esg];
     let mut addresses = BTreeMap::new();
-    for (name, router) in services {
+    for service in services {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        addresses.insert(name, listener.local_addr()?);
+        addresses.insert(service.as_str(), listener.local_addr()?);
         tokio::spawn(async move {
             // It serves for as long as the demo runs.
-            let _ = axum::serve(listener, router).await;
+            let _ = axum::serve(listener, router(service)).await;
         });
     }
     Ok(addresses)
+}
+
+/// A service with all that it answers; what it does not know it tells back.
+pub(in crate::commands) fn router(service: SampleService) -> Router {
+    let router = match service {
+        SampleService::Finance => finance(),
+        SampleService::Stock => stock(),
+        SampleService::Esg => esg(),
+    };
+    let name = service.as_str();
+    router
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback(move |method, uri, headers| echo(name, method, uri, headers))
 }
 
 fn finance() -> Router {
@@ -44,7 +59,6 @@ fn finance() -> Router {
             get(|Path(id): Path<u32>| async move { Json(json!({ "order": id, "state": "open" })) })
                 .delete(|Path(_): Path<u32>| async { StatusCode::NO_CONTENT }),
         )
-        .fallback(echo)
 }
 
 /// Refuses what is no order in the way of FastAPI, so that one sees that a 422 passes untouched.
@@ -69,7 +83,6 @@ fn stock() -> Router {
             }),
         )
         .route("/stock/symbols", get(|| async { Json(json!(["NVDA", "MSFT", "005930"])) }))
-        .fallback(echo)
 }
 
 fn esg() -> Router {
@@ -88,18 +101,18 @@ fn esg() -> Router {
                 },
             ),
         )
-        .fallback(echo)
 }
 
 /// Says what it got: what the gateway made of a request can be seen.
-async fn echo(method: Method, uri: Uri, headers: HeaderMap) -> Json<Value> {
+async fn echo(service: &'static str, method: Method, uri: Uri, headers: HeaderMap) -> Json<Value> {
     let seen: BTreeMap<String, String> = headers
         .iter()
         .map(|(name, value)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect();
-    Json(
-        json!({ "method": method.as_str(), "path": uri.path(), "query": uri.query(), "headers": seen }),
-    )
+    Json(json!({
+        "service": service, "method": method.as_str(), "path": uri.path(), "query": uri.query(),
+        "headers": seen,
+    }))
 }

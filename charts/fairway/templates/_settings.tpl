@@ -1,0 +1,51 @@
+{{- /* Settings that a running gateway takes up by itself. */ -}}
+{{- define "fairway.liveSettings" -}}
+listeners:
+{{- range $name, $listener := .Values.listeners }}
+  {{ $name }}:
+    bind: {{ printf "%s:%d" (default "0.0.0.0" $listener.bind) (int $listener.port) | quote }}
+    {{- with $listener.normalization }}
+    normalization: {{ toJson . }}
+    {{- end }}
+    {{- with $listener.policy }}
+    policy: {{ toJson . }}
+    {{- end }}
+{{- end }}
+defaults: {{ toJson .Values.defaults }}
+overrides: {{ toJson .Values.overrides }}
+backends: {{ toJson .Values.backends }}
+allowExternalHosts: {{ toJson .Values.allowExternalHosts }}
+serviceDns: {{ printf "{service}.{namespace}.svc.%s." (trimSuffix "." .Values.clusterDomain) | quote }}
+accessLog: {{ .Values.log.access }}
+logLevel: {{ .Values.log.level | quote }}
+{{- end -}}
+
+{{- /* Settings that need a restart. The pods carry their checksum. */ -}}
+{{- define "fairway.restartSettings" -}}
+class: {{ .Values.class | quote }}
+namespaces: {{ toJson .Values.watch.namespaces }}
+allowAddresses: {{ toJson .Values.allowAddresses }}
+status: {{ printf "0.0.0.0:%d" (int .Values.statusPort) | quote }}
+admin: {{ printf "127.0.0.1:%d" (int .Values.adminPort) | quote }}
+logFormat: {{ .Values.log.format }}
+drainDelay: {{ .Values.drain.delay }}
+drainDeadline: {{ .Values.drain.deadline }}
+{{- if .Values.keptInputs.enabled }}
+stateDir: /var/lib/fairway
+{{- end }}
+{{- with .Values.settings }}
+{{- if .workers }}
+workers: {{ int .workers }}
+{{- end }}
+{{- with .dns }}
+dns: {{ toJson . }}
+{{- end }}
+processTime: {{ .processTime }}
+serverTiming: {{ .serverTiming }}
+clientIdle: {{ .clientIdle }}
+clientHead: {{ .clientHead }}
+clientHeadBytes: {{ int .clientHeadBytes }}
+upstreamIdle: {{ .upstreamIdle }}
+upstreamIdleConnections: {{ int .upstreamIdleConnections }}
+{{- end }}
+{{- end -}}
