@@ -8,7 +8,7 @@ use anyhow::bail;
 use crate::steps::{quiet, say};
 
 /// A file that shows that a package is there, and the package.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 8] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
     ("/usr/lib/cni/ptp", "containernetworking-plugins"),
@@ -16,6 +16,7 @@ const PACKAGES: [(&str, &str); 7] = [
     ("/usr/sbin/nft", "nftables"),
     ("/usr/sbin/conntrack", "conntrack"),
     ("/usr/bin/nsenter", "util-linux"),
+    ("/usr/bin/curl", "curl"),
 ];
 
 /// Installs what is missing, once, and says so.

@@ -71,7 +71,8 @@ impl Load {
         let mut command = cluster::inside(program());
         command.args([address, path, "--rate", &rate.to_string()]);
         if fresh {
-            command.arg("--fresh");
+            // One that hangs must not keep the others from being sent.
+            command.args(["--fresh", "--connections=2000"]);
         }
         let child = command
             .stdin(Stdio::piped())
