@@ -149,6 +149,9 @@ pub(crate) struct DemoServiceArgs {
     /// Where to listen; `/healthz` answers there too.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
     pub(crate) listen: SocketAddr,
+    /// How long it still accepts after the signal to end: until everybody has heard that it goes.
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    pub(crate) drain_delay: Duration,
 }
 
 /// A sample service of the demo.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
+use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -25,8 +27,17 @@ struct Counts {
     failures: Mutex<Vec<String>>,
 }
 
+/// What becomes of a connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// It is kept for the next request, as browsers and most clients do.
+    Keep,
+    /// Each request has a connection of its own.
+    Fresh,
+}
+
 /// What became of the requests.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Outcome {
     pub sent: usize,
     pub good: usize,
@@ -43,6 +54,17 @@ impl Load {
         connections: usize,
         path: impl Fn(usize) -> String + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(address, rate, connections, Reuse::Keep, path)
+    }
+
+    /// The same, with connections that are kept or not; at most so many are open at once.
+    pub fn start_with(
+        address: SocketAddr,
+        rate: u64,
+        connections: usize,
+        reuse: Reuse,
+        path: impl Fn(usize) -> String + Send + Sync + 'static,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let counts = Arc::new(Counts::default());
         let path = Arc::new(path);
@@ -50,6 +72,7 @@ impl Load {
             address,
             rate,
             connections,
+            reuse,
             path,
             Arc::clone(&stop),
             Arc::clone(&counts),
@@ -78,6 +101,7 @@ async fn run(
     address: SocketAddr,
     rate: u64,
     connections: usize,
+    reuse: Reuse,
     path: Arc<impl Fn(usize) -> String + Send + Sync + 'static>,
     stop: Arc<AtomicBool>,
     counts: Arc<Counts>,
@@ -93,7 +117,7 @@ async fn run(
             loop {
                 let next = waiting.lock().await.recv().await;
                 let Some(number) = next else { return };
-                one(address, &path(number), &mut client, &counts).await;
+                one(address, &path(number), reuse, &mut client, &counts).await;
             }
         });
     }
@@ -114,30 +138,40 @@ async fn run(
 }
 
 /// One request; a connection is kept while it works.
-async fn one(address: SocketAddr, path: &str, client: &mut Option<Client>, counts: &Counts) {
+async fn one(
+    address: SocketAddr,
+    path: &str,
+    reuse: Reuse,
+    client: &mut Option<Client>,
+    counts: &Counts,
+) {
+    let failed = |what: String| counts.failures.lock().unwrap().push(what);
     let mut kept = match client.take() {
         Some(kept) => kept,
         None => match tokio::net::TcpStream::connect(address).await {
-            Ok(_) => Client::connect(address).await,
-            Err(error) => return counts.failures.lock().unwrap().push(format!("connect: {error}")),
+            Ok(stream) => Client::over(stream),
+            Err(error) => return failed(format!("connect: {error}")),
         },
     };
-    let request = format!("GET {path} HTTP/1.1\r\nHost: load.example\r\n\r\n");
-    let asked = tokio::spawn(async move {
-        let answer = kept.ask(&request).await;
-        (answer, kept)
-    });
-    match asked.await {
-        Ok((answer, kept)) if answer.status == 200 => {
+    let close = if reuse == Reuse::Fresh { "Connection: close\r\n" } else { "" };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: load.example\r\n{close}\r\n");
+    // The client panics where a test would fail; here it is one failure among many requests.
+    let asked = std::panic::AssertUnwindSafe(kept.ask(&request)).catch_unwind().await;
+    match asked {
+        Ok(answer) if answer.status == 200 => {
             counts.good.fetch_add(1, Relaxed);
-            if answer.header("connection") != Some("close") {
+            if reuse == Reuse::Keep && answer.header("connection") != Some("close") {
                 *client = Some(kept);
             }
         }
-        Ok((answer, _)) => {
+        Ok(answer) => {
             let body = String::from_utf8_lossy(&answer.body).into_owned();
-            counts.failures.lock().unwrap().push(format!("{path}: {} {body}", answer.status));
+            failed(format!("{path}: {} {body}", answer.status));
         }
-        Err(error) => counts.failures.lock().unwrap().push(format!("{path}: {error}")),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            failed(format!("{path}: {}", text.unwrap_or_default()));
+        }
     }
 }

@@ -14,15 +14,46 @@ const BINARIES: [(&str, &str, &str); 3] = [
     ("kube-apiserver", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     ("kubectl", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
 ];
+/// What a whole node needs beside them.
+const NODE_BINARIES: [(&str, &str, &str); 4] = [
+    (
+        "kube-controller-manager",
+        "tests/kube/kubernetes",
+        "k8s.io/kubernetes/cmd/kube-controller-manager",
+    ),
+    ("kube-scheduler", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    ("kube-proxy", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
+    ("kubelet", "tests/kube/kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+];
 /// Programs with a module of their own: name, and package with version.
 const PROGRAMS: [(&str, &str); 1] = [("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")];
+/// Those that only a whole node needs.
+const NODE_PROGRAMS: [(&str, &str); 1] = [("coredns", "github.com/coredns/coredns@v1.15.0")];
 
-/// Builds what is missing; says where the binaries are.
+/// Builds what an API server needs and is missing; says where the binaries are.
 pub(crate) fn run() -> anyhow::Result<PathBuf> {
+    provide(&BINARIES, &PROGRAMS)
+}
+
+/// Builds what a whole node needs and is missing; says where the binaries are.
+pub(crate) fn run_for_node() -> anyhow::Result<PathBuf> {
+    provide(&[&BINARIES[..], &NODE_BINARIES].concat(), &[PROGRAMS, NODE_PROGRAMS].concat())
+}
+
+/// Where the binaries are or will be.
+pub(crate) fn folder() -> anyhow::Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS") {
+        return Ok(PathBuf::from(folder));
+    }
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    Ok(PathBuf::from(home).join(".cache/fairway/kube").join(version()?))
+}
+
+fn provide(binaries: &[(&str, &str, &str)], programs: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
     if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) {
-        let names = BINARIES.iter().map(|(name, ..)| *name);
+        let names = binaries.iter().map(|(name, ..)| *name);
         let missing: Vec<&str> = names
-            .chain(PROGRAMS.iter().map(|(name, _)| *name))
+            .chain(programs.iter().map(|(name, _)| *name))
             .filter(|name| !folder.join(name).exists())
             .collect();
         if missing.is_empty() {
@@ -34,7 +65,7 @@ pub(crate) fn run() -> anyhow::Result<PathBuf> {
     let folder = folder()?;
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
-    for (name, module, package) in BINARIES {
+    for (name, module, package) in binaries {
         let target = folder.join(name);
         if target.exists() {
             continue;
@@ -43,7 +74,7 @@ pub(crate) fn run() -> anyhow::Result<PathBuf> {
             build(&target, &root().join(module), package, &version)
         })?;
     }
-    for (name, package) in PROGRAMS {
+    for (name, package) in programs {
         if !folder.join(name).exists() {
             step(&format!("build {name} (once, some minutes)"), || {
                 install(&folder, name, package)

@@ -1,7 +1,10 @@
 //! `cargo xtask`: everything that a developer or CI runs on the project.
 
 mod bench;
+mod cluster;
 mod codegen;
+mod e2e;
+mod image;
 mod kube;
 mod python;
 mod steps;
@@ -40,6 +43,13 @@ enum Command {
     Kube,
     /// Make the Python environment of the tests, where it is missing.
     Python,
+    /// A real Kubernetes node on this machine (root, Debian).
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Install and use Fairway on such a node, as its operators do (root, Debian).
+    E2e(e2e::E2eArgs),
+    /// Build the image: the static binary and nothing else.
+    Image(image::ImageArgs),
     /// Measure, side by side with peers.
     Bench(bench::BenchArgs),
 }
@@ -51,6 +61,9 @@ fn main() -> ExitCode {
         Command::Codegen { check } => codegen::run(check),
         Command::Kube => kube::run().map(drop),
         Command::Python => python::run(),
+        Command::Cluster(command) => cluster::run(&command),
+        Command::E2e(args) => e2e::run(&args),
+        Command::Image(args) => image::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

@@ -16,8 +16,6 @@ use super::demo::services;
 use crate::args::DemoServiceArgs;
 use crate::output;
 
-/// How long it still accepts after the signal to end: until everybody has heard that it goes.
-const DELAY: Duration = Duration::from_secs(3);
 /// How long requests in flight may go on after that.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -36,9 +34,10 @@ async fn run(args: &DemoServiceArgs) -> anyhow::Result<u8> {
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     output::line(&format!("{} on http://{}", args.name.as_str(), listener.local_addr()?));
+    let delay = args.drain_delay;
     let end = async move {
         tokio::select! {
-            _ = terminate.recv() => tokio::time::sleep(DELAY).await,
+            _ = terminate.recv() => tokio::time::sleep(delay).await,
             _ = interrupt.recv() => {}
         }
     };

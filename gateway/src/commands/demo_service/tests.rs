@@ -1,6 +1,7 @@
 //! A sample service says who it is and what it was asked, and ends when it is told to.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -14,7 +15,8 @@ async fn it_says_who_it_is_and_ends() {
     for name in [SampleService::Finance, SampleService::Stock, SampleService::Esg] {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let args = DemoServiceArgs { name, listen: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let args = DemoServiceArgs { name, listen, drain_delay: Duration::ZERO };
         let (end, ended) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             let wait = async { ended.await.unwrap_or_default() };

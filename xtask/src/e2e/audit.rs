@@ -1,0 +1,113 @@
+//! Reading the API server's audit log: who asked what, with which result.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::tools::{SYSTEM, get, text};
+use crate::cluster;
+
+/// A moment of the audit log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(usize);
+
+/// What the gateway's service accounts asked for, in order.
+fn events() -> anyhow::Result<Vec<Value>> {
+    let path = cluster::folder().join("logs/audit.log");
+    let log = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let prefix = format!("system:serviceaccount:{SYSTEM}:");
+    let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    Ok(events.filter(|event| text(event, "/user/username").starts_with(&prefix)).collect())
+}
+
+/// Now.
+pub(super) fn now() -> anyhow::Result<Moment> {
+    Ok(Moment(events()?.len()))
+}
+
+/// How many status writes were taken since then, and those that were sent by a pod that did not
+/// hold the lease.
+pub(super) fn status_writes(since: &Moment) -> anyhow::Result<(usize, Vec<String>)> {
+    let events = events()?;
+    let mut holder = String::new();
+    let mut writes = 0;
+    let mut foreign = Vec::new();
+    for (number, event) in events.iter().enumerate() {
+        let taken = event.pointer("/responseStatus/code").and_then(Value::as_u64);
+        if taken.is_none_or(|code| code >= 300) {
+            continue;
+        }
+        let resource = text(event, "/objectRef/resource");
+        if resource == "leases" {
+            holder = text(event, "/responseObject/spec/holderIdentity");
+        }
+        let status =
+            resource == "serviceroutes" && text(event, "/objectRef/subresource") == "status";
+        if status && number >= since.0 {
+            writes += 1;
+            let pod = event.pointer("/user/extra/authentication.kubernetes.io~1pod-name/0");
+            let pod = pod.and_then(Value::as_str).unwrap_or_default();
+            if pod.is_empty() || !holder.starts_with(pod) {
+                let object = text(event, "/objectRef/name");
+                foreign.push(format!("{object} by {pod:?} while {holder:?} led"));
+            }
+        }
+    }
+    Ok((writes, foreign))
+}
+
+/// Requests that were refused for want of rights, and what was granted and never used.
+pub(super) fn rights() -> anyhow::Result<(usize, Vec<String>, Vec<String>)> {
+    let events = events()?;
+    let mut used = BTreeSet::new();
+    let mut forbidden = BTreeSet::new();
+    for event in &events {
+        let right = right(event);
+        if event.pointer("/responseStatus/code").and_then(Value::as_u64) == Some(403) {
+            forbidden.insert(right);
+        } else {
+            used.insert(right);
+        }
+    }
+    let unused = granted()?.difference(&used).cloned().collect();
+    Ok((events.len(), forbidden.into_iter().collect(), unused))
+}
+
+fn right(event: &Value) -> String {
+    let group = text(event, "/objectRef/apiGroup");
+    let mut resource = text(event, "/objectRef/resource");
+    if let Some(sub) = event.pointer("/objectRef/subresource").and_then(Value::as_str) {
+        resource = format!("{resource}/{sub}");
+    }
+    if resource.is_empty() {
+        return format!("{} {}", text(event, "/verb"), text(event, "/requestURI"));
+    }
+    format!("{} {group}/{resource}", text(event, "/verb"))
+}
+
+/// Every right of the gateway's roles.
+fn granted() -> anyhow::Result<BTreeSet<String>> {
+    let selector = format!("--selector=app.kubernetes.io/instance={}", super::tools::RELEASE);
+    let roles = get(&["clusterroles,roles", "--namespace", SYSTEM, &selector])?;
+    let mut granted = BTreeSet::new();
+    for rule in roles["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|role| role["rules"].as_array().cloned().unwrap_or_default())
+    {
+        let words = |name: &str| -> Vec<String> {
+            let found = rule[name].as_array().into_iter().flatten();
+            found.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        for group in words("apiGroups") {
+            for resource in words("resources") {
+                granted
+                    .extend(words("verbs").iter().map(|verb| format!("{verb} {group}/{resource}")));
+            }
+        }
+    }
+    Ok(granted)
+}

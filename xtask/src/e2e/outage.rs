@@ -1,0 +1,108 @@
+//! The API server goes away under load; a container that restarts meanwhile serves what it kept.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::load::Load;
+use super::tools::{self, Gateway, TEAM};
+use super::{Extent, Figures, team};
+use crate::cluster;
+
+const RATE: u32 = 200;
+
+pub(super) fn run(extent: Extent) -> anyhow::Result<Figures> {
+    let address = team::ready(&[], 2)?;
+    let away = Duration::from_secs(extent.choose(60, 600));
+    let pods = tools::gateways()?;
+    let restarted = pods.last().context("no gateway runs")?.clone();
+    // What is kept is written a moment after a change.
+    std::thread::sleep(Duration::from_secs(2));
+    let load = Load::start(&address, "/e/fin/quotes", RATE, false)?;
+    let result = outage(away, &restarted, &address);
+    let outcome = load.stop()?;
+    let (served, back) = result?;
+    if !broke(outcome.failed) {
+        bail!("{}", outcome.tell());
+    }
+    Ok(vec![
+        format!(
+            "API server away for {} s at {RATE} requests/s: {}",
+            away.as_secs(),
+            outcome.tell()
+        ),
+        format!(
+            "a container killed meanwhile served again from what it kept after {:.1} s",
+            served.as_secs_f64()
+        ),
+        format!("changes live {:.1} s after the API server was back", back.as_secs_f64()),
+    ])
+}
+
+/// A killed container breaks what it was answering at that moment: at most each connection of the
+/// load, once.
+fn broke(failed: usize) -> bool {
+    failed <= 32
+}
+
+/// Gives how long the restarted container took, and how long the changes.
+fn outage(
+    away: Duration,
+    restarted: &Gateway,
+    address: &str,
+) -> anyhow::Result<(Duration, Duration)> {
+    let began = Instant::now();
+    let pid = cluster::pid_of("kube-apiserver")?;
+    cluster::signal(&pid, "KILL")?;
+    let served = kill(restarted);
+    // Back it comes, whatever was found.
+    std::thread::sleep(away.saturating_sub(began.elapsed()));
+    cluster::start_one("kube-apiserver")?;
+    cluster::api_server_ready()?;
+    let back = Instant::now();
+    let served = served?;
+    for (name, path) in [("one", "/one"), ("two", "/two"), ("three", "/three")] {
+        cluster::apply(&team::route(name, path, ""))?;
+    }
+    for path in ["/one", "/two", "/three"] {
+        let goal = Duration::from_secs(10).saturating_sub(back.elapsed());
+        for pod in tools::gateways()? {
+            tools::answers(&format!("http://{}:8080{path}/quotes", pod.address), 200, goal)?;
+        }
+    }
+    let live = back.elapsed();
+    tools::kubectl(&[
+        "wait",
+        "serviceroute/three",
+        "--namespace",
+        TEAM,
+        "--for=condition=Programmed",
+        "--timeout=60s",
+    ])?;
+    tools::answers(&format!("http://{address}/e/fin/quotes"), 200, Duration::from_secs(5))?;
+    Ok((served, live))
+}
+
+/// Kills the gateway of a pod; gives how long it takes until its next container serves.
+fn kill(pod: &Gateway) -> anyhow::Result<Duration> {
+    let pid = tools::process(pod)?;
+    cluster::signal(&pid, "KILL")?;
+    let began = Instant::now();
+    let patience = Duration::from_secs(50);
+    let url = format!("http://{}:8080/e/fin/quotes", pod.address);
+    tools::eventually(
+        "the killed process is gone",
+        Duration::from_secs(5),
+        || match tools::process(pod) {
+            Ok(now) if now == pid => bail!("it is still there"),
+            _ => Ok(()),
+        },
+    )?;
+    tools::answers(&url, 200, patience)?;
+    let took = began.elapsed();
+    let ready = tools::ask(&format!("http://{}:9901/readyz", pod.address), None)?;
+    if ready.0 != 200 || !ready.1.contains("kept") {
+        bail!("/readyz of the restarted container says {ready:?}");
+    }
+    Ok(took)
+}
