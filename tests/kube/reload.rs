@@ -146,6 +146,9 @@ async fn a_changed_file_is_taken_up_and_a_bad_one_is_not() {
         process.output().contains("\"/d\"").then_some(())
     })
     .await;
+    // Each file was read once: at the start, and at each of three changes.
+    assert!(metric(status, "fairway_settings_loads_total{result=\"good\"} 3").await);
+    assert!(metric(status, "fairway_settings_loads_total{result=\"bad\"} 1").await);
     let output = process.output();
     assert!(!output.contains("\"/b\"") && !output.contains("\"/c\""), "{output}");
 }
