@@ -28,6 +28,7 @@ pub use options::{CompileOptions, ExternalHosts, ListenerSettings, UnknownServic
 pub use policies::{duration, policy_problems};
 
 use crate::Inputs;
+use crate::endpoints::Wanted;
 use lower::Lowered;
 
 /// The result of compiling.
@@ -37,6 +38,8 @@ pub struct Compilation {
     pub snapshot: Snapshot,
     /// What each object of our class is told. Objects of another class have no entry.
     pub statuses: BTreeMap<ObjectId, Arc<ObjectStatus>>,
+    /// The upstreams of the snapshot whose endpoints must be told beside it.
+    pub wanted: BTreeMap<UpstreamId, Wanted>,
 }
 
 /// What is known of one object once it is compiled; whether it is programmed is known later.
@@ -106,8 +109,20 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
         };
         snapshot.listeners.insert(name.clone(), listener);
     }
+    let wanted = wanted(&objects, &snapshot);
     memo.end(&objects);
-    Compilation { snapshot, statuses }
+    Compilation { snapshot, statuses, wanted }
+}
+
+/// The upstreams of the snapshot whose endpoints must be told.
+fn wanted(
+    objects: &BTreeMap<ObjectId, Arc<Lowered>>,
+    snapshot: &Snapshot,
+) -> BTreeMap<UpstreamId, Wanted> {
+    let all = objects.values().flat_map(|lowered| &lowered.wanted);
+    all.filter(|(id, _)| snapshot.upstreams.contains_key(*id))
+        .map(|(id, wanted)| (id.clone(), wanted.clone()))
+        .collect()
 }
 
 /// The upstreams that routes refer to, and no others.
@@ -122,7 +137,7 @@ fn collect_upstreams(
             if let Backend::Upstream { upstream, .. } = backend
                 && !upstreams.contains_key(upstream)
                 && let Some(lowered) = objects.get(&*route.rule.id.object)
-                && let Some(found) = lowered.upstreams.get(upstream)
+                && let Some((_, found)) = lowered.upstreams.iter().find(|(id, _)| id == upstream)
             {
                 upstreams.insert(upstream.clone(), Arc::clone(found));
             }

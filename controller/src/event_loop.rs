@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fairway_snapshot::{ObjectId, Published};
+use fairway_snapshot::{ObjectId, Published, UpstreamId};
 use tokio::sync::watch;
 
 use crate::Inputs;
 use crate::compile::{CompileOptions, Memo, ObjectStatus, compile};
+use crate::endpoints::Wanted;
 use crate::metrics::ControllerMetrics;
 
 /// How long changes are collected before they are compiled: `kubectl apply -f` of a folder sends
@@ -21,8 +22,14 @@ const COLLECT: Duration = Duration::from_millis(2);
 pub struct Compiled {
     /// The revision that holds it; an equal snapshot keeps the revision of the one before.
     pub revision: u64,
+    /// What was compiled.
+    pub inputs: Arc<Inputs>,
+    /// What was published of it.
+    pub published: Option<Arc<Published>>,
     /// What each object of our class is told.
     pub statuses: BTreeMap<ObjectId, Arc<ObjectStatus>>,
+    /// The upstreams whose endpoints must be told beside the snapshot.
+    pub wanted: Arc<BTreeMap<UpstreamId, Wanted>>,
 }
 
 /// The ends of the loop.
@@ -72,6 +79,7 @@ impl EventLoop {
         mut memo: Memo,
     ) -> Option<Memo> {
         let began = Instant::now();
+        let world = Arc::clone(&inputs);
         let work = tokio::task::spawn_blocking(move || {
             let compilation = compile(&inputs, &options, &mut memo);
             (compilation, memo)
@@ -100,10 +108,17 @@ impl EventLoop {
             *current = Some(Arc::new(Published { revision, snapshot: compilation.snapshot }));
             true
         });
-        let revision = self.publisher.borrow().as_ref().map_or(0, |published| published.revision);
+        let published = self.publisher.borrow().clone();
+        let revision = published.as_ref().map_or(0, |published| published.revision);
         tracing::debug!(revision, ?took, "compiled");
-        self.compiled
-            .send_replace(Some(Arc::new(Compiled { revision, statuses: compilation.statuses })));
+        let (statuses, wanted) = (compilation.statuses, Arc::new(compilation.wanted));
+        self.compiled.send_replace(Some(Arc::new(Compiled {
+            revision,
+            inputs: world,
+            published,
+            statuses,
+            wanted,
+        })));
         Some(memo)
     }
 }

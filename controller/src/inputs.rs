@@ -1,11 +1,19 @@
 //! Everything that is watched, as one value: what `compile` reads.
 
+mod grant;
+mod written;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 use serde::{Deserialize, Serialize};
+
+use crate::versions::WorldVersions;
+
+pub use grant::{Grant, Permitted};
+pub(crate) use written::{WrittenGrant, WrittenService, WrittenSlice};
 
 /// All watched objects by name. A copy is cheap: the objects are shared.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +22,12 @@ pub struct Inputs {
     pub routes: BTreeMap<ObjectId, Arc<ServiceRoute>>,
     /// The Services, reduced to what routing needs.
     pub services: BTreeMap<ObjectId, Arc<Service>>,
+    /// The ReferenceGrants, reduced to what they permit ServiceRoutes.
+    pub grants: BTreeMap<ObjectId, Arc<Grant>>,
     /// ServiceRoutes that the API server sent and that could not be read.
     pub unreadable: BTreeMap<ObjectId, Arc<Unreadable>>,
+    /// Their versions; what is compiled does not depend on them.
+    pub versions: WorldVersions,
 }
 
 /// What routing needs of a Service.
@@ -59,23 +71,4 @@ pub struct Unreadable {
     pub class: Option<String>,
     /// What the reader said.
     pub message: String,
-}
-
-impl From<&k8s_openapi::api::core::v1::Service> for Service {
-    fn from(service: &k8s_openapi::api::core::v1::Service) -> Self {
-        let spec = service.spec.clone().unwrap_or_default();
-        let kind = match (spec.type_.as_deref(), spec.external_name, spec.cluster_ip.as_deref()) {
-            (Some("ExternalName"), Some(name), _) => ServiceKind::ExternalName(name.into()),
-            (_, _, Some("None")) => ServiceKind::Headless,
-            _ => ServiceKind::ClusterIp,
-        };
-        let ports = spec.ports.unwrap_or_default().into_iter().filter_map(|port| {
-            Some(ServicePort {
-                name: port.name.map(Into::into),
-                port: u16::try_from(port.port).ok()?,
-                app_protocol: port.app_protocol.map(Into::into),
-            })
-        });
-        Self { kind, ports: ports.collect() }
-    }
 }

@@ -21,11 +21,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Inputs;
-use crate::inputs::Service;
+use crate::inputs::{Grant, Service};
 use crate::metrics::ControllerMetrics;
 
 /// The form of the file. Another one is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How long the API server may take at the start, before what was kept serves.
 const WAIT: Duration = Duration::from_secs(3);
 /// How long changes are collected before they are written.
@@ -71,6 +71,7 @@ struct Header {
 struct Body {
     routes: Vec<ServiceRoute>,
     services: Vec<(String, String, Service)>,
+    grants: Vec<(String, String, Grant)>,
 }
 
 impl Keeper {
@@ -104,7 +105,8 @@ impl Keeper {
         Ok(Some(body.into_inputs()))
     }
 
-    /// Keeps inputs: the routes of our class and the Services that they name.
+    /// Keeps inputs: the routes of our class, the Services that they name, and the grants beside
+    /// those.
     ///
     /// # Errors
     ///
@@ -148,6 +150,12 @@ impl Body {
             }
             body.routes.push(ServiceRoute::clone(route));
         }
+        for (id, grant) in &inputs.grants {
+            if named.iter().any(|service| service.namespace == id.namespace) {
+                let (namespace, name) = (id.namespace.to_string(), id.name.to_string());
+                body.grants.push((namespace, name, Grant::clone(grant)));
+            }
+        }
         for id in named {
             if let Some(service) = inputs.services.get(&id) {
                 let (namespace, name) = (id.namespace.to_string(), id.name.to_string());
@@ -169,6 +177,10 @@ impl Body {
         for (namespace, name, service) in self.services {
             let id = ObjectId::new(namespace.as_str(), name.as_str());
             inputs.services.insert(id, Arc::new(service));
+        }
+        for (namespace, name, grant) in self.grants {
+            let id = ObjectId::new(namespace.as_str(), name.as_str());
+            inputs.grants.insert(id, Arc::new(grant));
         }
         inputs
     }

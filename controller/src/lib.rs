@@ -2,12 +2,18 @@
 //! to the data plane and writes back what became of each object. It never proxies a request.
 
 pub mod compile;
+pub mod endpoints;
 pub mod event_loop;
 pub mod files;
 pub mod inputs;
 pub mod kept;
+pub mod lease;
 pub mod metrics;
+pub mod pod;
+pub mod replicas;
+pub mod report;
 pub mod status;
+pub mod versions;
 pub mod watch;
 
 pub use compile::{Compilation, CompileOptions, Memo, compile};

@@ -21,8 +21,12 @@ pub struct ControllerMetrics {
     pub invalid_objects: Gauge,
     /// Errors of a watch; it goes on by itself.
     pub watch_errors: Family<KindLabel, Counter>,
-    /// Status writes by result: `written`, `conflict`, `gone`, `failed`.
+    /// Status writes by result: `written`, `conflict`, `gone`, `deposed`, `failed`.
     pub status_writes: Family<ResultLabel, Counter>,
+    /// Whether this process leads and writes status.
+    pub leader: Gauge,
+    /// How often the lease has changed hands.
+    pub lease_transitions: Gauge,
     /// Whether kept objects serve, because the API server did not answer at the start.
     pub inputs_kept: Gauge,
     /// Loads of the folder of manifests by result: `good`, `bad`.
@@ -36,7 +40,7 @@ pub struct ControllerMetrics {
 /// The kind of a watched object.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct KindLabel {
-    /// `ServiceRoute` or `Service`.
+    /// `ServiceRoute`, `Service` or `GatewayReplica`.
     pub kind: &'static str,
 }
 
@@ -68,7 +72,19 @@ pub const METRICS: &[(&str, &str, &str, &str)] = &[
         "fairway_status_writes",
         "counter",
         "result",
-        "Status writes, by result: written, conflict, gone (the object was removed meanwhile) or failed",
+        "Status writes, by result: written, conflict, gone (the object was removed meanwhile), deposed (this process lost its lease meanwhile) or failed",
+    ),
+    (
+        "fairway_leader",
+        "gauge",
+        "",
+        "1 while this process leads its class and writes status; of all replicas one",
+    ),
+    (
+        "fairway_lease_transitions",
+        "gauge",
+        "",
+        "How often the lease of the class has changed hands, as the lease says; a steady growth means that leaders are slow or cut off",
     ),
     (
         "fairway_inputs_kept",
@@ -112,6 +128,9 @@ impl ControllerMetrics {
         registry.register(name, help(name), self.watch_errors.clone());
         let name = "fairway_status_writes";
         registry.register(name, help(name), self.status_writes.clone());
+        registry.register("fairway_leader", help("fairway_leader"), self.leader.clone());
+        let name = "fairway_lease_transitions";
+        registry.register(name, help(name), self.lease_transitions.clone());
         let name = "fairway_inputs_kept";
         registry.register(name, help(name), self.inputs_kept.clone());
         registry.register(

@@ -16,6 +16,8 @@ use crate::compile::ObjectStatus;
 pub enum Programmed {
     /// It has not applied it yet.
     Pending,
+    /// It serves it, and another replica does not yet; the message says which.
+    Waiting(String),
     /// It serves it.
     Applied,
     /// It serves it, but not on every listener.
@@ -76,22 +78,35 @@ fn programmed_condition(object: &ObjectStatus, programmed: &Programmed) -> (bool
         Programmed::Pending => {
             (false, Reason::Pending, "the gateway has not applied this version yet".to_owned())
         }
+        Programmed::Waiting(message) => (false, Reason::Pending, message.clone()),
         Programmed::ListenerFailed(message) => (false, Reason::AddressInUse, message.clone()),
-        Programmed::Applied if object.invalid_rules > 0 || object.partial_rules > 0 => {
-            (false, Reason::PartiallyInvalid, partial(object))
-        }
-        Programmed::Applied if object.rules == 0 => {
-            (false, Reason::PartiallyInvalid, "no rule serves".to_owned())
-        }
-        Programmed::Applied => {
+        Programmed::Applied if serves_all(object) => {
             (true, Reason::Programmed, "the gateway serves this version".to_owned())
         }
+        Programmed::Applied => (false, Reason::PartiallyInvalid, partial(object)),
     }
+}
+
+/// Whether every rule of an object serves, with all of its matches.
+pub(crate) fn serves_all(object: &ObjectStatus) -> bool {
+    object.rules > 0 && object.invalid_rules == 0 && object.partial_rules == 0
+}
+
+/// Whether an object was told already that it is programmed as it is now.
+fn said(object: &ObjectStatus, previous: Option<&ServiceRouteStatus>) -> bool {
+    previous.is_some_and(|status| {
+        status.hash == object.hash
+            && status.observed_generation == object.generation
+            && status.conditions.iter().any(|one| one.type_ == PROGRAMMED && one.status == "True")
+    })
 }
 
 /// Which share of the rules does not serve.
 fn partial(object: &ObjectStatus) -> String {
     let all = object.rules + object.invalid_rules;
+    if all == 0 {
+        return "no rule serves".to_owned();
+    }
     let mut parts = Vec::new();
     if object.invalid_rules > 0 {
         parts.push(format!("{} of {all} rules do not serve", object.invalid_rules));

@@ -1,13 +1,20 @@
-//! Watching the API server: every ServiceRoute and every Service, kept as one value.
+//! Watching the API server: every ServiceRoute, every Service and every ReferenceGrant, kept as one
+//! value.
 //!
 //! A watch survives anything: objects that cannot be read, lost connections, an expired history.
 //! Nothing is told before every watch has its first complete list, and a list that is fetched
 //! again replaces the old one at once, so that no route is lost or left over in between.
 
+pub mod endpoints;
+mod grants;
 mod guard;
+mod kinds;
+mod progress;
+mod scope;
 mod store;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +30,7 @@ use tokio::sync::watch;
 
 use crate::Inputs;
 use crate::metrics::{ControllerMetrics, KindLabel};
+use grants::GrantEvent;
 pub(crate) use guard::Guarded;
 use store::Store;
 pub use store::{Observed, ObservedObjects};
@@ -30,12 +38,15 @@ pub use store::{Observed, ObservedObjects};
 /// The longest pause between two attempts to watch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+/// Objects in one page of a list.
+const PAGE: u32 = 100;
 
-/// An event of either kind.
+/// An event of any kind.
 #[derive(Debug)]
 enum Change {
     Route(usize, Event<Guarded<ServiceRoute>>),
     Service(usize, Event<Guarded<Service>>),
+    Grant(usize, GrantEvent),
 }
 
 type Changes = SelectAll<BoxStream<'static, Result<Change, (&'static str, watcher::Error)>>>;
@@ -49,8 +60,8 @@ pub async fn run(
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
 ) {
-    let (mut changes, scopes) = changes(&client, &namespaces);
-    let mut store = Store::new(scopes, observed);
+    let mut changes = changes(&client, &namespaces);
+    let mut store = Store::new(&namespaces, observed);
     loop {
         let next = tokio::select! {
             next = changes.next() => next,
@@ -76,6 +87,7 @@ fn take(
     match change {
         Ok(Change::Route(scope, event)) => store.route(scope, event),
         Ok(Change::Service(scope, event)) => store.service(scope, event),
+        Ok(Change::Grant(scope, event)) => store.grant(scope, event),
         Err((kind, error)) => {
             metrics.watch_errors.get_or_create(&KindLabel { kind }).inc();
             tell(kind, &error);
@@ -83,7 +95,7 @@ fn take(
     }
 }
 
-fn tell(kind: &'static str, error: &watcher::Error) {
+pub(crate) fn tell(kind: &'static str, error: &watcher::Error) {
     let missing = matches!(
         error,
         watcher::Error::InitialListFailed(kube::Error::Api(status))
@@ -99,8 +111,13 @@ fn tell(kind: &'static str, error: &watcher::Error) {
     }
 }
 
-/// The streams of all watches, and how many scopes there are of each kind.
-fn changes(client: &Client, namespaces: &[String]) -> (Changes, usize) {
+/// Lists come in small pages: what is read of a page is little, but its text is not.
+fn config() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
+/// The streams of all watches: for each kind one scope, or one for each namespace.
+fn changes(client: &Client, namespaces: &[String]) -> Changes {
     let mut all: Changes = SelectAll::new();
     let scopes: Vec<Option<&str>> = if namespaces.is_empty() {
         vec![None]
@@ -116,28 +133,31 @@ fn changes(client: &Client, namespaces: &[String]) -> (Changes, usize) {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        let routes = watcher(routes, watcher::Config::default()).backoff(Pause::default()).map(
-            move |event| match event {
+        let routes =
+            watcher(routes, config()).backoff(Pause::default()).map(move |event| match event {
                 Ok(event) => Ok(Change::Route(scope, event)),
                 Err(error) => Err(("ServiceRoute", error)),
-            },
-        );
-        let services = watcher(services, watcher::Config::default()).backoff(Pause::default()).map(
-            move |event| match event {
+            });
+        let services =
+            watcher(services, config()).backoff(Pause::default()).map(move |event| match event {
                 Ok(event) => Ok(Change::Service(scope, event)),
                 Err(error) => Err(("Service", error)),
-            },
-        );
+            });
+        let grants = grants::grants(client, *namespace).map(move |event| match event {
+            Ok(event) => Ok(Change::Grant(scope, event)),
+            Err(error) => Err(("ReferenceGrant", error)),
+        });
+        all.push(grants.boxed());
         all.push(routes.boxed());
         all.push(services.boxed());
     }
-    (all, scopes.len())
+    all
 }
 
 /// Exponential pauses with jitter, never longer than a second: an API server that is back must be
 /// seen at once, and one installation is few clients.
 #[derive(Debug)]
-struct Pause {
+pub(crate) struct Pause {
     next: Duration,
 }
 

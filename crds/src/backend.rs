@@ -12,6 +12,7 @@ use crate::schema;
 #[x_kube(
     validation = ("has(self.service) != has(self.host)", "a backend has either service or host: write service: finance for a Service, or host: api.example.com with a port"),
     validation = ("!has(self.host) || has(self.port)", "a backend with host needs a port: write port: 443"),
+    validation = ("!has(self.discovery) || has(self.service)", "discovery goes with service: remove it beside host"),
     validation = ("!has(self.__namespace__) || has(self.service)", "namespace goes with service: remove it beside host"),
 )]
 pub struct BackendRef {
@@ -20,8 +21,8 @@ pub struct BackendRef {
     #[schemars(schema_with = "schema::service_name")]
     pub service: Option<String>,
 
-    /// Namespace of the Service. Default: the namespace of this object. Another namespace is
-    /// refused for now, since none can permit it yet.
+    /// Namespace of the Service. Default: the namespace of this object. Another namespace must
+    /// permit it by a ReferenceGrant of the Gateway API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::namespace")]
     pub namespace: Option<String>,
@@ -36,6 +37,13 @@ pub struct BackendRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::port")]
     pub port: Option<IntOrString>,
+
+    /// Where the addresses of the Service are learnt. dns: its name is resolved, and a Service with
+    /// a cluster address is one endpoint. endpoints: its pods that are ready, each an endpoint of
+    /// its own. Default: dns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::discovery")]
+    pub discovery: Option<String>,
 
     /// Share of the requests, relative to the other backends of the rule. 0: none. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]

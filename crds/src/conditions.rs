@@ -4,7 +4,7 @@
 pub const ACCEPTED: &str = "Accepted";
 /// Condition: every reference was found and is permitted.
 pub const RESOLVED_REFS: &str = "ResolvedRefs";
-/// Condition: the data plane has applied a snapshot that holds this object as it is written.
+/// Condition: every ready replica has applied a snapshot that holds this object as it is written.
 pub const PROGRAMMED: &str = "Programmed";
 
 /// Why a condition has its status.
@@ -30,7 +30,7 @@ pub enum Reason {
     ExternalHostNotAllowed,
     /// `Programmed` is true.
     Programmed,
-    /// The data plane has not applied this version yet.
+    /// A data plane has not applied this version yet, ours or that of another replica.
     Pending,
     /// Some rules answer 500, the others serve.
     PartiallyInvalid,

@@ -7,6 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 
 pub mod backend;
 pub mod conditions;
+pub mod gateway_replica;
 pub mod matches;
 pub mod names;
 pub mod policy;
@@ -16,11 +17,12 @@ pub mod status;
 mod yaml;
 
 pub use backend::BackendRef;
+pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
 pub use matches::RouteMatch;
 pub use policy::{Policy, Timeouts};
 pub use service_route::{Rewrite, RouteRule, ServiceRoute, ServiceRouteSpec};
 pub use status::ServiceRouteStatus;
-pub use yaml::yaml;
+pub use yaml::{documents, yaml};
 
 /// The API group of every kind that Fairway defines.
 pub const GROUP: &str = "fairway.dev";
@@ -37,7 +39,7 @@ pub const MAX_WEIGHT: u32 = 1_000_000;
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
     use kube::CustomResourceExt;
-    let mut crds = vec![ServiceRoute::crd()];
+    let mut crds = vec![ServiceRoute::crd(), GatewayReplica::crd()];
     for crd in &mut crds {
         for version in &mut crd.spec.versions {
             if let Some(schema) = &mut version.schema

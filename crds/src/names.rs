@@ -12,6 +12,12 @@ pub const NAMESPACE: &str = "a namespace has lower case letters, digits and -: w
 /// What the name of a ServiceRoute must be.
 pub const OBJECT: &str = "a name has lower case letters, digits, - and ., beginning and ending with a letter or digit: write finance";
 
+/// What the discovery of a backend must be.
+pub const DISCOVERY: &str =
+    "the addresses of a Service are learnt from dns or from endpoints: write dns or endpoints";
+/// What is said of discovery beside a host.
+pub const DISCOVERY_OF_HOST: &str = "discovery goes with service: remove it beside host";
+
 /// Length of the longest label.
 pub const LONGEST_LABEL: usize = 63;
 /// Length of the longest name of an object.

@@ -159,6 +159,16 @@ pub(crate) fn port(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(crate) fn discovery(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 16,
+        "x-kubernetes-validations": [{
+            "rule": "self == 'dns' || self == 'endpoints'",
+            "message": names::DISCOVERY
+        }]
+    })
+}
+
 pub(crate) fn weight(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "integer", "format": "int32",

@@ -23,6 +23,8 @@ pub(crate) struct Failed {
     pub(crate) nothing_sent: bool,
     /// Whether a connection that had served before ended before the first byte of an answer.
     pub(crate) stale: bool,
+    /// Whether a new connection did.
+    pub(crate) dropped: bool,
 }
 
 /// The limits of the wait for a head.
@@ -52,20 +54,25 @@ pub(crate) async fn attempt(
     exchange.sending.set(false);
     let answer = async {
         let connection = connection(context, upstream, fresh).await;
-        let connection =
-            connection.map_err(|error| Failed { error, nothing_sent: true, stale: false })?;
+        let connection = connection.map_err(|error| Failed {
+            error,
+            nothing_sent: true,
+            stale: false,
+            dropped: false,
+        })?;
         let reused = connection.reused;
         exchange.moved.set(Instant::now());
         exchange.sending.set(true);
         send(connection, request).await.map_err(|SendError { error, nothing_sent, closed }| {
             // What the client did wrong with its body is not the backend's fault.
             let error = exchange.broken.get().unwrap_or(error);
-            Failed { error, nothing_sent, stale: closed && reused }
+            Failed { error, nothing_sent, stale: closed && reused, dropped: closed && !reused }
         })
     };
     let answer = within(&exchange, limits, began, answer).await;
-    let answer =
-        answer.map_err(|error| Failed { error, nothing_sent: false, stale: false }).flatten()?;
+    let answer = answer
+        .map_err(|error| Failed { error, nothing_sent: false, stale: false, dropped: false })
+        .flatten()?;
     let now = Instant::now();
     context.upstream = Some(now - began);
     // The head is a movement: the wait for it does not count against the body.
@@ -87,7 +94,7 @@ async fn connection(
     if !fresh && let Some(connection) = context.worker.pool.take(upstream.number, endpoint) {
         return Ok(connection);
     }
-    let connected = connect(upstream.number, endpoint, connect_limit).await;
+    let connected = connect(upstream, endpoint, connect_limit).await;
     context.worker.metrics.connect(connected.as_ref().err().copied());
     connected
 }

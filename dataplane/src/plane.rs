@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use fairway_snapshot::{ListenerName, Published};
+use fairway_snapshot::{AddressSets, ListenerName, Published};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -34,6 +34,7 @@ pub struct DataPlane {
     status: SocketAddr,
     admin: SocketAddr,
     admin_state: Arc<AdminState>,
+    discovery: Arc<Discovery>,
     workers: Vec<Thread>,
     log: LogWriter,
     tasks: tokio::task::JoinSet<()>,
@@ -114,7 +115,7 @@ impl DataPlane {
             config: Arc::clone(&config),
             live,
             workers: workers.iter().map(|worker| worker.commands.clone()).collect(),
-            upstreams: UpstreamRegistry::new(discovery),
+            upstreams: UpstreamRegistry::new(Arc::clone(&discovery)),
             metrics,
             bound: Arc::clone(&bound),
             applied: applied_sender,
@@ -133,10 +134,16 @@ impl DataPlane {
             status: status_address,
             admin: admin_address,
             admin_state,
+            discovery,
             workers,
             log,
             tasks,
         })
+    }
+
+    /// Follows the endpoints of the upstreams that are told of beside the snapshots.
+    pub fn follow_addresses(&mut self, told: watch::Receiver<Arc<AddressSets>>) {
+        self.tasks.spawn(Arc::clone(&self.discovery).follow(told));
     }
 
     /// How to set what `/readyz` tells beside readiness.

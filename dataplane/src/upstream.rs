@@ -67,6 +67,7 @@ fn authority(upstream: &Upstream) -> HeaderValue {
     let text = match &upstream.target {
         Target::Address(address) => SocketAddr::new(*address, port.get()).to_string(),
         Target::Name(name) => format!("{}:{port}", name.trim_end_matches('.')),
+        Target::Told(name) => format!("{name}:{port}"),
     };
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -17,7 +17,7 @@ Examples:
   fairway run                               serve the cluster of the current kubeconfig
   fairway check routes/                     what is wrong with these manifests?
   fairway routes --manifests routes/        which routes are there, and in which order?
-  fairway crds | kubectl apply -f -         install the custom resource definition
+  fairway crds | kubectl apply -f -         install the custom resource definitions
 
 Exit codes:
   0  everything is well

@@ -18,6 +18,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use fairway_controller::compile::{CompileOptions, ExternalHosts, UnknownService};
+use fairway_controller::pod::Pod;
 use fairway_dataplane::Config;
 use fairway_snapshot::AddressPolicy;
 use fairway_snapshot::ObjectId;
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) context: Option<String>,
     pub(crate) namespaces: Vec<String>,
+    /// The pod that this is; none means that there are no other replicas.
+    pub(crate) pod: Option<Pod>,
     /// Where the last good objects are kept.
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) log_level: String,
@@ -143,6 +146,7 @@ impl Settings {
             kubeconfig: reader.one("kubeconfig", |text| Ok(PathBuf::from(text))),
             context: reader.one("context", |text| Ok(text.to_owned())),
             namespaces: reader.list("namespaces", values::name),
+            pod: reader.pod(),
             state_dir: reader.one("state-dir", values::folder),
             log_level: reader
                 .one("log-level", values::log_level)

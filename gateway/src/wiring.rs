@@ -1,6 +1,8 @@
 //! Putting the parts together: a source of inputs, the event loop, the data plane, and for a
 //! cluster the writer of status.
 
+mod among;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use fairway_controller::watch::ObservedObjects;
 use fairway_controller::{Inputs, watch as api_watch};
 use fairway_dataplane::{Applied, DataPlane};
 use fairway_snapshot::Published;
+use futures::future::join_all;
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -23,6 +26,7 @@ use crate::commands::environment;
 use crate::overrides;
 use crate::reload::Live;
 use crate::settings::Settings;
+use among::{Among, Farewell};
 
 /// Where inputs come from.
 pub(crate) enum Source {
@@ -41,6 +45,8 @@ pub(crate) struct Gateway {
     pub(crate) live: Live,
     /// Control work; it ends when this is dropped.
     tasks: JoinSet<()>,
+    /// Ends what other replicas rely on, when there are any.
+    farewells: Vec<Farewell>,
 }
 
 impl Gateway {
@@ -53,7 +59,7 @@ impl Gateway {
         let (inputs_sender, inputs) = watch::channel(None);
         let (options_sender, options) = watch::channel(Arc::new(settings.options.clone()));
         let (compiled_sender, compiled) = watch::channel(None);
-        let plane = DataPlane::start(settings.config.clone(), published.clone(), registry)
+        let mut plane = DataPlane::start(settings.config.clone(), published.clone(), registry)
             .await
             .context("cannot start")?;
         let live = Live {
@@ -63,6 +69,7 @@ impl Gateway {
             metrics: metrics.clone(),
         };
         let mut tasks = JoinSet::new();
+        let mut farewells = Vec::new();
         let event_loop = EventLoop {
             inputs,
             options,
@@ -79,11 +86,32 @@ impl Gateway {
             }
             Source::Cluster(client) => {
                 let observed = Arc::new(ObservedObjects::default());
+                let (told_sender, told) = watch::channel(Arc::default());
+                plane.follow_addresses(told);
+                tasks.spawn(api_watch::endpoints::run(
+                    client.clone(),
+                    settings.namespaces.clone(),
+                    compiled.clone(),
+                    told_sender,
+                    metrics.clone(),
+                ));
                 let applied = applied_state(plane.applied(), &mut tasks);
+                let among = Among {
+                    client: client.clone(),
+                    class: settings.options.class.clone(),
+                    compiled: compiled.clone(),
+                    applied: applied.clone(),
+                    observed: Arc::clone(&observed),
+                    metrics: metrics.clone(),
+                };
+                let (leadership, replicas) =
+                    among.join(settings.pod.as_ref(), &mut tasks, &mut farewells);
                 let writer = StatusWriter::new(
                     client.clone(),
                     compiled,
                     applied,
+                    leadership,
+                    replicas,
                     Arc::clone(&observed),
                     metrics.clone(),
                 );
@@ -106,7 +134,7 @@ impl Gateway {
                 tasks.spawn(api_watch::run(client, namespaces, watched_sender, observed, metrics));
             }
         }
-        Ok(Self { plane, published, live, tasks })
+        Ok(Self { plane, published, live, tasks, farewells })
     }
 
     /// Control work that goes on until the gateway has ended.
@@ -124,10 +152,15 @@ impl Gateway {
     }
 
     /// Ends in order: the data plane drains while the control work goes on, so that a change that
-    /// comes meanwhile still counts.
+    /// comes meanwhile still counts. Another replica leads from the beginning of this.
     pub(crate) async fn shutdown(self) {
-        let Self { plane, mut tasks, .. } = self;
-        plane.shutdown().await;
+        let Self { plane, mut tasks, farewells, .. } = self;
+        let farewells = farewells.into_iter().map(|Farewell { stop, done }| async {
+            // A task that has ended already is no news.
+            let _ = stop.send(());
+            let _ = done.await;
+        });
+        tokio::join!(plane.shutdown(), join_all(farewells));
         tasks.shutdown().await;
     }
 }

@@ -34,4 +34,4 @@ pub use snapshot::{
     Semantics, Snapshot, WrongMethod,
 };
 pub use table::{Find, ListenerTable, RouteMatch, RouteRequest, RouteTable};
-pub use upstream::{Target, Upstream};
+pub use upstream::{AddressSets, Target, Upstream};

@@ -24,7 +24,7 @@ use crate::text::serde_as_text;
 pub struct PathPattern {
     /// The pattern as text, normalised.
     text: Arc<str>,
-    segments: Box<[Segment]>,
+    segments: Arc<[Segment]>,
     rest: bool,
 }
 
@@ -213,7 +213,7 @@ impl PathPattern {
 
     /// The segments before the rest.
     #[must_use]
-    pub const fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
@@ -252,7 +252,7 @@ impl PathPattern {
     pub fn captures(&self, path: &str) -> Option<Captures> {
         let mut captures = Captures::new();
         let mut at = 0;
-        for segment in &self.segments {
+        for segment in self.segments.iter() {
             let begin = at + path[at..].strip_prefix('/').map(|_| 1)?;
             let end = path[begin..].find('/').map_or(path.len(), |length| begin + length);
             match segment {

@@ -1,6 +1,7 @@
 //! A group of endpoints that requests are sent to.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
@@ -17,7 +18,14 @@ pub enum Target {
     Name(Arc<str>),
     /// One fixed address.
     Address(IpAddr),
+    /// Addresses that are told beside the snapshots, in [`AddressSets`]; the name says of whom:
+    /// `finance.market`.
+    Told(Arc<str>),
 }
+
+/// The endpoints of upstreams whose target is [`Target::Told`], each with its own port. An upstream
+/// that is missing is not known yet; one without addresses has no endpoint that may be used.
+pub type AddressSets = BTreeMap<UpstreamId, Arc<[SocketAddr]>>;
 
 /// A group of endpoints that requests are sent to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,7 +33,7 @@ pub enum Target {
 pub struct Upstream {
     /// Where the addresses come from.
     pub target: Target,
-    /// The port of every endpoint.
+    /// The port of every endpoint; of one that is told, the port that its name stands for.
     pub port: NonZeroU16,
 }
 
@@ -36,6 +44,7 @@ impl Upstream {
         match &self.target {
             Target::Name(name) => format!("{name}:{}", self.port).into(),
             Target::Address(IpAddr::V4(address)) => format!("{address}:{}", self.port).into(),
+            Target::Told(name) => format!("told:{name}:{}", self.port).into(),
             Target::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port).into(),
         }
     }

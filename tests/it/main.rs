@@ -12,6 +12,7 @@ mod routing;
 mod second_opinion;
 mod swaps;
 mod timeouts;
+mod told;
 
 use fairway_tests::http::Answer;
 

@@ -3,10 +3,15 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod chart;
+mod endpoints;
+mod grants;
 mod kept;
+mod lease;
 mod life;
 mod outage;
+mod pair;
 mod reload;
+mod replicas;
 mod rights;
 mod scale;
 mod schema;

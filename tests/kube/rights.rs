@@ -5,10 +5,11 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
+use fairway_tests::eventually::eventually;
 use fairway_tests::fairway::Fairway;
 use fairway_tests::helm::chart;
 
-use super::{World, answers};
+use super::{World, answers, endpoints, grants};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_account_may_do_all_that_is_needed() {
@@ -29,11 +30,46 @@ async fn the_service_account_may_do_all_that_is_needed() {
     let token = token.status.unwrap().token;
     let kubeconfig = world.kube.kubeconfig_with_token(&token);
 
-    let fairway = Fairway::start(&world.args(&kubeconfig)).await;
-    let spec = json!({ "rules": [{ "match": [{ "path": "/x" }], "backends": [{ "service": "finance", "port": "http" }] }] });
+    let (code, said) = world.kube.kubectl(&["apply", "-f", grants::KIND], "");
+    assert_eq!(code, 0, "{said}");
+    let port = world.finance.address.port();
+    world.kube.namespace("shared").await;
+    world.kube.service("shared", "billing", port).await;
+
+    let mut args = world.args(&kubeconfig);
+    args.extend(["--pod-namespace=fairway-system", "--pod-name=fairway-0"].map(str::to_owned));
+    let fairway = Fairway::start(&args).await;
+    let spec = json!({ "rules": [
+        { "match": [{ "path": "/x" }], "backends": [{ "service": "finance", "port": "http" }] },
+        { "match": [{ "path": "/y" }], "backends": [
+            { "service": "finance", "port": "http", "discovery": "endpoints" }] },
+        { "match": [{ "path": "/z" }], "backends": [
+            { "service": "billing", "namespace": "shared", "port": "http" }] },
+    ] });
     world.kube.apply("market", "x", spec).await;
     answers(fairway.address, "/x", 200).await;
+    // Both are known only to who may read them.
+    answers(fairway.address, "/y", 503).await;
+    let server = axum::Router::new().fallback(|| async { "y" });
+    let listener = tokio::net::TcpListener::bind((endpoints::machine(), 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, server).await });
+    endpoints::slice(&world.kube.client, "one", address, json!({ "ready": true })).await;
+    answers(fairway.address, "/y", 200).await;
+    answers(fairway.address, "/z", 500).await;
+    let grant = json!({ "apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
+        "metadata": { "name": "market", "namespace": "shared" }, "spec": {
+            "from": [{ "group": "fairway.dev", "kind": "ServiceRoute", "namespace": "market" }],
+            "to": [{ "group": "", "kind": "Service" }] } });
+    let (code, said) = world.kube.kubectl(&["apply", "-f", "-"], &grant.to_string());
+    assert_eq!(code, 0, "{said}");
+    answers(fairway.address, "/z", 200).await;
     world.kube.programmed("market", "x").await;
+    eventually("the replica has reported", || async {
+        let (_, told) = world.kube.kubectl(&["get", "gwr", "-n", "fairway-system"], "");
+        told.contains("true").then_some(())
+    })
+    .await;
 
     let user = "system:serviceaccount:fairway-system:fairway";
     let audit = world.kube.audit();

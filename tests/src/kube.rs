@@ -242,6 +242,19 @@ impl Kube {
         path
     }
 
+    /// A kubeconfig with all rights for somebody of that name, by which audit tells him apart.
+    pub fn kubeconfig_as(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(format!("kubeconfig-{name}"));
+        let user = json!({
+            "client-certificate": self.folder.path().join("admin.crt"),
+            "client-key": self.folder.path().join("admin.key"),
+            "as": name,
+            "as-groups": ["system:masters"],
+        });
+        std::fs::write(&path, kubeconfig_text(self.folder.path(), self.port, &user)).unwrap();
+        path
+    }
+
     /// Makes etcd forget its history: watches of an older version get 410 Gone.
     pub async fn compact(&self) {
         let etcd = reqwest::Client::new();
@@ -308,7 +321,7 @@ fn certificates(folder: &Path) {
     let tokens = KeyPair::generate().unwrap();
     std::fs::write(folder.join("sa.key"), tokens.serialize_pem()).unwrap();
     std::fs::write(folder.join("sa.pub"), tokens.public_key_pem()).unwrap();
-    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - level: Metadata\n    resources: [{group: fairway.dev}, {group: \"\", resources: [services]}]\n  - level: None\n";
+    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - level: Metadata\n    resources: [{group: fairway.dev}, {group: coordination.k8s.io}, {group: discovery.k8s.io}, {group: gateway.networking.k8s.io}, {group: \"\", resources: [services]}]\n  - level: None\n";
     std::fs::write(folder.join("audit.yaml"), policy).unwrap();
 }
 

@@ -3,6 +3,7 @@
 
 mod apply;
 mod measure;
+mod memory;
 mod peers;
 mod report;
 
@@ -34,6 +35,8 @@ enum What {
     Proxy,
     /// The time from kubectl apply to the first request that follows it, on a real API server.
     Apply,
+    /// What the process needs beside 10,000 Services and many ServiceRoutes, on a real API server.
+    Memory,
 }
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
@@ -43,5 +46,6 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             report::write(&results, args.rounds, args.seconds)
         }
         What::Apply => apply::run(args.routes, args.changes),
+        What::Memory => memory::run(),
     }
 }

@@ -1,8 +1,9 @@
 //! The backends of a rule: references, resolved against the Services that there are.
 
+mod ports;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
@@ -14,7 +15,9 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{CompileOptions, ExternalHosts, Severity, UnknownService, names};
 use crate::Inputs;
-use crate::inputs::{Service, ServiceKind, ServicePort};
+use crate::endpoints::Wanted;
+use crate::inputs::ServiceKind;
+use ports::{Port, number, port_of, undescribed_port};
 
 /// Resolves the backends of one object.
 pub(super) struct Resolver<'a> {
@@ -22,9 +25,15 @@ pub(super) struct Resolver<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) options: &'a CompileOptions,
     /// The upstreams that were found.
-    pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
+    /// Those of all objects, so that each is held once.
+    pub(super) shared: &'a mut BTreeMap<UpstreamId, Arc<Upstream>>,
+    /// The upstreams whose endpoints must be told, and which those are.
+    pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     /// Every Service that was asked for, found or not.
     pub(super) asked: Vec<ObjectId>,
+    /// Every Service of another namespace that was named, and whether a grant permits it.
+    pub(super) grants: Vec<(ObjectId, bool)>,
     /// The names of all Services of the namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -91,9 +100,8 @@ impl Resolver<'_> {
                 if let Some(doubt) = self.doubt(written) {
                     problem(doubt);
                 }
-                let id = upstream.id();
-                self.upstreams.entry(id.clone()).or_insert_with(|| Arc::new(upstream));
-                Some(Backend::Upstream { upstream: id, reference, weight })
+                let upstream = self.found(upstream);
+                Some(Backend::Upstream { upstream, reference, weight })
             }
             Err(wrong) => {
                 let reason = wrong.invalid();
@@ -101,6 +109,24 @@ impl Resolver<'_> {
                 reason.map(|reason| Backend::Invalid { reference, weight, reason })
             }
         }
+    }
+
+    /// Notes an upstream.
+    fn found(&mut self, upstream: Upstream) -> UpstreamId {
+        let id = upstream.id();
+        let known = self.shared.get_key_value(&id);
+        let (id, upstream) = match known {
+            Some((id, upstream)) => (id.clone(), Arc::clone(upstream)),
+            None => {
+                let upstream = Arc::new(upstream);
+                self.shared.insert(id.clone(), Arc::clone(&upstream));
+                (id, upstream)
+            }
+        };
+        if !self.upstreams.iter().any(|(known, _)| *known == id) {
+            self.upstreams.push((id.clone(), upstream));
+        }
+        id
     }
 
     /// The reference as the user wrote it: `market/finance:8000`, `api.example.com:443`.
@@ -128,27 +154,41 @@ impl Resolver<'_> {
         if let Some(message) = written.namespace.as_deref().and_then(names::namespace) {
             return Err(invalid(".namespace", message));
         }
+        let discovery = discovery(written)?;
         if *namespace != *self.object.namespace {
-            let message = format!(
-                "Service {id} is in another namespace, which nobody has permitted: move this object to namespace {namespace}, or leave namespace out for a Service of its own"
-            );
-            return Err(Problem::new(".namespace", Reason::RefNotPermitted, message));
+            let permitted = self.inputs.permitted(&self.object.namespace, &id);
+            self.grants.push((id.clone(), permitted));
+            if !permitted {
+                return Err(self.not_permitted(&id));
+            }
         }
-        self.asked.push(id.clone());
-        let known = self.inputs.services.get(&id);
+        let known = self.inputs.services.get_key_value(&id);
+        // The names of one that is there are held already.
+        let id = known.map_or(id, |(known, _)| known.clone());
+        let known = known.map(|(_, service)| service);
+        if !self.asked.contains(&id) {
+            self.asked.push(id.clone());
+        }
         if known.is_none() && self.options.unknown_service == UnknownService::Refuse {
             return Err(self.not_found(&id));
         }
         if let Some(upstream) = self.options.backend_overrides.get(&id) {
             return Ok(upstream.clone());
         }
-        let port = match known {
+        let Port { number: port, name: port_name } = match known {
             Some(service) => port_of(service, written.port.as_ref(), &id)?,
             None => undescribed_port(written.port.as_ref(), &id)?,
         };
-        if let Some(ServiceKind::ExternalName(target)) = known.map(|service| &service.kind) {
+        let kind = known.map(|service| &service.kind);
+        if let Some(ServiceKind::ExternalName(target)) = kind {
             self.allowed(target, ".service")?;
             return Ok(Upstream { target: Target::Name(absolute(target)), port });
+        }
+        if discovery == Discovery::Endpoints && kind.is_some() && self.options.endpoints_told() {
+            let name = format!("{}.{}", id.name, id.namespace).into();
+            let upstream = Upstream { target: Target::Told(name), port };
+            self.wanted.insert(upstream.id(), Wanted { service: id, port: port_name });
+            return Ok(upstream);
         }
         let name = self
             .options
@@ -165,6 +205,9 @@ impl Resolver<'_> {
     /// Whether the name of a Service that nobody described is probably a described one, misspelt.
     /// Names that differ in digits only are versions beside each other.
     fn doubt(&mut self, written: &BackendRef) -> Option<Problem> {
+        if written.namespace.as_deref().is_some_and(|other| *other != *self.object.namespace) {
+            return None;
+        }
         let id = ObjectId::new(&*self.object.namespace, written.service.as_deref()?);
         let given = self.options.backend_overrides.contains_key(&id);
         if given || self.inputs.services.contains_key(&id) {
@@ -180,7 +223,22 @@ impl Resolver<'_> {
         Some(Problem { severity: Severity::Warning, ..problem })
     }
 
+    /// Whether the Service exists is the other namespace's affair until it permits the reference.
+    fn not_permitted(&self, id: &ObjectId) -> Problem {
+        let ObjectId { namespace, name } = id;
+        let own = &self.object.namespace;
+        let message = format!(
+            "Service {id} is in another namespace, and no ReferenceGrant there permits ServiceRoutes of {own}: who owns {namespace} may apply {{apiVersion: gateway.networking.k8s.io/v1beta1, kind: ReferenceGrant, metadata: {{name: {own}-to-{name}, namespace: {namespace}}}, spec: {{from: [{{group: fairway.dev, kind: ServiceRoute, namespace: {own}}}], to: [{{group: \"\", kind: Service, name: {name}}}]}}}}"
+        );
+        Problem::new(".namespace", Reason::RefNotPermitted, message)
+    }
+
     fn not_found(&mut self, id: &ObjectId) -> Problem {
+        if id.namespace != self.object.namespace {
+            // What else is there is not told to other namespaces.
+            let message = format!("Service {id} does not exist: create it, or correct the name");
+            return Problem::new(".service", Reason::BackendNotFound, message);
+        }
         let neighbours = neighbours(self.inputs, &id.namespace);
         let names: Vec<&str> = neighbours.iter().map(|name| &**name).collect();
         let advice = match nearest(&id.name, &names) {
@@ -207,6 +265,9 @@ impl Resolver<'_> {
         if written.namespace.is_some() {
             let message = "namespace goes with service: remove it beside host".to_owned();
             return Err(invalid(".namespace", message));
+        }
+        if written.discovery.is_some() {
+            return Err(invalid(".discovery", fairway_crds::names::DISCOVERY_OF_HOST.to_owned()));
         }
         let port = match &written.port {
             Some(IntOrString::Int(port)) => number(*port),
@@ -260,6 +321,24 @@ impl Resolver<'_> {
     }
 }
 
+/// Where the endpoints of a Service are learnt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Discovery {
+    Dns,
+    Endpoints,
+}
+
+fn discovery(written: &BackendRef) -> Result<Discovery, Problem> {
+    match written.discovery.as_deref() {
+        None | Some("dns") => Ok(Discovery::Dns),
+        Some("endpoints") => Ok(Discovery::Endpoints),
+        Some(other) => {
+            let message = format!("{other:?}: {}", fairway_crds::names::DISCOVERY);
+            Err(Problem::new(".discovery", Reason::InvalidRule, message))
+        }
+    }
+}
+
 /// The names of all Services of a namespace, sorted.
 pub(super) fn neighbours(inputs: &Inputs, namespace: &str) -> Vec<Arc<str>> {
     let first = ObjectId::new(namespace, "");
@@ -270,99 +349,6 @@ pub(super) fn neighbours(inputs: &Inputs, namespace: &str) -> Vec<Arc<str>> {
 /// A name with dots is absolute, so that no search list is tried.
 fn absolute(name: &str) -> Arc<str> {
     if name.ends_with('.') { name.into() } else { format!("{name}.").into() }
-}
-
-fn number(port: i32) -> Option<NonZeroU16> {
-    u16::try_from(port).ok().and_then(NonZeroU16::new)
-}
-
-/// The port of a Service that is known.
-fn port_of(
-    service: &Service,
-    written: Option<&IntOrString>,
-    id: &ObjectId,
-) -> Result<NonZeroU16, Problem> {
-    let problem = |message: String| Problem::new(".port", Reason::PortNotFound, message);
-    let ports = describe(&service.ports);
-    let found = match written {
-        Some(IntOrString::Int(wanted)) => {
-            service.ports.iter().find(|port| i32::from(port.port) == *wanted)
-        }
-        Some(IntOrString::String(wanted)) => service
-            .ports
-            .iter()
-            .find(|port| port.name.as_deref() == Some(wanted) || wanted.parse() == Ok(port.port)),
-        None => match service.ports.as_slice() {
-            [only] => Some(only),
-            _ => {
-                return Err(problem(format!(
-                    "Service {id} has {} ports: write one of {ports}",
-                    service.ports.len()
-                )));
-            }
-        },
-    };
-    // A Service of type ExternalName may have no ports; then the number is taken as written.
-    if let (None, Some(IntOrString::Int(wanted)), ServiceKind::ExternalName(_)) =
-        (found, written, &service.kind)
-        && service.ports.is_empty()
-        && let Some(port) = number(*wanted)
-    {
-        return Ok(port);
-    }
-    let Some(found) = found else {
-        let wanted = match written {
-            Some(IntOrString::Int(port)) => port.to_string(),
-            Some(IntOrString::String(port)) => format!("{port:?}"),
-            None => String::new(),
-        };
-        return Err(problem(format!("Service {id} has no port {wanted}: write one of {ports}")));
-    };
-    check_protocol(found, id)?;
-    NonZeroU16::new(found.port).ok_or_else(|| problem(format!("Service {id} has port 0")))
-}
-
-/// The port of a Service that nobody described.
-fn undescribed_port(written: Option<&IntOrString>, id: &ObjectId) -> Result<NonZeroU16, Problem> {
-    let problem = |message: String| Problem::new(".port", Reason::PortNotFound, message);
-    match written {
-        Some(IntOrString::Int(port)) => number(*port).ok_or_else(|| {
-            problem(format!("{port} is not a port: write a number from 1 to 65535"))
-        }),
-        Some(IntOrString::String(name)) => match name.parse::<NonZeroU16>() {
-            Ok(port) => Ok(port),
-            Err(_) => Err(problem(format!(
-                "port {name:?} is a name, and no Service document says which number it is: write the number, or add the document of Service {id}"
-            ))),
-        },
-        None => Err(problem(format!(
-            "no Service document says which port {id} has: write the number, or add the document of the Service"
-        ))),
-    }
-}
-
-fn check_protocol(port: &ServicePort, id: &ObjectId) -> Result<(), Problem> {
-    let unsupported = ["https", "kubernetes.io/h2c", "kubernetes.io/wss", "grpc"];
-    match port.app_protocol.as_deref() {
-        Some(protocol) if unsupported.contains(&protocol) => Err(Problem::new(
-            ".port",
-            Reason::UnsupportedValue,
-            format!(
-                "port {} of Service {id} speaks {protocol}, which is not supported yet: choose a port that speaks http",
-                port.port
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn describe(ports: &[ServicePort]) -> String {
-    let shown = ports.iter().take(8).map(|port| match &port.name {
-        Some(name) => format!("{} ({name})", port.port),
-        None => port.port.to_string(),
-    });
-    let shown: Vec<String> = shown.collect();
-    if shown.is_empty() { "none: it has no ports".to_owned() } else { shown.join(", ") }
 }
 
 /// The name that is near enough to be what was meant.

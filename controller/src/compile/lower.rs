@@ -19,6 +19,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::matches::{self, ParsedMatch};
 use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
+use crate::endpoints::Wanted;
 
 pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
@@ -30,7 +31,9 @@ pub(super) struct Lowered {
     pub(super) hosts: Vec<HostPattern>,
     /// Routes by the listeners that serve them: one group where listeners have the same policy.
     groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
-    pub(super) upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
+    /// Those of them whose endpoints must be told.
+    pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     pub(super) status: Arc<ObjectStatus>,
 }
 
@@ -39,6 +42,8 @@ pub(super) struct Lowered {
 pub(super) struct Asked {
     /// The Services, found or not.
     pub(super) services: Vec<ObjectId>,
+    /// Services of other namespaces, and whether a grant permits them.
+    pub(super) grants: Vec<(ObjectId, bool)>,
     /// The names of all Services of its namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -58,12 +63,14 @@ impl Lowered {
     }
 }
 
-/// Lowers an object; also says which Services it asked for.
+/// Lowers an object; also says which Services it asked for. `shared` holds the upstreams of all
+/// objects: equal ones become one.
 pub(super) fn lower(
     id: &ObjectId,
     route: &ServiceRoute,
     inputs: &Inputs,
     options: &CompileOptions,
+    shared: &mut BTreeMap<UpstreamId, Arc<Upstream>>,
 ) -> (Lowered, Asked) {
     let mut lowering = Lowering {
         object: Arc::new(id.clone()),
@@ -73,8 +80,11 @@ pub(super) fn lower(
             object: id,
             inputs,
             options,
-            upstreams: BTreeMap::new(),
+            upstreams: Vec::new(),
+            shared,
+            wanted: BTreeMap::new(),
             asked: Vec::new(),
+            grants: Vec::new(),
             neighbours: None,
         },
         diagnostics: Vec::new(),
@@ -92,9 +102,10 @@ pub(super) fn lower(
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
     let status = status(route, served, &share, hash, lowering.diagnostics);
-    let Resolver { upstreams, asked, neighbours, .. } = lowering.resolver;
-    let asked = Asked { services: asked, neighbours };
-    (Lowered { hosts, groups, upstreams, status: Arc::new(status) }, asked)
+    let Resolver { mut upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
+    upstreams.shrink_to_fit();
+    let asked = Asked { services: asked, grants, neighbours };
+    (Lowered { hosts, groups, upstreams, wanted, status: Arc::new(status) }, asked)
 }
 
 struct Lowering<'a> {

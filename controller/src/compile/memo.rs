@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_crds::ServiceRoute;
-use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
+use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId, Upstream, UpstreamId};
 
 use super::CompileOptions;
 use super::backends::neighbours;
@@ -19,6 +19,8 @@ pub struct Memo {
     options: Option<CompileOptions>,
     objects: BTreeMap<ObjectId, Remembered>,
     hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
+    /// The upstreams of all objects.
+    upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
     next_hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
 }
 
@@ -27,6 +29,8 @@ struct Remembered {
     route: Arc<ServiceRoute>,
     /// Every Service that was asked for, with what was found.
     services: Vec<(ObjectId, Option<Arc<Service>>)>,
+    /// Every Service of another namespace, and whether a grant permitted it.
+    grants: Vec<(ObjectId, bool)>,
     /// The names of all Services of its namespace, when a message was made from them.
     neighbours: Option<Vec<Arc<str>>>,
     lowered: Arc<Lowered>,
@@ -60,6 +64,7 @@ impl Memo {
         if let Some(known) = self.objects.get(id)
             && Arc::ptr_eq(&known.route, route)
             && known.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
+            && known.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
             && known
                 .neighbours
                 .as_ref()
@@ -67,12 +72,13 @@ impl Memo {
         {
             return Arc::clone(&known.lowered);
         }
-        let (lowered, asked) = lower::lower(id, route, inputs, options);
+        let (lowered, asked) = lower::lower(id, route, inputs, options, &mut self.upstreams);
         let lowered = Arc::new(lowered);
         let look = |id: &ObjectId| inputs.services.get(id).cloned();
         let remembered = Remembered {
             route: Arc::clone(route),
             services: asked.services.into_iter().map(|id| (id.clone(), look(&id))).collect(),
+            grants: asked.grants,
             neighbours: asked.neighbours,
             lowered: Arc::clone(&lowered),
         };
@@ -107,6 +113,7 @@ impl Memo {
     pub(super) fn end(&mut self, objects: &BTreeMap<ObjectId, Arc<Lowered>>) {
         self.objects.retain(|id, _| objects.contains_key(id));
         self.hosts = std::mem::take(&mut self.next_hosts);
+        self.upstreams.retain(|_, upstream| Arc::strong_count(upstream) > 1);
     }
 }
 

@@ -64,6 +64,13 @@ pub enum ExternalHosts {
 }
 
 impl CompileOptions {
+    /// Whether somebody tells the endpoints of Services: an API server does, a folder of manifests
+    /// does not, and there DNS is asked whatever a backend wants.
+    #[must_use]
+    pub fn endpoints_told(&self) -> bool {
+        self.unknown_service == UnknownService::Refuse
+    }
+
     /// The DNS names of Services in a cluster with the usual domain; absolute, so that no search
     /// list is tried.
     pub const SERVICE_DNS: &str = "{service}.{namespace}.svc.cluster.local.";

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::{CompileOptions, Memo, compile};
 use crate::Inputs;
-use crate::inputs::{Service, ServicePort};
+use crate::inputs::{Grant, Permitted, Service, ServicePort};
 
 /// A Service with one port.
 fn service(port: u16) -> Arc<Service> {
@@ -42,6 +42,9 @@ enum Edit {
     Remove(u8),
     Service(u8, u16),
     NoService(u8),
+    Grant(u8, u8),
+    NoGrant(u8),
+    PutAcross(u8, u8),
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -50,6 +53,9 @@ fn edit() -> impl Strategy<Value = Edit> {
         (0..6u8).prop_map(Edit::Remove),
         (0..3u8, 1..4u16).prop_map(|(name, port)| Edit::Service(name, port)),
         (0..3u8).prop_map(Edit::NoService),
+        (0..2u8, 0..4u8).prop_map(|(name, to)| Edit::Grant(name, to)),
+        (0..2u8).prop_map(Edit::NoGrant),
+        (0..6u8, 0..3u8).prop_map(|(name, service)| Edit::PutAcross(name, service)),
     ]
 }
 
@@ -69,6 +75,20 @@ fn apply(inputs: &mut Inputs, edit: &Edit) {
         Edit::Service(name, port) => {
             inputs.services.insert(ObjectId::new("ns", service_name(*name)), service(*port));
         }
+        Edit::Grant(name, to) => {
+            let service = (*to < 3).then(|| service_name(*to).into());
+            let to = service.map_or(Permitted::All, |name| Permitted::Named(vec![name]));
+            let grant = Grant { from: vec!["away".into()], to };
+            inputs.grants.insert(ObjectId::new("ns", format!("grant-{name}")), Arc::new(grant));
+        }
+        Edit::NoGrant(name) => {
+            inputs.grants.remove(&ObjectId::new("ns", format!("grant-{name}")));
+        }
+        Edit::PutAcross(name, service) => {
+            let mut made = ServiceRoute::clone(&route("/across/*", &service_name(*service), &[]));
+            made.spec.rules[0].backends[0].namespace = Some("ns".to_owned());
+            inputs.routes.insert(ObjectId::new("away", format!("object-{name}")), Arc::new(made));
+        }
         Edit::NoService(name) => {
             inputs.services.remove(&ObjectId::new("ns", service_name(*name)));
         }
@@ -87,6 +107,7 @@ proptest! {
             let fresh = compile(&inputs, &options, &mut Memo::default());
             prop_assert_eq!(&remembered.snapshot, &fresh.snapshot);
             prop_assert_eq!(&remembered.statuses, &fresh.statuses);
+            prop_assert_eq!(&remembered.wanted, &fresh.wanted);
         }
     }
 
@@ -180,4 +201,27 @@ fn the_hash_is_an_objects_own() {
     assert_eq!(hash(&inputs), alone, "another object changed it");
     apply(&mut inputs, &Edit::Service(0, 81));
     assert_ne!(hash(&inputs), alone, "what its reference leads to did not");
+}
+
+#[test]
+fn upstreams_whose_endpoints_must_be_told_are_named_with_their_port() {
+    let mut inputs = Inputs::default();
+    apply(&mut inputs, &Edit::Service(0, 80));
+    let mut object = (*route("/a", "service-0", &[])).clone();
+    object.spec.rules[0].backends[0].discovery = Some("endpoints".to_owned());
+    inputs.routes.insert(ObjectId::new("ns", "a"), Arc::new(object));
+    let wanted = |options: &CompileOptions| {
+        let compilation = compile(&inputs, options, &mut Memo::default());
+        assert_eq!(compilation.snapshot.upstreams.len(), 1);
+        compilation.wanted
+    };
+    let cluster = wanted(&CompileOptions::default());
+    let (id, wants) = cluster.first_key_value().unwrap();
+    assert_eq!((id.as_str(), cluster.len()), ("told:service-0.ns:80", 1));
+    assert_eq!(wants.service, ObjectId::new("ns", "service-0"));
+    assert_eq!(wants.port.as_deref(), Some("http"));
+    // A folder of manifests has nobody who tells.
+    let unknown_service = super::UnknownService::TakeAsNamed;
+    let folder = CompileOptions { unknown_service, ..CompileOptions::default() };
+    assert!(wanted(&folder).is_empty());
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use fairway_crds::{GROUP, ServiceRoute, VERSION};
 use fairway_snapshot::ObjectId;
-use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 
 use super::expand::{expand, parse_env_file};
@@ -15,8 +14,11 @@ use super::schema::check_object;
 use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
 use crate::compile::names;
-use crate::inputs::Service;
+use crate::inputs::{Grant, Service, WrittenGrant, WrittenService};
 
+/// The versions of ReferenceGrant, which mean the same.
+const GRANT_VERSIONS: [&str; 2] =
+    ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"];
 /// Larger files are no manifests.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -138,6 +140,9 @@ impl Reader {
         } else if version == "v1" && kind == "Service" {
             expand(&mut node, lookup, problems);
             self.service(file, node, problems);
+        } else if GRANT_VERSIONS.contains(&version.as_str()) && kind == "ReferenceGrant" {
+            expand(&mut node, lookup, problems);
+            self.grant(file, node, problems);
         } else if ours {
             let message = format!(
                 "{version} {kind} is not known: write apiVersion: {GROUP}/{VERSION} and kind: ServiceRoute"
@@ -146,7 +151,9 @@ impl Reader {
         } else {
             let note = Problem::new(
                 node.place,
-                format!("{version} {kind} is skipped: Fairway reads ServiceRoute and Service"),
+                format!(
+                    "{version} {kind} is skipped: Fairway reads ServiceRoute, Service and ReferenceGrant"
+                ),
             );
             self.loaded.notes.push(at(file, note));
         }
@@ -226,11 +233,26 @@ impl Reader {
         let before = problems.len();
         check_object(&mut node, &known::service(), problems);
         let Some(id) = id.filter(|_| problems.len() == before) else { return };
-        match serde_json::from_value::<KubeService>(node.value()) {
+        match serde_json::from_value::<WrittenService>(node.value()) {
             Ok(service) => {
-                self.loaded.inputs.services.insert(id, Arc::new(Service::from(&service)));
+                self.loaded.inputs.services.insert(id, Arc::new(Service::from(service)));
             }
             Err(error) => problems.push(Problem::new(node.place, format!("Service {id}: {error}"))),
+        }
+    }
+
+    fn grant(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("ReferenceGrant", file, &node, problems);
+        let before = problems.len();
+        check_object(&mut node, &known::reference_grant(), problems);
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
+        match serde_json::from_value::<WrittenGrant>(node.value()) {
+            Ok(grant) => {
+                self.loaded.inputs.grants.insert(id, Arc::new(Grant::from(grant)));
+            }
+            Err(error) => {
+                problems.push(Problem::new(node.place, format!("ReferenceGrant {id}: {error}")));
+            }
         }
     }
 

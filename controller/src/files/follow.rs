@@ -145,7 +145,7 @@ fn parent(path: &Path) -> &Path {
 
 /// Whether two loads hold the same objects.
 fn same(a: &Inputs, b: &Inputs) -> bool {
-    a.routes == b.routes && a.services == b.services
+    a.routes == b.routes && a.services == b.services && a.grants == b.grants
 }
 
 /// Names, sizes and times of everything that is read.

@@ -82,6 +82,28 @@ pub(super) fn service() -> JSONSchemaProps {
     object([("spec", spec), ("status", anything())])
 }
 
+/// A ReferenceGrant of the Gateway API.
+pub(super) fn reference_grant() -> JSONSchemaProps {
+    let text = |name| (name, of_type("string"));
+    let list = |mut item: JSONSchemaProps, required: &[&str]| {
+        item.required = Some(required.iter().map(|name| (*name).to_owned()).collect());
+        JSONSchemaProps {
+            items: Some(JSONSchemaPropsOrArray::Schema(Box::new(item))),
+            min_items: Some(1),
+            max_items: Some(16),
+            ..of_type("array")
+        }
+    };
+    let from = object([text("group"), text("kind"), text("namespace")]);
+    let to = object([text("group"), text("kind"), text("name")]);
+    let mut spec = object([
+        ("from", list(from, &["group", "kind", "namespace"])),
+        ("to", list(to, &["group", "kind"])),
+    ]);
+    spec.required = Some(vec!["from".to_owned(), "to".to_owned()]);
+    object([("spec", spec), ("status", anything())])
+}
+
 fn of_type(name: &str) -> JSONSchemaProps {
     JSONSchemaProps { type_: Some(name.to_owned()), ..JSONSchemaProps::default() }
 }

@@ -26,9 +26,13 @@ pub(super) fn check_object(node: &mut Node, schema: &JSONSchemaProps, problems: 
     }
     if !entries.iter().any(|(key, _)| key.text == "spec") {
         let spec = properties.and_then(|known| known.get("spec")?.properties.as_ref());
-        let written = match spec.is_some_and(|spec| spec.contains_key("rules")) {
-            true => "{rules: [{backends: [{service: finance, port: 8000}]}]}",
-            false => "{ports: [{name: http, port: 8000}]}",
+        let has = |field| spec.is_some_and(|spec| spec.contains_key(field));
+        let written = if has("rules") {
+            "{rules: [{backends: [{service: finance, port: 8000}]}]}".to_owned()
+        } else if has("from") {
+            format!("{{from: {}, to: {}}}", example("from"), example("to"))
+        } else {
+            "{ports: [{name: http, port: 8000}]}".to_owned()
         };
         let message = format!("spec is missing: write spec: {written}");
         problems.push(Problem::new(*place, message));
@@ -192,6 +196,11 @@ fn example(name: &str) -> &'static str {
         "rules" => "[{backends: [{service: finance, port: 8000}]}]",
         "backends" => "[{service: finance, port: 8000}]",
         "port" => "8000",
+        "from" => "[{group: fairway.dev, kind: ServiceRoute, namespace: market}]",
+        "to" => "[{group: \"\", kind: Service, name: finance}]",
+        "group" => "fairway.dev, or \"\" for Services",
+        "kind" => "ServiceRoute or Service",
+        "namespace" => "market",
         _ => "a value",
     }
 }

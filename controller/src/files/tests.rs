@@ -164,7 +164,7 @@ fn documents_of_others_are_noted_and_skipped() {
     assert_eq!((loaded.inputs.routes.len(), loaded.inputs.services.len()), (1, 1));
     assert_eq!(loaded.notes.len(), 1);
     assert!(loaded.notes[0].to_string().ends_with(
-        "b.yaml:1:1: apps/v1 Deployment is skipped: Fairway reads ServiceRoute and Service"
+        "b.yaml:1:1: apps/v1 Deployment is skipped: Fairway reads ServiceRoute, Service and ReferenceGrant"
     ));
 }
 
@@ -336,4 +336,39 @@ async fn a_folder_that_is_made_anew_is_followed_again() {
     std::fs::write(path.join("a.yaml"), GOOD).unwrap();
     let FollowEvent::Good(again) = next(&mut follow).await else { panic!("followed") };
     assert!(loaded.inputs.routes != again.inputs.routes);
+}
+
+#[test]
+fn grants_are_read_as_strictly_as_routes() {
+    let grant = |spec: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata: {{name: g, namespace: shared}}\n{spec}"
+        )
+    };
+    let route = "{group: fairway.dev, kind: ServiceRoute, namespace: ns}";
+    let good = grant(&format!("spec: {{from: [{route}], to: [{{group: \"\", kind: Service}}]}}\n"));
+    let read = folder(&[("a.yaml", GOOD), ("g.yaml", &good)]);
+    let loaded = load(&[read.path().to_owned()], &nothing).unwrap();
+    assert_eq!((loaded.inputs.grants.len(), loaded.notes.len()), (1, 0));
+    let service = fairway_snapshot::ObjectId::new("shared", "any");
+    assert!(loaded.inputs.permitted("ns", &service) && !loaded.inputs.permitted("b", &service));
+    for (spec, told) in [
+        ("spec: {form: 1}\n", "g.yaml:4:8: unknown field spec.form: did you mean from?"),
+        (
+            "spec: {from: [], to: 1}\n",
+            "g.yaml:4:14: spec.from has 0 entries: write at least 1, for example from: [{group: fairway.dev, kind: ServiceRoute, namespace: market}]",
+        ),
+        (
+            "spec: {from: [{group: a}], to: [{}]}\n",
+            "g.yaml:4:15: spec.from[0].kind is missing: write kind: ServiceRoute or Service",
+        ),
+        (
+            "",
+            "g.yaml:1:1: spec is missing: write spec: {from: [{group: fairway.dev, kind: ServiceRoute, namespace: market}], to: [{group: \"\", kind: Service, name: finance}]}",
+        ),
+    ] {
+        let read = folder(&[("a.yaml", GOOD), ("g.yaml", &grant(spec))]);
+        let problems = problems(read.path());
+        assert!(problems.iter().any(|problem| problem == told), "{spec}: {problems:?}");
+    }
 }

@@ -7,7 +7,7 @@ use fairway_snapshot::ObjectId;
 
 use super::{Keeper, KeptError};
 use crate::Inputs;
-use crate::inputs::{Service, ServiceKind, ServicePort};
+use crate::inputs::{Grant, Permitted, Service, ServiceKind, ServicePort};
 
 fn inputs() -> Inputs {
     let mut inputs = Inputs::default();
@@ -26,6 +26,10 @@ fn inputs() -> Inputs {
         let port = ServicePort { name: Some("http".into()), port: 8000, app_protocol: None };
         let service = Service { kind: ServiceKind::Headless, ports: vec![port] };
         inputs.services.insert(ObjectId::new("market", name), Arc::new(service));
+    }
+    for namespace in ["market", "unused"] {
+        let grant = Grant { from: vec!["away".into()], to: Permitted::All };
+        inputs.grants.insert(ObjectId::new(namespace, "grant"), Arc::new(grant));
     }
     inputs
 }
@@ -46,6 +50,9 @@ fn what_our_routes_need_comes_back() {
     assert_eq!(kept.routes[&ours], inputs().routes[&ours]);
     assert_eq!(kept.services.keys().collect::<Vec<_>>(), [&finance]);
     assert_eq!(kept.services[&finance], inputs().services[&finance]);
+    let grant = ObjectId::new("market", "grant");
+    assert_eq!(kept.grants.keys().collect::<Vec<_>>(), [&grant]);
+    assert_eq!(kept.grants[&grant], inputs().grants[&grant]);
 }
 
 #[test]
@@ -66,6 +73,6 @@ fn what_is_not_ours_or_not_whole_is_not_used() {
         std::fs::write(&file, text).unwrap();
         assert!(matches!(ours.load(), Err(KeptError::Damaged(_))), "{what}");
     }
-    std::fs::write(&file, good.replacen("\"version\":1", "\"version\":2", 1)).unwrap();
-    assert!(matches!(ours.load(), Err(KeptError::Other { version: 2, .. })));
+    std::fs::write(&file, good.replacen("\"version\":2", "\"version\":1", 1)).unwrap();
+    assert!(matches!(ours.load(), Err(KeptError::Other { version: 1, .. })));
 }

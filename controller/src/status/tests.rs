@@ -4,7 +4,7 @@ use fairway_crds::ServiceRouteStatus;
 use fairway_crds::conditions::Reason;
 use jiff::Timestamp;
 
-use super::{Programmed, status};
+use super::{Programmed, said, status};
 use crate::compile::{ObjectStatus, Verdict};
 
 fn object(invalid_rules: u32) -> ObjectStatus {
@@ -38,6 +38,7 @@ fn programmed_is_true_only_when_everything_serves() {
         (0, Programmed::Pending, "False", "Pending"),
         (1, Programmed::Applied, "False", "PartiallyInvalid"),
         (0, Programmed::ListenerFailed("taken".to_owned()), "False", "AddressInUse"),
+        (0, Programmed::Waiting("for b".to_owned()), "False", "Pending"),
     ] {
         let status = status(&object(invalid), &said, None, at(1)).unwrap();
         assert_eq!(programmed(&status), (word.to_owned(), reason.to_owned()));
@@ -79,4 +80,15 @@ fn the_time_of_a_condition_is_when_it_turned() {
     third.generation = Some(4);
     let third = status(&third, &Programmed::Applied, Some(&second), at(20)).unwrap();
     assert_eq!((time(&third, "Accepted"), time(&third, "Programmed")), (1, 20));
+}
+
+#[test]
+fn what_was_said_once_is_said_for_this_generation_and_hash() {
+    let first = status(&object(0), &Programmed::Applied, None, at(1)).unwrap();
+    assert!(said(&object(0), Some(&first)));
+    assert!(!said(&object(0), None));
+    assert!(!said(&ObjectStatus { generation: Some(4), ..object(0) }, Some(&first)));
+    assert!(!said(&ObjectStatus { hash: "def".to_owned(), ..object(0) }, Some(&first)));
+    let pending = status(&object(0), &Programmed::Pending, None, at(1)).unwrap();
+    assert!(!said(&object(0), Some(&pending)));
 }

@@ -18,10 +18,13 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Programmed, status};
+use super::{Programmed, said, serves_all, status};
 use crate::compile::ObjectStatus;
 use crate::event_loop::Compiled;
+use crate::lease::Leadership;
 use crate::metrics::{ControllerMetrics, ResultLabel};
+use crate::replicas::Replicas;
+use crate::versions::Need;
 use crate::watch::{Guarded, Observed, ObservedObjects};
 
 /// Who we are to server-side apply.
@@ -31,6 +34,8 @@ const CONCURRENT: usize = 8;
 /// How long the data plane may take before an object is told that it is pending. It mostly takes
 /// milliseconds, and then one write says everything.
 const HOLD: Duration = Duration::from_secs(1);
+/// The same for the other replicas, which report at most once a second.
+const HOLD_FOR_OTHERS: Duration = Duration::from_secs(2);
 /// How long an object rests after a write that failed.
 const REST: Duration = Duration::from_millis(500);
 
@@ -50,6 +55,12 @@ pub struct StatusWriter {
     applied: watch::Receiver<AppliedState>,
     /// What of it was passed on to the objects.
     told: AppliedState,
+    leadership: watch::Receiver<Leadership>,
+    /// Whether this process led when it was last told about leadership.
+    leads: bool,
+    replicas: watch::Receiver<Arc<Replicas>>,
+    /// Objects that wait for another replica.
+    waiting: BTreeSet<ObjectId>,
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
     /// For each object what it is told, and the first revision that holds it like this.
@@ -62,6 +73,8 @@ pub struct StatusWriter {
 struct Tracked {
     status: Arc<ObjectStatus>,
     revision: u64,
+    /// What another replica must have seen to serve it as it is.
+    needs: Vec<Need>,
     /// When it was compiled: it is told that it is pending only some time later.
     since: Instant,
 }
@@ -71,6 +84,8 @@ enum Written {
     Done(Box<Observed>),
     Conflict,
     Gone,
+    /// This process does not lead any more.
+    Deposed,
     Failed(kube::Error),
 }
 
@@ -81,6 +96,8 @@ impl StatusWriter {
         client: Client,
         compiled: watch::Receiver<Option<Arc<Compiled>>>,
         applied: watch::Receiver<AppliedState>,
+        leadership: watch::Receiver<Leadership>,
+        replicas: watch::Receiver<Arc<Replicas>>,
         observed: Arc<ObservedObjects>,
         metrics: ControllerMetrics,
     ) -> Self {
@@ -89,6 +106,10 @@ impl StatusWriter {
             compiled,
             applied,
             told: AppliedState::default(),
+            leadership,
+            leads: false,
+            replicas,
+            waiting: BTreeSet::new(),
             observed,
             metrics,
             tracked: BTreeMap::new(),
@@ -102,16 +123,21 @@ impl StatusWriter {
         let mut writes = FuturesUnordered::new();
         let observed = Arc::clone(&self.observed);
         self.take_compiled();
+        self.take_leadership();
         loop {
             let now = Instant::now();
-            while self.writing.len() < CONCURRENT
+            let leadership = *self.leadership.borrow();
+            let leads = leadership.may_write();
+            while leads
+                && self.writing.len() < CONCURRENT
                 && let Some((id, desired)) = self.next(now)
             {
                 self.writing.insert(id.clone());
                 let version = self.observed.get(&id).and_then(|known| known.resource_version);
-                writes.push(write(self.client.clone(), id, desired, version));
+                writes.push(write(self.client.clone(), id, desired, version, leadership));
             }
-            let wake = self.due.values().min().copied().filter(|_| self.writing.len() < CONCURRENT);
+            let writes_on = leads && self.writing.len() < CONCURRENT;
+            let wake = self.due.values().min().copied().filter(|_| writes_on);
             let wake = wake.unwrap_or_else(|| now + Duration::from_secs(3600));
             tokio::select! {
                 changed = self.compiled.changed() => {
@@ -121,6 +147,12 @@ impl StatusWriter {
                     self.take_compiled();
                 }
                 Ok(()) = self.applied.changed() => self.take_applied(),
+                Ok(()) = self.leadership.changed() => self.take_leadership(),
+                Ok(()) = self.replicas.changed() => {
+                    for id in std::mem::take(&mut self.waiting) {
+                        self.look_at(&id, now);
+                    }
+                }
                 changed = observed.changed() => {
                     for id in changed {
                         self.look_at(&id, now);
@@ -144,6 +176,7 @@ impl StatusWriter {
         let now = Instant::now();
         self.tracked.retain(|id, _| compiled.statuses.contains_key(id));
         self.due.retain(|id, _| compiled.statuses.contains_key(id));
+        let needs = |id| compiled.inputs.versions.needs(id, route(&compiled, id));
         for (id, status) in &compiled.statuses {
             let known = self.tracked.get_mut(id);
             match known {
@@ -152,14 +185,16 @@ impl StatusWriter {
                     // The data plane serves it already when its compiled form is the same.
                     if known.status.hash != status.hash {
                         known.revision = compiled.revision;
-                        known.since = now;
                     }
+                    known.since = now;
+                    known.needs = needs(id);
                     known.status = Arc::clone(status);
                 }
                 None => {
                     let tracked = Tracked {
                         status: Arc::clone(status),
                         revision: compiled.revision,
+                        needs: needs(id),
                         since: now,
                     };
                     self.tracked.insert(id.clone(), tracked);
@@ -184,6 +219,19 @@ impl StatusWriter {
         }
     }
 
+    /// A new leader looks at every object again: what the one before wrote, or did not, shows only
+    /// in what the API server holds.
+    fn take_leadership(&mut self) {
+        let leads = self.leadership.borrow_and_update().may_write();
+        if leads && !self.leads {
+            let now = Instant::now();
+            for id in self.tracked.keys() {
+                self.due.insert(id.clone(), now);
+            }
+        }
+        self.leads = leads;
+    }
+
     /// The next object that is due and must be told something, and what.
     fn next(&mut self, now: Instant) -> Option<(ObjectId, ServiceRouteStatus)> {
         loop {
@@ -194,15 +242,25 @@ impl StatusWriter {
                 self.due.remove(&id);
                 continue;
             };
-            let programmed = self.programmed(tracked);
-            if programmed == Programmed::Pending && tracked.since + HOLD > now {
-                let at = tracked.since + HOLD;
-                self.due.insert(id, at);
+            // An object that the watch has not told of yet, or not any more, is not written.
+            let Some(known) = self.observed.get(&id) else {
+                self.due.remove(&id);
+                continue;
+            };
+            let programmed = self.programmed(&id, tracked, known.status.as_ref());
+            let hold = match programmed {
+                Programmed::Pending => HOLD,
+                Programmed::Waiting(_) => HOLD_FOR_OTHERS,
+                Programmed::Applied | Programmed::ListenerFailed(_) => Duration::ZERO,
+            };
+            if matches!(programmed, Programmed::Waiting(_)) {
+                self.waiting.insert(id.clone());
+            }
+            if tracked.since + hold > now {
+                self.due.insert(id, tracked.since + hold);
                 continue;
             }
             self.due.remove(&id);
-            // An object that the watch has not told of yet, or not any more, is not written.
-            let Some(known) = self.observed.get(&id) else { continue };
             let desired =
                 status(&tracked.status, &programmed, known.status.as_ref(), Timestamp::now());
             if let Some(desired) = desired {
@@ -211,12 +269,23 @@ impl StatusWriter {
         }
     }
 
-    fn programmed(&self, tracked: &Tracked) -> Programmed {
+    fn programmed(
+        &self,
+        id: &ObjectId,
+        tracked: &Tracked,
+        previous: Option<&ServiceRouteStatus>,
+    ) -> Programmed {
         let applied = self.applied.borrow();
         match &applied.problem {
             _ if applied.revision < tracked.revision => Programmed::Pending,
             Some(problem) => Programmed::ListenerFailed(problem.clone()),
-            None => Programmed::Applied,
+            // A replica that starts, or that falls behind, takes nothing back.
+            None if said(&tracked.status, previous) => Programmed::Applied,
+            None => {
+                let good = serves_all(&tracked.status);
+                let waiting = self.replicas.borrow().waiting_for(id, &tracked.needs, good);
+                waiting.map_or(Programmed::Applied, Programmed::Waiting)
+            }
         }
     }
 
@@ -234,6 +303,10 @@ impl StatusWriter {
                 "conflict"
             }
             Written::Gone => "gone",
+            Written::Deposed => {
+                self.look_at(id, Instant::now());
+                "deposed"
+            }
             Written::Failed(error) => {
                 tracing::warn!(object = %id, %error, "status not written, trying again");
                 self.look_at(id, Instant::now() + REST);
@@ -244,7 +317,13 @@ impl StatusWriter {
     }
 }
 
-/// One write: server-side apply of the whole status, refused when the object has changed since.
+/// The route that was compiled, when it could be read.
+fn route<'a>(compiled: &'a Compiled, id: &ObjectId) -> Option<&'a ServiceRoute> {
+    compiled.inputs.routes.get(id).map(|route| &**route)
+}
+
+/// One write: server-side apply of the whole status, refused when the object has changed since, and
+/// given up when leadership ends meanwhile.
 /// The answer holds the whole object, which may be one that cannot be read: the write was taken
 /// all the same.
 async fn write(
@@ -252,6 +331,7 @@ async fn write(
     id: ObjectId,
     desired: ServiceRouteStatus,
     version: Option<String>,
+    leadership: Leadership,
 ) -> (ObjectId, Written) {
     let api: Api<Guarded<ServiceRoute>> = Api::namespaced(client, &id.namespace);
     let patch = serde_json::json!({
@@ -261,7 +341,14 @@ async fn write(
         "status": desired,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let result = match api.patch_status(&id.name, &params, &Patch::Apply(&patch)).await {
+    let patch = Patch::Apply(&patch);
+    let answer = tokio::select! {
+        // The end comes first: after a freeze both may be there.
+        biased;
+        () = leadership.over() => return (id, Written::Deposed),
+        answer = api.patch_status(&id.name, &params, &patch) => answer,
+    };
+    let result = match answer {
         Ok(object) => Written::Done(Box::new(Observed::of(&object))),
         Err(kube::Error::Api(status)) if status.code == 409 => Written::Conflict,
         Err(kube::Error::Api(status)) if status.code == 404 => Written::Gone,

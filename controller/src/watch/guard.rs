@@ -1,28 +1,37 @@
 //! Objects as the API server sends them, readable or not: one that cannot be read must neither end
 //! a watch nor hide what else is known of it.
+//!
+//! Only what is needed is read. Most of an object are fields that others care for, the book-keeping
+//! of server-side apply above all, and a cluster has many thousands of them.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// An object that was read, or that could not be.
-#[derive(Clone, Debug)]
-pub(crate) enum Guarded<K> {
-    /// It was read.
-    Readable(Box<K>),
-    /// It could not be read as a whole.
-    Unreadable(Box<Raw>),
+/// A kind that is watched.
+pub(crate) trait Watched: Resource {
+    /// What is read of it beside its metadata.
+    type Content: DeserializeOwned + Clone + fmt::Debug + Send;
+}
+
+/// An object whose content was read, or could not be.
+#[derive(Clone)]
+pub(crate) struct Guarded<K: Watched> {
+    /// Name, namespace, versions and age; other metadata is not read.
+    pub(crate) metadata: ObjectMeta,
+    /// The content, or what is there instead.
+    pub(crate) content: Result<Box<K::Content>, Box<Raw>>,
 }
 
 /// An object that could not be read as a whole, with all its fields.
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
-    /// Its metadata, which every object has.
-    pub(crate) metadata: ObjectMeta,
     /// Why it could not be read.
     pub(crate) error: String,
     /// The whole object.
@@ -36,21 +45,60 @@ impl Raw {
     }
 }
 
-impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
+#[derive(Deserialize)]
+struct WithMetadata {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+/// What is needed of metadata.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    namespace: Option<String>,
+    resource_version: Option<String>,
+    generation: Option<i64>,
+    creation_timestamp: Option<Time>,
+}
+
+impl<'de, K: Watched> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        match K::deserialize(&value) {
-            Ok(object) => Ok(Self::Readable(Box::new(object))),
+        // The text is looked at twice, so that an error in the content is no error of the list.
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let read: WithMetadata = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+        let Metadata { name, namespace, resource_version, generation, creation_timestamp } =
+            read.metadata;
+        let metadata = ObjectMeta {
+            name,
+            namespace,
+            resource_version,
+            generation,
+            creation_timestamp,
+            ..ObjectMeta::default()
+        };
+        let content = match serde_json::from_str(text.get()) {
+            Ok(content) => Ok(Box::new(content)),
             Err(error) => {
-                let metadata = value.get("metadata").unwrap_or(&Value::Null);
-                let metadata = ObjectMeta::deserialize(metadata).map_err(D::Error::custom)?;
-                Ok(Self::Unreadable(Box::new(Raw { metadata, error: error.to_string(), value })))
+                let value: Value = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+                // Said of the value, for a column of a text that nobody sees helps nobody.
+                let said = K::Content::deserialize(&value).err();
+                let error = said.map_or_else(|| error.to_string(), |said| said.to_string());
+                Err(Box::new(Raw { error, value }))
             }
-        }
+        };
+        Ok(Self { metadata, content })
     }
 }
 
-impl<K: Resource> Resource for Guarded<K> {
+impl<K: Watched> fmt::Debug for Guarded<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metadata, content } = self;
+        f.debug_struct("Guarded").field("metadata", metadata).field("content", content).finish()
+    }
+}
+
+impl<K: Watched> Resource for Guarded<K> {
     type DynamicType = K::DynamicType;
     type Scope = K::Scope;
 
@@ -71,16 +119,10 @@ impl<K: Resource> Resource for Guarded<K> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        match self {
-            Self::Readable(object) => object.meta(),
-            Self::Unreadable(raw) => &raw.metadata,
-        }
+        &self.metadata
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        match self {
-            Self::Readable(object) => object.meta_mut(),
-            Self::Unreadable(raw) => &mut raw.metadata,
-        }
+        &mut self.metadata
     }
 }

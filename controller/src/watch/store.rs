@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fairway_crds::{DEFAULT_CLASS, ServiceRoute, ServiceRouteStatus};
+use fairway_crds::{DEFAULT_CLASS, ServiceRoute, ServiceRouteSpec, ServiceRouteStatus};
 use fairway_snapshot::ObjectId;
 use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -12,8 +12,14 @@ use kube::runtime::watcher::Event;
 use tokio::sync::Notify;
 
 use super::Guarded;
+use super::grants::{GrantEvent, ReferenceGrant};
+use super::kinds::RouteContent;
+use super::progress::Progress;
+use super::scope::Scope;
+use super::words::Words;
 use crate::Inputs;
-use crate::inputs::{Service, Unreadable};
+use crate::inputs::{Grant, Service, Unreadable};
+use crate::versions::{ROUTES, SERVICES, Version, Versions, WorldVersions};
 
 /// What the API server holds of our own writing, beside what is compiled: a status that we wrote
 /// comes back as an event, and must not be compiled again.
@@ -27,6 +33,7 @@ pub struct ObservedObjects {
 struct Inner {
     objects: BTreeMap<ObjectId, Observed>,
     dirty: BTreeSet<ObjectId>,
+    progress: (u64, Versions),
 }
 
 /// An object as the API server last told it.
@@ -42,11 +49,11 @@ impl Observed {
     /// What an object says of itself. A status outlives a spec that cannot be read, for else it
     /// would be written again and again.
     pub(crate) fn of(object: &Guarded<ServiceRoute>) -> Self {
-        let status = match object {
-            Guarded::Readable(route) => route.status.clone(),
-            Guarded::Unreadable(raw) => raw.field("/status"),
+        let status = match &object.content {
+            Ok(route) => route.status.clone(),
+            Err(raw) => raw.field("/status"),
         };
-        Self { resource_version: object.meta().resource_version.clone(), status }
+        Self { resource_version: object.metadata.resource_version.clone(), status }
     }
 }
 
@@ -66,6 +73,12 @@ impl ObservedObjects {
             drop(inner);
             self.changed.notify_one();
         }
+    }
+
+    /// The world that was told last, and how far the watches have come without a change to it.
+    #[must_use]
+    pub fn progress(&self) -> (u64, Versions) {
+        self.lock().progress.clone()
     }
 
     fn remove(&self, id: &ObjectId) {
@@ -95,50 +108,31 @@ pub(super) struct Store {
     observed: Arc<ObservedObjects>,
     routes: Vec<Scope>,
     services: Vec<Scope>,
+    seen: Versions,
+    routes_progress: Progress,
+    services_progress: Progress,
+    grants: Vec<Scope>,
     /// Services that cannot be read, with what the log said of them.
     unreadable_services: BTreeMap<ObjectId, String>,
+    words: Words,
     dirty: bool,
     complete: bool,
 }
 
-/// The state of one watch.
-#[derive(Debug, Default)]
-struct Scope {
-    /// The names of its objects; a list that is fetched again removes those that it lacks.
-    names: BTreeSet<ObjectId>,
-    /// The names of the list that is being fetched.
-    listing: Option<BTreeSet<ObjectId>>,
-    ready: bool,
-}
-
-impl Scope {
-    /// Notes an object that the watch told of.
-    fn saw(&mut self, id: &ObjectId) {
-        match &mut self.listing {
-            Some(listing) => listing.insert(id.clone()),
-            None => self.names.insert(id.clone()),
-        };
-    }
-
-    /// The list is complete: the names that it lacks are gone.
-    fn complete(&mut self) -> Vec<ObjectId> {
-        self.ready = true;
-        let Some(listing) = self.listing.take() else { return Vec::new() };
-        let gone = self.names.difference(&listing).cloned().collect();
-        self.names = listing;
-        gone
-    }
-}
-
 impl Store {
-    pub(super) fn new(scopes: usize, observed: Arc<ObservedObjects>) -> Self {
-        let fresh = || (0..scopes).map(|_| Scope::default()).collect();
+    pub(super) fn new(namespaces: &[String], observed: Arc<ObservedObjects>) -> Self {
+        let fresh = || (0..namespaces.len().max(1)).map(|_| Scope::default()).collect();
         Self {
             inputs: Inputs::default(),
             observed,
             routes: fresh(),
             services: fresh(),
+            seen: Versions::default(),
+            routes_progress: Progress::new(ROUTES, namespaces),
+            services_progress: Progress::new(SERVICES, namespaces),
+            grants: fresh(),
             unreadable_services: BTreeMap::new(),
+            words: Words::default(),
             dirty: false,
             complete: false,
         }
@@ -147,18 +141,27 @@ impl Store {
     /// The world, when it is complete and differs from what was told last.
     pub(super) fn changed(&mut self) -> Option<Arc<Inputs>> {
         if !self.complete {
-            self.complete = self.routes.iter().chain(&self.services).all(|scope| scope.ready);
+            let mut scopes = self.routes.iter().chain(&self.services).chain(&self.grants);
+            self.complete = scopes.all(|scope| scope.ready);
             self.dirty = self.complete;
         }
         let tell = self.complete && std::mem::take(&mut self.dirty);
+        if tell {
+            self.inputs.versions.world += 1;
+            self.inputs.versions.seen = self.seen.clone();
+        }
+        if self.complete {
+            self.observed.lock().progress = (self.inputs.versions.world, self.seen.clone());
+        }
         tell.then(|| Arc::new(self.inputs.clone()))
     }
 
     pub(super) fn route(&mut self, scope: usize, event: Event<Guarded<ServiceRoute>>) {
+        self.routes_progress.note(scope, &event, &mut self.seen);
         match event {
             Event::Init => self.routes[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_route(object);
+                let id = self.put(object, Self::put_route, |versions| &mut versions.routes);
                 self.routes[scope].saw(&id);
             }
             Event::InitDone => {
@@ -167,7 +170,7 @@ impl Store {
                 }
             }
             Event::Delete(object) => {
-                let id = name(object.meta());
+                let id = self.name(&object.metadata);
                 self.routes[scope].names.remove(&id);
                 self.remove_route(&id);
             }
@@ -175,10 +178,11 @@ impl Store {
     }
 
     pub(super) fn service(&mut self, scope: usize, event: Event<Guarded<KubeService>>) {
+        self.services_progress.note(scope, &event, &mut self.seen);
         match event {
             Event::Init => self.services[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_service(object);
+                let id = self.put(object, Self::put_service, |versions| &mut versions.services);
                 self.services[scope].saw(&id);
             }
             Event::InitDone => {
@@ -187,27 +191,99 @@ impl Store {
                 }
             }
             Event::Delete(object) => {
-                let id = name(object.meta());
+                let id = self.name(&object.metadata);
                 self.services[scope].names.remove(&id);
                 self.remove_service(&id);
             }
         }
     }
 
+    /// Takes an object in, and notes its version when what is compiled of it changed.
+    fn put<K: Resource>(
+        &mut self,
+        object: K,
+        put: fn(&mut Self, K) -> ObjectId,
+        versions: fn(&mut WorldVersions) -> &mut BTreeMap<ObjectId, Version>,
+    ) -> ObjectId {
+        let version = object.meta().resource_version.as_deref().map(Version::from);
+        let before = std::mem::take(&mut self.dirty);
+        let id = put(self, object);
+        if let Some(version) = version.filter(|_| self.dirty) {
+            versions(&mut self.inputs.versions).insert(id.clone(), version);
+        }
+        self.dirty |= before;
+        id
+    }
+
+    pub(super) fn grant(&mut self, scope: usize, event: GrantEvent) {
+        let event = match event {
+            GrantEvent::Told(event) => *event,
+            GrantEvent::None => {
+                let none = Scope { ready: true, ..Scope::default() };
+                let before = std::mem::replace(&mut self.grants[scope], none);
+                return before.names.iter().for_each(|id| self.remove_grant(id));
+            }
+        };
+        match event {
+            Event::Init => self.grants[scope].listing = Some(BTreeSet::new()),
+            Event::InitApply(object) | Event::Apply(object) => {
+                let id = self.put_grant(object);
+                self.grants[scope].saw(&id);
+            }
+            Event::InitDone => {
+                for id in self.grants[scope].complete() {
+                    self.remove_grant(&id);
+                }
+            }
+            Event::Delete(object) => {
+                let id = self.name(&object.metadata);
+                self.grants[scope].names.remove(&id);
+                self.remove_grant(&id);
+            }
+        }
+    }
+
+    fn remove_grant(&mut self, id: &ObjectId) {
+        self.dirty |= self.inputs.grants.remove(id).is_some();
+    }
+
+    /// Takes a grant in. One that cannot be read permits nothing.
+    fn put_grant(&mut self, object: Guarded<ReferenceGrant>) -> ObjectId {
+        let id = self.name(&object.metadata);
+        match object.content {
+            Ok(written) => {
+                let grant = Grant::from(*written);
+                if self.inputs.grants.get(&id).is_none_or(|known| **known != grant) {
+                    self.inputs.grants.insert(id.clone(), Arc::new(grant));
+                    self.dirty = true;
+                }
+            }
+            Err(raw) => {
+                tracing::warn!(grant = %id, error = %raw.error, "reference grant not readable, it permits nothing");
+                self.remove_grant(&id);
+            }
+        }
+        id
+    }
+
     /// Takes a Service in. One that cannot be read counts as not there, for nobody knows its
     /// ports; the objects that refer to it are told so, and the log says why, once.
     fn put_service(&mut self, object: Guarded<KubeService>) -> ObjectId {
-        let id = name(object.meta());
-        match object {
-            Guarded::Readable(object) => {
+        let id = self.name(&object.metadata);
+        match object.content {
+            Ok(written) => {
                 self.unreadable_services.remove(&id);
-                let service = Service::from(&*object);
+                let mut service = Service::from(*written);
+                for port in &mut service.ports {
+                    self.words.share(&mut port.name);
+                    self.words.share(&mut port.app_protocol);
+                }
                 if self.inputs.services.get(&id).is_none_or(|known| **known != service) {
                     self.inputs.services.insert(id.clone(), Arc::new(service));
                     self.dirty = true;
                 }
             }
-            Guarded::Unreadable(raw) => {
+            Err(raw) => {
                 self.dirty |= self.inputs.services.remove(&id).is_some();
                 if self.unreadable_services.get(&id) != Some(&raw.error) {
                     tracing::warn!(service = %id, error = %raw.error, "service not readable, taken as not there");
@@ -221,29 +297,32 @@ impl Store {
     fn remove_service(&mut self, id: &ObjectId) {
         self.unreadable_services.remove(id);
         self.dirty |= self.inputs.services.remove(id).is_some();
+        self.inputs.versions.services.remove(id);
     }
 
     /// Takes an object in. One that differs from the known one only in its status, or in other
     /// things that are not compiled, stays the same value.
     fn put_route(&mut self, object: Guarded<ServiceRoute>) -> ObjectId {
-        let id = name(object.meta());
+        let id = self.name(&object.metadata);
         self.observed.set(&id, Observed::of(&object));
-        match object {
-            Guarded::Readable(mut route) => {
-                route.status = None;
-                trim(&mut route.metadata);
+        match object.content {
+            Ok(content) => {
+                let RouteContent { mut spec, .. } = *content;
+                fit(&mut spec);
+                let metadata = compiled(object.metadata);
+                let route = ServiceRoute { metadata, spec, status: None };
                 self.dirty |= self.inputs.unreadable.remove(&id).is_some();
-                if self.inputs.routes.get(&id).is_none_or(|known| **known != *route) {
-                    self.inputs.routes.insert(id.clone(), Arc::from(route));
+                if self.inputs.routes.get(&id).is_none_or(|known| **known != route) {
+                    self.inputs.routes.insert(id.clone(), Arc::new(route));
                     self.dirty = true;
                 }
             }
-            Guarded::Unreadable(raw) => {
+            Err(raw) => {
                 let class = match raw.value.pointer("/spec/class") {
                     None => Some(DEFAULT_CLASS.to_owned()),
                     Some(written) => written.as_str().map(str::to_owned),
                 };
-                let generation = raw.metadata.generation;
+                let generation = object.metadata.generation;
                 let unreadable = Unreadable { generation, class, message: raw.error };
                 self.dirty |= self.inputs.routes.remove(&id).is_some();
                 if self.inputs.unreadable.get(&id).is_none_or(|known| **known != unreadable) {
@@ -256,27 +335,36 @@ impl Store {
         id
     }
 
+    fn name(&mut self, metadata: &ObjectMeta) -> ObjectId {
+        let mut namespace = metadata.namespace.as_deref().map(Arc::from);
+        self.words.share(&mut namespace);
+        let name = metadata.name.as_deref().unwrap_or_default();
+        ObjectId::new(namespace.unwrap_or_default(), name)
+    }
+
     fn remove_route(&mut self, id: &ObjectId) {
         self.dirty |= self.inputs.routes.remove(id).is_some();
         self.dirty |= self.inputs.unreadable.remove(id).is_some();
+        self.inputs.versions.routes.remove(id);
         self.observed.remove(id);
     }
 }
 
-fn name(metadata: &ObjectMeta) -> ObjectId {
-    ObjectId::new(
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    )
+/// Keeps what is compiled: name, generation and age.
+fn compiled(metadata: ObjectMeta) -> ObjectMeta {
+    ObjectMeta { resource_version: None, ..metadata }
 }
 
-/// Keeps what is compiled: name, generation and age.
-fn trim(metadata: &mut ObjectMeta) {
-    *metadata = ObjectMeta {
-        name: metadata.name.take(),
-        namespace: metadata.namespace.take(),
-        generation: metadata.generation,
-        creation_timestamp: metadata.creation_timestamp.take(),
-        ..ObjectMeta::default()
-    };
+/// Gives back the room that lists have beside what they hold: reading makes each of them larger.
+fn fit(spec: &mut ServiceRouteSpec) {
+    for rule in &mut spec.rules {
+        for matched in &mut rule.matches {
+            matched.methods.shrink_to_fit();
+        }
+        rule.matches.shrink_to_fit();
+        rule.backends.shrink_to_fit();
+    }
+    spec.rules.shrink_to_fit();
+    spec.hosts.shrink_to_fit();
+    spec.listeners.shrink_to_fit();
 }

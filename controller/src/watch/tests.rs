@@ -5,19 +5,27 @@ use std::sync::Arc;
 use fairway_crds::{ServiceRoute, ServiceRouteSpec, ServiceRouteStatus};
 use fairway_snapshot::ObjectId;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::watcher::Event;
 use serde_json::json;
 
 use super::Guarded;
+use super::grants::{GrantEvent, ReferenceGrant};
+use super::guard::Watched;
+use super::kinds::RouteContent;
 use super::store::{ObservedObjects, Store};
+use super::words::Words;
 use crate::{CompileOptions, Memo, compile};
 
 fn route(name: &str, host: &str, generation: i64) -> Guarded<ServiceRoute> {
     let spec = ServiceRouteSpec { hosts: vec![host.to_owned()], ..ServiceRouteSpec::default() };
-    let mut route = ServiceRoute::new(name, spec);
-    route.metadata.namespace = Some("ns".to_owned());
-    route.metadata.generation = Some(generation);
-    Guarded::Readable(Box::new(route))
+    let metadata = ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: Some("ns".to_owned()),
+        generation: Some(generation),
+        ..ObjectMeta::default()
+    };
+    Guarded { metadata, content: Ok(Box::new(RouteContent { spec, status: None })) }
 }
 
 fn names(store: &mut Store) -> Option<Vec<String>> {
@@ -25,7 +33,7 @@ fn names(store: &mut Store) -> Option<Vec<String>> {
 }
 
 fn started(names: &[&str]) -> Store {
-    let mut store = Store::new(1, Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     for name in names {
         store.route(0, Event::InitApply(route(name, "a.example", 1)));
@@ -33,12 +41,13 @@ fn started(names: &[&str]) -> Store {
     store.route(0, Event::InitDone);
     store.service(0, Event::Init);
     store.service(0, Event::InitDone);
+    store.grant(0, GrantEvent::None);
     store
 }
 
 #[test]
 fn nothing_is_told_before_every_list_is_complete() {
-    let mut store = Store::new(1, Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     store.route(0, Event::InitApply(route("a", "a.example", 1)));
     assert_eq!(names(&mut store), None);
@@ -46,6 +55,8 @@ fn nothing_is_told_before_every_list_is_complete() {
     assert_eq!(names(&mut store), None, "the Services are not there yet");
     store.service(0, Event::Init);
     store.service(0, Event::InitDone);
+    assert_eq!(names(&mut store), None, "whether there are grants is not known yet");
+    store.grant(0, GrantEvent::None);
     assert_eq!(names(&mut store), Some(vec!["a".to_owned()]));
 }
 
@@ -65,10 +76,11 @@ fn a_list_that_is_fetched_again_leaves_no_ghost_and_no_gap() {
 fn our_own_status_is_no_change() {
     let mut store = started(&["a"]);
     assert!(names(&mut store).is_some());
-    let Guarded::Readable(mut with_status) = route("a", "a.example", 1) else { unreachable!() };
-    with_status.status = Some(ServiceRouteStatus { rules: 1, ..ServiceRouteStatus::default() });
+    let mut with_status = route("a", "a.example", 1);
+    let status = ServiceRouteStatus { rules: 1, ..ServiceRouteStatus::default() };
+    with_status.content.as_mut().unwrap().status = Some(status);
     with_status.metadata.resource_version = Some("9".to_owned());
-    store.route(0, Event::Apply(Guarded::Readable(with_status)));
+    store.route(0, Event::Apply(with_status));
     assert_eq!(names(&mut store), None);
     store.route(0, Event::Apply(route("a", "b.example", 2)));
     assert!(names(&mut store).is_some());
@@ -77,22 +89,22 @@ fn our_own_status_is_no_change() {
 }
 
 /// An object as the API server sends it, whose spec does not fit.
-fn unreadable<K: serde::de::DeserializeOwned>(spec: &serde_json::Value) -> Guarded<K> {
+fn unreadable<K: Watched>(spec: &serde_json::Value) -> Guarded<K> {
     let object = json!({
         "apiVersion": "fairway.dev/v1alpha1", "kind": "ServiceRoute",
         "metadata": { "name": "a", "namespace": "ns", "generation": 2, "resourceVersion": "7" },
         "spec": spec,
         "status": { "rules": 0, "observedGeneration": 2 },
     });
-    let guarded = serde_json::from_value(object).unwrap();
-    assert!(matches!(guarded, Guarded::Unreadable(_)));
+    let guarded: Guarded<K> = serde_json::from_value(object).unwrap();
+    assert!(guarded.content.is_err());
     guarded
 }
 
 #[test]
 fn an_object_that_cannot_be_read_keeps_its_status() {
     let observed = Arc::new(ObservedObjects::default());
-    let mut store = Store::new(1, Arc::clone(&observed));
+    let mut store = Store::new(&[], Arc::clone(&observed));
     store.route(0, Event::Apply(unreadable(&json!({ "rules": 1 }))));
     let known = observed.get(&ObjectId::new("ns", "a")).unwrap();
     assert_eq!(known.resource_version.as_deref(), Some("7"));
@@ -121,12 +133,13 @@ fn an_object_that_cannot_be_read_is_told_by_its_class_only() {
 
 #[test]
 fn a_service_that_cannot_be_read_counts_as_not_there() {
-    let mut store = Store::new(1, Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     store.route(0, Event::InitDone);
     store.service(0, Event::Init);
     store.service(0, Event::InitApply(unreadable(&json!({ "ports": 1 }))));
     store.service(0, Event::InitDone);
+    store.grant(0, GrantEvent::None);
     assert!(store.changed().unwrap().services.is_empty(), "the world is complete");
     let good: Guarded<Service> = serde_json::from_value(json!({
         "metadata": { "name": "a", "namespace": "ns" }, "spec": { "ports": [{ "port": 80 }] } }))
@@ -135,4 +148,140 @@ fn a_service_that_cannot_be_read_counts_as_not_there() {
     assert_eq!(store.changed().unwrap().services.len(), 1);
     store.service(0, Event::Apply(unreadable(&json!({ "ports": 1 }))));
     assert!(store.changed().unwrap().services.is_empty());
+}
+
+fn versioned(name: &str, host: &str, version: &str) -> Guarded<ServiceRoute> {
+    let mut object = route(name, host, 1);
+    object.metadata.resource_version = Some(version.to_owned());
+    object
+}
+
+#[test]
+fn a_world_says_how_far_it_has_come_and_when_each_object_changed() {
+    let observed = Arc::new(ObservedObjects::default());
+    let mut store = Store::new(&["ns".to_owned()], Arc::clone(&observed));
+    store.service(0, Event::Init);
+    store.service(0, Event::InitDone);
+    store.grant(0, GrantEvent::None);
+    store.route(0, Event::Init);
+    store.route(0, Event::InitApply(versioned("a", "a.example", "30")));
+    store.route(0, Event::InitApply(versioned("b", "a.example", "9")));
+    store.route(0, Event::InitDone);
+    let world = store.changed().unwrap().versions.clone();
+    assert_eq!((world.world, world.seen.to_map()["ns/serviceroutes"].as_str()), (1, "30"));
+    assert_eq!(&*world.routes[&ObjectId::new("ns", "b")], "9");
+
+    // A status that was written is seen, and changes nothing of what is compiled.
+    store.route(0, Event::Apply(versioned("b", "a.example", "31")));
+    assert!(store.changed().is_none());
+    let (number, seen) = observed.progress();
+    assert_eq!((number, seen.to_map()["ns/serviceroutes"].as_str()), (1, "31"));
+    // A list is not in the order of versions: half of one says nothing.
+    store.route(0, Event::Init);
+    store.route(0, Event::InitApply(versioned("b", "b.example", "40")));
+    let half = store.changed().unwrap().versions.clone();
+    assert_eq!((half.world, half.seen.to_map()["ns/serviceroutes"].as_str()), (2, "31"));
+    assert_eq!(&*half.routes[&ObjectId::new("ns", "b")], "40");
+    store.route(0, Event::InitDone);
+    let whole = store.changed().unwrap().versions.clone();
+    assert_eq!((whole.world, whole.seen.to_map()["ns/serviceroutes"].as_str()), (3, "40"));
+    assert!(!whole.routes.contains_key(&ObjectId::new("ns", "a")), "it is gone");
+}
+
+/// An object with everything that a cluster puts beside what somebody wrote.
+fn decorated(spec: &serde_json::Value) -> String {
+    let fields =
+        json!({ "f:spec": { "f:ports": { "k:{\"port\":80}": { ".": {}, "f:port": {} } } } });
+    json!({
+        "apiVersion": "v1", "kind": "Any",
+        "metadata": { "name": "a", "namespace": "ns", "generation": 2, "resourceVersion": "7",
+            "uid": "5", "labels": { "app": "a" }, "annotations": { "b": "c".repeat(1000) },
+            "creationTimestamp": "2026-01-02T03:04:05Z", "ownerReferences": 5,
+            "managedFields": [{ "manager": "kubectl", "fieldsV1": fields }, "whatever"] },
+        "spec": spec, "status": { "loadBalancer": {}, "rules": 1 },
+    })
+    .to_string()
+}
+
+#[test]
+fn what_nobody_needs_of_an_object_is_not_even_read() {
+    let spec =
+        json!({ "ports": [{ "port": 80, "name": "http", "targetPort": [] }], "selector": 5 });
+    // Fields that no reader of the whole object would take: they are passed over.
+    let service: Guarded<Service> = serde_json::from_str(&decorated(&spec)).unwrap();
+    assert!(service.content.is_ok(), "{service:?}");
+    let route: Guarded<ServiceRoute> =
+        serde_json::from_str(&decorated(&json!({ "rules": [] }))).unwrap();
+    assert!(route.content.is_ok(), "{route:?}");
+    let kept = serde_json::to_value(&route.metadata).unwrap();
+    let expected = json!({ "name": "a", "namespace": "ns", "generation": 2,
+        "resourceVersion": "7", "creationTimestamp": "2026-01-02T03:04:05Z" });
+    assert_eq!(kept, expected);
+}
+
+#[test]
+fn a_page_and_an_event_are_read_as_the_api_server_writes_them() {
+    use kube::core::{ObjectList, WatchEvent};
+    let good = decorated(&json!({ "ports": [{ "port": 80 }] }));
+    let bad = decorated(&json!({ "ports": 5 }));
+    let page = format!(
+        r#"{{"kind":"ServiceList","apiVersion":"v1","metadata":{{"resourceVersion":"9"}},"items":[{bad},{good}]}}"#
+    );
+    let page: ObjectList<Guarded<Service>> = serde_json::from_str(&page).unwrap();
+    let readable: Vec<bool> = page.items.iter().map(|item| item.content.is_ok()).collect();
+    assert_eq!(readable, [false, true], "one that cannot be read takes no other with it");
+    let event = format!(r#"{{"type":"ADDED","object":{good}}}"#);
+    let event: WatchEvent<Guarded<Service>> = serde_json::from_str(&event).unwrap();
+    assert!(matches!(event, WatchEvent::Added(service) if service.content.is_ok()));
+}
+
+#[test]
+fn words_that_objects_have_in_common_are_held_once() {
+    let mut words = Words::default();
+    let mut share = |text: &str| {
+        let mut word = Some(Arc::from(text));
+        words.share(&mut word);
+        word.unwrap()
+    };
+    let (first, second): (Arc<str>, Arc<str>) = (share("http"), share("http"));
+    assert!(Arc::ptr_eq(&first, &second));
+    for number in 0..5000 {
+        share(&number.to_string());
+    }
+    assert!(Arc::ptr_eq(&first, &share("http")), "one in use was forgotten");
+    assert!(words.len() < 2000, "{} words that nobody uses are held", words.len());
+}
+
+fn told(event: Event<Guarded<ReferenceGrant>>) -> GrantEvent {
+    GrantEvent::Told(Box::new(event))
+}
+
+fn grant(spec: &serde_json::Value) -> Guarded<ReferenceGrant> {
+    let object = json!({ "metadata": { "name": "g", "namespace": "shared" }, "spec": spec });
+    serde_json::from_value(object).unwrap()
+}
+
+#[test]
+fn grants_come_and_go_with_their_kind() {
+    let route = json!([{ "group": "fairway.dev", "kind": "ServiceRoute", "namespace": "ns" }]);
+    let spec = json!({ "from": route, "to": [{ "group": "", "kind": "Service", "name": "a" }] });
+    let (a, b) = (ObjectId::new("shared", "a"), ObjectId::new("shared", "b"));
+    let mut store = started(&[]);
+    assert!(!store.changed().unwrap().permitted("ns", &a));
+    store.grant(0, told(Event::Init));
+    store.grant(0, told(Event::InitApply(grant(&spec))));
+    store.grant(0, told(Event::InitDone));
+    let inputs = store.changed().unwrap();
+    assert!(inputs.permitted("ns", &a) && !inputs.permitted("ns", &b));
+    assert!(!inputs.permitted("other", &a) && inputs.permitted("shared", &b));
+    store.grant(0, told(Event::Apply(grant(&json!({ "from": 5 })))));
+    assert!(!store.changed().unwrap().permitted("ns", &a), "what cannot be read permits nothing");
+    store.grant(0, told(Event::Apply(grant(&spec))));
+    assert!(store.changed().unwrap().permitted("ns", &a));
+    store.grant(0, told(Event::Delete(grant(&spec))));
+    assert!(!store.changed().unwrap().permitted("ns", &a));
+    store.grant(0, told(Event::Apply(grant(&spec))));
+    assert!(store.changed().unwrap().permitted("ns", &a));
+    store.grant(0, GrantEvent::None);
+    assert!(!store.changed().unwrap().permitted("ns", &a));
 }

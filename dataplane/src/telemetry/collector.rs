@@ -63,7 +63,7 @@ metrics! {
     CONNECT_FAILURES: "fairway_upstream_connect_failures", Counter, "reason",
         "Connections to backends that could not be opened";
     RETRIES: "fairway_upstream_retries", Counter, "",
-        "Requests that were sent a second time";
+        "Tries of requests after the first";
     LOOKUPS: "fairway_dns_lookups", Counter, "result",
         "Names asked from DNS, by result: found or failed";
     REVISION: "fairway_snapshot_revision", Gauge, "",

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
+use super::UpstreamRuntime;
+use super::discovery::EndpointSet;
 use super::http1::{Input, Output, is_silent};
 use crate::error::ProxyError;
 
@@ -18,6 +21,7 @@ pub(crate) struct UpstreamConnection {
     /// The upstream's number.
     pub(crate) upstream: u64,
     pub(crate) endpoint: SocketAddr,
+    endpoints: Arc<EndpointSet>,
     pub(crate) opened: Instant,
     /// Whether it has served a request before.
     pub(crate) reused: bool,
@@ -25,7 +29,7 @@ pub(crate) struct UpstreamConnection {
 
 /// Opens a connection within `limit`.
 pub(crate) async fn connect(
-    upstream: u64,
+    upstream: &UpstreamRuntime,
     endpoint: SocketAddr,
     limit: Option<Duration>,
 ) -> Result<Box<UpstreamConnection>, ProxyError> {
@@ -42,8 +46,9 @@ pub(crate) async fn connect(
         stream,
         input: Input::default(),
         output: Output::default(),
-        upstream,
+        upstream: upstream.number,
         endpoint,
+        endpoints: Arc::clone(&upstream.endpoints),
         opened: Instant::now(),
         reused: false,
     }))
@@ -58,6 +63,11 @@ fn connect_error(error: &io::Error) -> ProxyError {
 }
 
 impl UpstreamConnection {
+    /// Whether its endpoint is still one of the upstream's.
+    pub(crate) fn is_current(&self) -> bool {
+        self.endpoints.holds(self.endpoint)
+    }
+
     /// Whether the backend has not closed it while it was idle.
     pub(crate) fn is_open(&self) -> bool {
         is_silent(&self.stream)

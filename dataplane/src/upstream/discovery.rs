@@ -2,6 +2,8 @@
 //! worker only reads what was published last.
 
 mod refresh;
+mod told;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use fairway_snapshot::{AddressPolicy, Target, Upstream, UpstreamId};
+use fairway_snapshot::{AddressPolicy, AddressSets, Target, Upstream, UpstreamId};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
@@ -46,13 +48,22 @@ pub struct Discovery {
     doubtful: Semaphore,
     metrics: Arc<Metrics>,
     runtime: tokio::runtime::Handle,
-    sets: Mutex<HashMap<UpstreamId, Known>>,
+    sets: Mutex<Sets>,
+}
+
+#[derive(Debug, Default)]
+struct Sets {
+    known: HashMap<UpstreamId, Known>,
+    /// What was told last of the upstreams that nobody is asked for.
+    told: Arc<AddressSets>,
 }
 
 #[derive(Debug)]
 struct Known {
     set: Arc<EndpointSet>,
     task: Option<JoinHandle<()>>,
+    /// Whether its addresses are told.
+    told: bool,
 }
 
 /// The endpoints of an upstream, as they are known now.
@@ -81,7 +92,7 @@ pub struct Endpoints {
 /// How endpoints are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndpointState {
-    /// The name was not asked yet.
+    /// The name was not asked yet, or nothing was told yet.
     Pending,
     /// The last answer was good, or the address is fixed.
     Ready,
@@ -131,31 +142,37 @@ impl Discovery {
     /// The endpoints of an upstream. A name is asked for at once, and again while it is used.
     pub fn endpoints(self: &Arc<Self>, upstream: &Upstream) -> Arc<EndpointSet> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = sets.entry(upstream.id()).or_insert_with(|| self.begin(upstream));
+        let Sets { known, told } = &mut *sets;
+        let id = upstream.id();
+        let known = known.entry(id.clone()).or_insert_with(|| self.begin(&id, upstream, told));
         Arc::clone(&known.set)
     }
 
-    fn begin(self: &Arc<Self>, upstream: &Upstream) -> Known {
+    fn begin(self: &Arc<Self>, id: &UpstreamId, upstream: &Upstream, told: &AddressSets) -> Known {
         let port = upstream.port.get();
         match &upstream.target {
             Target::Address(address) => {
                 let addresses = vec![SocketAddr::new(*address, port)];
                 let endpoints = Endpoints { addresses, state: EndpointState::Ready };
-                Known { set: Arc::new(EndpointSet::new(port, endpoints)), task: None }
+                Known { set: Arc::new(EndpointSet::new(port, endpoints)), task: None, told: false }
+            }
+            Target::Told(_) => {
+                let set = Arc::new(told::begin(id, port, told, &self.allowed));
+                Known { set, task: None, told: true }
             }
             Target::Name(name) => {
                 let pending = Endpoints { addresses: Vec::new(), state: EndpointState::Pending };
                 let set = Arc::new(EndpointSet::new(port, pending));
                 let task =
                     refresh::keep_fresh(Arc::clone(self), Arc::clone(name), Arc::clone(&set));
-                Known { set, task: Some(self.runtime.spawn(task)) }
+                Known { set, task: Some(self.runtime.spawn(task)), told: false }
             }
         }
     }
 
     /// Forgets the upstreams that `keep` does not want.
     pub fn retain(&self, mut keep: impl FnMut(&UpstreamId) -> bool) {
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, known| {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).known.retain(|id, known| {
             let keeps = keep(id);
             if !keeps && let Some(task) = &known.task {
                 task.abort();
@@ -168,7 +185,7 @@ impl Discovery {
     #[must_use]
     pub fn show(&self, id: &UpstreamId) -> Option<Endpoints> {
         let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.get(id).map(|known| known.set.current.load().as_ref().clone())
+        sets.known.get(id).map(|known| known.set.current.load().as_ref().clone())
     }
 }
 
@@ -217,6 +234,11 @@ impl EndpointSet {
             self.used.store(true, Relaxed);
         }
         self.current.load()
+    }
+
+    /// Whether an address is still one of the upstream's. Asking does not count as use.
+    pub(crate) fn holds(&self, address: SocketAddr) -> bool {
+        self.current.load().addresses.contains(&address)
     }
 
     /// Whether what is known may be old, or is not known yet.

@@ -74,11 +74,15 @@ impl Pool {
         }
     }
 
-    /// Closes connections that were idle for too long or that the backend has closed.
+    /// Closes connections that were idle for too long, that the backend has closed, or that lead to
+    /// an endpoint that is gone.
     pub(crate) fn sweep(&self) {
         let now = Instant::now();
         self.by_upstream.borrow_mut().retain(|_, endpoints| {
             endpoints.retain(|(_, idle)| {
+                if idle.first().is_some_and(|first| !first.connection.is_current()) {
+                    return false;
+                }
                 idle.retain(|idle| {
                     idle.connection.is_open() && now.duration_since(idle.since) < self.idle
                 });

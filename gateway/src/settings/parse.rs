@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use fairway_controller::pod::Pod;
 use fairway_dataplane::{Config, DnsServers};
 
 use super::source::Raw;
+use super::values;
 
 /// Reads settings one by one and collects mistakes.
 pub(super) struct Reader<'a> {
@@ -79,6 +81,19 @@ impl Reader<'_> {
             })
         });
         if servers.is_empty() { DnsServers::System } else { DnsServers::These(servers) }
+    }
+
+    /// The pod, when its namespace is given.
+    pub(super) fn pod(&mut self) -> Option<Pod> {
+        let name = self.one("pod-name", values::object);
+        let uid = self.one("pod-uid", values::uid);
+        let namespace = self.one("pod-namespace", values::name)?;
+        if name.is_none() && self.raw.get("pod-name").is_none() {
+            self.mistakes.push(format!(
+                "the pod namespace {namespace} is given and no name: set FAIRWAY_POD_NAME, or write --pod-name fairway-0"
+            ));
+        }
+        Some(Pod { namespace, name: name?, uid })
     }
 
     pub(super) fn admin_needs_token(&mut self, config: &Config) {

@@ -269,3 +269,24 @@ fn a_name_that_is_not_known_is_told_with_what_is_near() {
         assert!(read(&[], &[(variable, "tcp://10.0.0.1:80")], "").is_ok(), "{variable}");
     }
 }
+
+#[test]
+fn a_pod_has_a_namespace_and_a_name() {
+    let cases = [
+        (
+            ("FAIRWAY_POD_NAMESPACE", "fairway-system"),
+            "the pod namespace fairway-system is given and no name: set FAIRWAY_POD_NAME, or write --pod-name fairway-0",
+        ),
+        (
+            ("FAIRWAY_POD_NAME", "Fairway_0"),
+            "FAIRWAY_POD_NAME: \"Fairway_0\": a name has lower case letters, digits, - and ., beginning and ending with a letter or digit: write finance",
+        ),
+        (
+            ("FAIRWAY_POD_UID", "a b"),
+            "FAIRWAY_POD_UID: \"a b\" is not the uid of a pod: write its metadata.uid, letters, digits and - only",
+        ),
+    ];
+    for (variable, expected) in cases {
+        assert_eq!(mistake(&[], &[variable], ""), expected);
+    }
+}

@@ -48,6 +48,29 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
 }
 
+/// The name of an object.
+pub(super) fn object(text: &str) -> Result<String, String> {
+    let good = fairway_crds::names::is_object(text);
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?}: {}", fairway_crds::names::OBJECT))
+    }
+}
+
+/// What Kubernetes tells objects of one name apart by.
+pub(super) fn uid(text: &str) -> Result<String, String> {
+    let good = (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} is not the uid of a pod: write its metadata.uid, letters, digits and - only"
+        ))
+    }
+}
+
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("{text:?} is not an address with a port: write 0.0.0.0:8080 or [::]:8080")

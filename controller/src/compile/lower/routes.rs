@@ -54,6 +54,7 @@ impl<'a> Lowering<'a> {
                 routes.push(LoweredRoute { route, names_head: parsed.names_head });
             }
         }
+        routes.shrink_to_fit();
         routes
     }
 

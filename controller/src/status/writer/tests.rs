@@ -9,6 +9,7 @@ use kube::{Client, Config};
 use serde_json::json;
 
 use super::{Written, write};
+use crate::lease::Leadership;
 
 /// A client of a server that answers one request with this status and body.
 fn answering(status: &'static str, body: String) -> Client {
@@ -35,7 +36,23 @@ fn answering(status: &'static str, body: String) -> Client {
 async fn written(status: &'static str, body: serde_json::Value) -> Written {
     let client = answering(status, body.to_string());
     let id = ObjectId::new("ns", "a");
-    write(client, id, ServiceRouteStatus::default(), Some("7".to_owned())).await.1
+    let version = Some("7".to_owned());
+    write(client, id, ServiceRouteStatus::default(), version, Leadership::Only).await.1
+}
+
+#[tokio::test]
+async fn who_leads_no_more_sends_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let client =
+        Client::try_from(Config::new(format!("http://{address}").parse().unwrap())).unwrap();
+    for over in [Leadership::Follower, Leadership::Until(tokio::time::Instant::now())] {
+        let (client, id) = (client.clone(), ObjectId::new("ns", "a"));
+        let result = write(client, id, ServiceRouteStatus::default(), None, over).await.1;
+        assert!(matches!(result, Written::Deposed));
+    }
+    assert!(listener.accept().is_err(), "somebody connected");
 }
 
 #[tokio::test]

@@ -1,0 +1,100 @@
+//! Versions of objects, by which replicas know of each other how far they have come.
+//!
+//! The resourceVersions of one kind are decimal numbers that grow, since Kubernetes 1.35 by promise
+//! (KEP-5504) and before in fact, for they are revisions of etcd. They may be longer than any
+//! integer. What is not such a number cannot be compared.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fairway_crds::ServiceRoute;
+use fairway_snapshot::ObjectId;
+
+/// A resourceVersion.
+pub type Version = Arc<str>;
+
+/// What ServiceRoutes are called where versions are kept by kind.
+pub const ROUTES: &str = "serviceroutes";
+/// What Services are called there.
+pub const SERVICES: &str = "services";
+
+/// Whether `have` is `need` or newer; `None` when they cannot be compared.
+#[must_use]
+pub fn covers(have: &str, need: &str) -> Option<bool> {
+    let number = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() && !text.starts_with('0')
+    };
+    (number(have) && number(need)).then(|| (have.len(), have) >= (need.len(), need))
+}
+
+/// The highest version for each watched kind, or for each kind in each watched namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Versions(BTreeMap<String, Version>);
+
+impl Versions {
+    /// Notes a version. The key is `services`, or `market/services` for one namespace.
+    pub fn raise(&mut self, key: &str, version: &str) {
+        let known = self.0.get(key);
+        if known.is_none_or(|known| covers(known, version) != Some(true)) {
+            self.0.insert(key.to_owned(), version.into());
+        }
+    }
+
+    /// All of them as text.
+    #[must_use]
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(key, version)| (key.clone(), version.to_string())).collect()
+    }
+}
+
+/// The versions of a world that was told.
+#[derive(Clone, Debug, Default)]
+pub struct WorldVersions {
+    /// Counts the worlds that a process told, from 1; 0 is one that no API server told.
+    pub world: u64,
+    /// What the watches had seen.
+    pub seen: Versions,
+    /// For each ServiceRoute the version at which what is compiled of it changed last.
+    pub routes: BTreeMap<ObjectId, Version>,
+    /// For each Service the same.
+    pub services: BTreeMap<ObjectId, Version>,
+}
+
+/// A version that a replica must have seen to serve an object as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// [`ROUTES`] or [`SERVICES`].
+    pub kind: &'static str,
+    /// Of the object that has this version.
+    pub namespace: Arc<str>,
+    /// The version.
+    pub version: Version,
+}
+
+impl WorldVersions {
+    /// What a replica must have seen to serve a route as it is: its last change, and those of the
+    /// Services that it refers to. A Service that is gone has no version.
+    #[must_use]
+    pub fn needs(&self, id: &ObjectId, route: Option<&ServiceRoute>) -> Vec<Need> {
+        let rules = route.map_or(&[][..], |route| &route.spec.rules);
+        let services: BTreeSet<ObjectId> = rules
+            .iter()
+            .flat_map(|rule| &rule.backends)
+            .filter_map(|backend| {
+                let namespace = backend.namespace.as_deref().unwrap_or(&id.namespace);
+                Some(ObjectId::new(namespace, backend.service.as_deref()?))
+            })
+            .collect();
+        let own = self.routes.get(id).map(|version| (ROUTES, id, version));
+        let others = services.iter().filter_map(|id| Some((SERVICES, id, self.services.get(id)?)));
+        let need = |(kind, id, version): (&'static str, &ObjectId, &Version)| Need {
+            kind,
+            namespace: Arc::clone(&id.namespace),
+            version: Arc::clone(version),
+        };
+        own.into_iter().chain(others).map(need).collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! Which version covers which, and what a route needs.
+
+use fairway_crds::ServiceRoute;
+use fairway_snapshot::ObjectId;
+use serde_json::json;
+
+use super::{Versions, WorldVersions, covers};
+
+#[test]
+fn versions_are_numbers_of_any_length() {
+    let long = "9".repeat(40);
+    let cases = [
+        ("7", "7", Some(true)),
+        ("10", "9", Some(true)),
+        ("9", "10", Some(false)),
+        ("123", "124", Some(false)),
+        (long.as_str(), "18446744073709551615", Some(true)),
+        ("18446744073709551615", long.as_str(), Some(false)),
+        ("abc", "7", None),
+        ("7", "7a", None),
+        ("", "7", None),
+        ("07", "7", None),
+    ];
+    for (have, need, expected) in cases {
+        assert_eq!(covers(have, need), expected, "{have:?} {need:?}");
+    }
+}
+
+#[test]
+fn the_highest_version_is_kept() {
+    let mut versions = Versions::default();
+    for version in ["9", "10", "8"] {
+        versions.raise("services", version);
+    }
+    versions.raise("market/services", "3");
+    let all: Vec<(String, String)> = versions.to_map().into_iter().collect();
+    let pair = |key: &str, version: &str| (key.to_owned(), version.to_owned());
+    assert_eq!(all, [pair("market/services", "3"), pair("services", "10")]);
+}
+
+#[test]
+fn a_route_needs_itself_and_the_services_that_are_there() {
+    let route: ServiceRoute = serde_json::from_value(json!({
+        "apiVersion": "fairway.dev/v1alpha1", "kind": "ServiceRoute",
+        "metadata": { "name": "a", "namespace": "market" },
+        "spec": { "rules": [
+            { "backends": [{ "service": "one" }, { "service": "gone" }, { "host": "example.com", "port": 80 }] },
+            { "backends": [{ "service": "one" }, { "service": "two", "namespace": "other" }] },
+        ] },
+    }))
+    .unwrap();
+    let id = ObjectId::new("market", "a");
+    let mut world = WorldVersions::default();
+    world.routes.insert(id.clone(), "5".into());
+    for (namespace, name, version) in
+        [("market", "one", "6"), ("market", "unrelated", "7"), ("other", "two", "8")]
+    {
+        world.services.insert(ObjectId::new(namespace, name), version.into());
+    }
+    let needs: Vec<String> = world
+        .needs(&id, Some(&route))
+        .iter()
+        .map(|need| format!("{} {} {}", need.kind, need.namespace, need.version))
+        .collect();
+    assert_eq!(needs, ["serviceroutes market 5", "services market 6", "services other 8"]);
+}
