@@ -1,5 +1,6 @@
 //! The chart: what it renders to, what the API server says to that, and the life of a release.
 
+mod namespaces;
 mod release;
 mod values;
 

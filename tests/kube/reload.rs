@@ -65,6 +65,11 @@ async fn answered_by(address: SocketAddr, path: &str, name: &str) {
     .await;
 }
 
+/// Waits until the metrics have this line.
+async fn counts(status: SocketAddr, line: &str) {
+    eventually(line, || async { metric(status, line).await.then_some(()) }).await;
+}
+
 async fn metric(status: SocketAddr, line: &str) -> bool {
     let text = get(status, "/metrics").await.body;
     String::from_utf8_lossy(&text).lines().any(|found| found == line)
@@ -116,10 +121,7 @@ async fn a_changed_file_is_taken_up_and_a_bad_one_is_not() {
     assert_eq!(taken[0]["settings"], "accessLog, backends, listeners, logLevel");
     eventually("debug is told", || async { process.errors().contains("DEBUG").then_some(()) })
         .await;
-    eventually("what waits is counted", || async {
-        metric(status, "fairway_settings_pending 2").await.then_some(())
-    })
-    .await;
+    counts(status, "fairway_settings_pending 2").await;
 
     // A bad file: every mistake is told, once, and what was good stays.
     mounted.swap(&text(second, one.address, "drainDealy: 5s\nclientHead: 0s"));
@@ -128,24 +130,21 @@ async fn a_changed_file_is_taken_up_and_a_bad_one_is_not() {
     })
     .await;
     assert!(process.errors().contains("did you mean drainDelay?"), "{}", process.errors());
-    eventually("the bad file is counted", || async {
-        metric(status, "fairway_settings_loads_total{result=\"bad\"} 1").await.then_some(())
-    })
-    .await;
+    counts(status, "fairway_settings_loads_total{result=\"bad\"} 1").await;
     let still = get(http, "/c").await;
     assert_eq!((still.status, still.json()["name"].as_str()), (200, Some("two")));
 
     // And a good one again.
     mounted.swap(&text(second, one.address, "accessLog: true"));
     answered_by(http, "/d", "one").await;
-    eventually("nothing waits", || async {
-        metric(status, "fairway_settings_pending 0").await.then_some(())
-    })
-    .await;
+    counts(status, "fairway_settings_pending 0").await;
     eventually("the access log goes on", || async {
         process.output().contains("\"/d\"").then_some(())
     })
     .await;
+    // Each file was read once: at the start, and at each of three changes.
+    assert!(metric(status, "fairway_settings_loads_total{result=\"good\"} 3").await);
+    assert!(metric(status, "fairway_settings_loads_total{result=\"bad\"} 1").await);
     let output = process.output();
     assert!(!output.contains("\"/b\"") && !output.contains("\"/c\""), "{output}");
 }

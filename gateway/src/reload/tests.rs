@@ -17,6 +17,8 @@ struct World {
     level: Arc<Mutex<String>>,
 }
 
+const FIRST: &str = "class: a\nworkers: 2\nadminToken: fedcba9876543210\n";
+
 fn args(file: &Path) -> SettingArgs {
     SettingArgs { config: Some(file.to_owned()), ..SettingArgs::default() }
 }
@@ -43,7 +45,7 @@ fn world(file: &Path, text: &str) -> World {
 fn what_can_change_is_taken_up_and_the_rest_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("fairway.yaml");
-    let mut world = world(&file, "class: a\nworkers: 2\n");
+    let mut world = world(&file, FIRST);
     let new = "class: b\nworkers: 3\nallowAddresses: [127.0.0.0/8]\nadminToken: 0123456789abcdef\ndefaults: {timeouts: {response: 7s}}\nbackends: {market/finance: 10.0.0.1:80}\nallowExternalHosts: [a.example]\nlisteners: {web: 127.0.0.1:8082}\nserviceDns: '{service}.'\nlogLevel: debug\n";
     world.reload.take(&read(&file, new));
     let options = world.options.borrow_and_update().clone();
@@ -65,9 +67,14 @@ fn what_can_change_is_taken_up_and_the_rest_is_told() {
     // The same again wakes nobody; taken back, nothing waits.
     world.reload.take(&read(&file, new));
     assert!(!world.options.has_changed().unwrap());
-    world.reload.take(&read(&file, "class: a\nworkers: 2\n"));
+    world.reload.take(&read(&file, FIRST));
     assert!(world.reload.pending.is_empty());
-    assert_eq!(world.options.borrow().backend_overrides.len(), 0);
+    assert_eq!(world.options.borrow_and_update().backend_overrides.len(), 0);
+
+    // A level of the log is no reason to compile.
+    world.reload.take(&read(&file, &format!("{FIRST}logLevel: warn\n")));
+    assert_eq!(*world.level.lock().unwrap(), "warn");
+    assert!(!world.options.has_changed().unwrap());
 }
 
 #[test]
