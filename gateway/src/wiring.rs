@@ -116,14 +116,7 @@ impl Gateway {
                     metrics.clone(),
                 );
                 tasks.spawn(writer.run());
-                let overrides = settings.options.backend_overrides.clone();
-                let first = inputs_sender.subscribe();
-                tasks.spawn(async move {
-                    // The Service may come later, so that it is no mistake yet.
-                    for problem in overrides::unknown_at_first(&overrides, first).await {
-                        tracing::warn!(problem, "backend override without a Service");
-                    }
-                });
+                doubt_overrides(settings, inputs_sender.subscribe(), &mut tasks);
                 let namespaces = settings.namespaces.clone();
                 let (watched_sender, watched) = watch::channel(None);
                 let class = settings.options.class.clone();
@@ -163,6 +156,21 @@ impl Gateway {
         tokio::join!(plane.shutdown(), join_all(farewells));
         tasks.shutdown().await;
     }
+}
+
+/// Tells of backend overrides that no Service of the first world answers to. The Service may come
+/// later, so that it is no mistake yet.
+fn doubt_overrides(
+    settings: &Settings,
+    first: watch::Receiver<Option<Arc<Inputs>>>,
+    tasks: &mut JoinSet<()>,
+) {
+    let overrides = settings.options.backend_overrides.clone();
+    tasks.spawn(async move {
+        for problem in overrides::unknown_at_first(&overrides, first).await {
+            tracing::warn!(problem, "backend override without a Service");
+        }
+    });
 }
 
 /// What the data plane says, in the words of the controller.

@@ -85,15 +85,6 @@ fn provide(binaries: &[(&str, &str, &str)], programs: &[(&str, &str)]) -> anyhow
     Ok(folder)
 }
 
-/// Where the binaries are or will be.
-pub(crate) fn folder() -> anyhow::Result<PathBuf> {
-    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS") {
-        return Ok(PathBuf::from(folder));
-    }
-    let home = std::env::var_os("HOME").context("HOME is not set")?;
-    Ok(PathBuf::from(home).join(".cache/fairway/kube").join(version()?))
-}
-
 /// The version of Kubernetes that the module requires.
 fn version() -> anyhow::Result<String> {
     let file = root().join("tests/kube/kubernetes/go.mod");
