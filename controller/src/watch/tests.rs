@@ -176,15 +176,18 @@ fn a_world_says_how_far_it_has_come_and_when_each_object_changed() {
     assert!(store.changed().is_none());
     let (number, seen) = observed.progress();
     assert_eq!((number, seen.to_map()["ns/serviceroutes"].as_str()), (1, "31"));
+    store.route(0, Event::Apply(versioned("c", "a.example", "32")));
+    let next = store.changed().unwrap().versions.clone();
+    assert_eq!(&*next.routes[&ObjectId::new("ns", "b")], "9", "its spec is of then");
     // A list is not in the order of versions: half of one says nothing.
     store.route(0, Event::Init);
     store.route(0, Event::InitApply(versioned("b", "b.example", "40")));
     let half = store.changed().unwrap().versions.clone();
-    assert_eq!((half.world, half.seen.to_map()["ns/serviceroutes"].as_str()), (2, "31"));
+    assert_eq!((half.world, half.seen.to_map()["ns/serviceroutes"].as_str()), (3, "32"));
     assert_eq!(&*half.routes[&ObjectId::new("ns", "b")], "40");
     store.route(0, Event::InitDone);
     let whole = store.changed().unwrap().versions.clone();
-    assert_eq!((whole.world, whole.seen.to_map()["ns/serviceroutes"].as_str()), (3, "40"));
+    assert_eq!((whole.world, whole.seen.to_map()["ns/serviceroutes"].as_str()), (4, "40"));
     assert!(!whole.routes.contains_key(&ObjectId::new("ns", "a")), "it is gone");
 }
 

@@ -68,8 +68,8 @@ fn kubeconfig(user: &str) -> Value {
     })
 }
 
-/// What service accounts of the gateway's namespaces ask of the API server is kept; the rest would
-/// only fill the disk.
+/// What service accounts ask of the API server is kept, and when somebody gives or takes rights;
+/// the rest would only fill the disk.
 fn audit() -> Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",
@@ -80,6 +80,8 @@ fn audit() -> Value {
             { "level": "RequestResponse", "userGroups": ["system:serviceaccounts"],
               "resources": [{ "group": "coordination.k8s.io" }] },
             { "level": "Metadata", "userGroups": ["system:serviceaccounts"] },
+            { "level": "Metadata", "verbs": ["create", "patch", "delete"],
+              "resources": [{ "group": "rbac.authorization.k8s.io" }] },
             { "level": "None" },
         ],
     })

@@ -20,11 +20,12 @@ pub(super) fn run(extent: Extent) -> anyhow::Result<Figures> {
     let mut figures = Vec::new();
     let rounds = extent.choose(1, 3);
     for _ in 0..rounds {
-        figures.push(case("killed", &address, |leader| {
+        figures.push(case("killed", &address, Connections::Break, |leader| {
             cluster::signal(&tools::process(leader)?, "KILL")
         })?);
-        figures.push(case("cut off from the API server", &address, cut_off)?);
-        figures.push(case("frozen for 60 s", &address, freeze)?);
+        let last = Connections::Last;
+        figures.push(case("cut off from the API server", &address, last, cut_off)?);
+        figures.push(case("frozen for 60 s", &address, last, freeze)?);
     }
     let (writes, foreign) = audit::status_writes(&began)?;
     if !foreign.is_empty() {
@@ -34,22 +35,47 @@ pub(super) fn run(extent: Extent) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
+/// Whether connections to the process that is harmed break with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connections {
+    Break,
+    Last,
+}
+
 /// Harms the leader while requests run and routes change; says when somebody else leads.
+///
+/// Half of the load goes to the pod that is not harmed, half to the Service, which also sends to
+/// the one that is. A process that is killed takes its connections with it, and nobody is behind its
+/// address until the next container listens: those failures are told, and are no question of who
+/// leads.
 fn case(
     name: &str,
     address: &str,
+    connections: Connections,
     harm: impl FnOnce(&Gateway) -> anyhow::Result<()>,
 ) -> anyhow::Result<String> {
     let leader = leader()?;
     let holder = holder()?;
-    let load = Both::start(address, "/e/fin/quotes", RATE)?;
+    let other = tools::gateways()?.into_iter().find(|pod| pod.name != leader.name);
+    let other = other.context("there is no other pod")?;
+    let direct = Both::start(&format!("{}:8080", other.address), "/e/fin/quotes", RATE)?;
+    let service = Both::start(address, "/e/fin/quotes", RATE)?;
     let result = harmed(&leader, &holder, harm);
-    let outcome = load.stop()?;
+    let (direct, service) = (direct.stop(), service.stop());
+    let (direct, service) = (direct?, service?);
     let took = result.with_context(|| format!("leader {name}"))?;
     // What the harmed one did afterwards counts too.
     settle()?;
-    outcome.all_good().with_context(|| format!("leader {name}"))?;
-    Ok(format!("leader {name}: the next after {:.1} s; {}", took.as_secs_f64(), outcome.tell()))
+    direct.all_good().with_context(|| format!("leader {name}, at the other pod"))?;
+    if connections == Connections::Last {
+        service.all_good().with_context(|| format!("leader {name}, at the Service"))?;
+    }
+    Ok(format!(
+        "leader {name}: the next after {:.1} s; at the other pod {}; at the Service {}",
+        took.as_secs_f64(),
+        direct.tell(),
+        service.tell()
+    ))
 }
 
 fn harmed(
