@@ -140,7 +140,7 @@ fn cut_off(leader: &Gateway) -> anyhow::Result<()> {
     };
     let address = &leader.address;
     nft(&format!(
-        "table ip e2e {{ chain cut {{ type filter hook input priority 0; ip saddr {address} tcp dport 6443 drop; }} }}"
+        "table ip e2e {{\nchain cut {{\ntype filter hook input priority 0\nip saddr {address} tcp dport 6443 drop\n}}\n}}"
     ))?;
     std::thread::sleep(GOAL + Duration::from_secs(5));
     nft("delete table ip e2e")
