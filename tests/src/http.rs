@@ -39,6 +39,8 @@ impl Answer {
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// How long it waits for the next bytes of an answer.
+    pub patience: Duration,
 }
 
 impl Client {
@@ -49,7 +51,7 @@ impl Client {
     /// Over a connection that is there already.
     pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new() }
+        Self { stream, buffer: Vec::new(), patience: Duration::from_secs(20) }
     }
 
     /// Sends text as it is.
@@ -155,8 +157,8 @@ impl Client {
     /// Reads what is there; false at the end of the connection.
     async fn more(&mut self) -> bool {
         let mut part = [0; 16 * 1024];
-        let read = tokio::time::timeout(Duration::from_secs(20), self.stream.read(&mut part));
-        match read.await.expect("something within 20 s") {
+        let read = tokio::time::timeout(self.patience, self.stream.read(&mut part));
+        match read.await.expect("something in time") {
             Ok(0) | Err(_) => false,
             Ok(length) => {
                 self.buffer.extend_from_slice(&part[..length]);

@@ -2,7 +2,7 @@
 //! before has been answered, with every failure counted.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +25,12 @@ struct Counts {
     sent: AtomicUsize,
     good: AtomicUsize,
     failures: Mutex<Vec<String>>,
+    slowest_ms: AtomicU64,
 }
+
+/// How long a request may wait for its answer before it counts as failed: longer than anything that
+/// is only late.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct Outcome {
     pub good: usize,
     /// What went wrong with each that failed.
     pub failures: Vec<String>,
+    /// The longest wait for a good answer, in milliseconds.
+    pub slowest_ms: u64,
 }
 
 impl Load {
@@ -93,6 +100,7 @@ impl Load {
             sent: self.counts.sent.load(Relaxed),
             good: self.counts.good.load(Relaxed),
             failures: std::mem::take(&mut self.counts.failures.lock().unwrap()),
+            slowest_ms: self.counts.slowest_ms.load(Relaxed),
         }
     }
 }
@@ -155,11 +163,15 @@ async fn one(
     };
     let close = if reuse == Reuse::Fresh { "Connection: close\r\n" } else { "" };
     let request = format!("GET {path} HTTP/1.1\r\nHost: load.example\r\n{close}\r\n");
+    kept.patience = PATIENCE;
+    let began = tokio::time::Instant::now();
     // The client panics where a test would fail; here it is one failure among many requests.
     let asked = std::panic::AssertUnwindSafe(kept.ask(&request)).catch_unwind().await;
     match asked {
         Ok(answer) if answer.status == 200 => {
             counts.good.fetch_add(1, Relaxed);
+            let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            counts.slowest_ms.fetch_max(took, Relaxed);
             if reuse == Reuse::Keep && answer.header("connection") != Some("close") {
                 *client = Some(kept);
             }

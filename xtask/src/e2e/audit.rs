@@ -70,7 +70,8 @@ pub(super) fn status_writes(since: &Moment) -> anyhow::Result<(usize, Vec<String
 /// and never used.
 ///
 /// Uninstalling takes the Roles away while pods still drain, and these are refused then: that is no
-/// right that the chart lacks. Refusals count while the pods' Role is bound.
+/// right that the chart lacks. Refusals count while the pods' Role is bound, and while the API server
+/// knows it: one that has just started refuses, as not found, what it has not read yet.
 pub(super) fn rights() -> anyhow::Result<(usize, Vec<String>, Vec<String>)> {
     let mut asked = 0;
     let mut used = BTreeSet::new();
@@ -90,12 +91,17 @@ pub(super) fn rights() -> anyhow::Result<(usize, Vec<String>, Vec<String>)> {
         let right = right(&event);
         if code != Some(403) {
             used.insert(right);
-        } else if !uninstalled {
+        } else if !uninstalled && !unread(&event) {
             forbidden.insert(right);
         }
     }
     let unused = granted()?.difference(&used).cloned().collect();
     Ok((asked, forbidden.into_iter().collect(), unused))
+}
+
+/// Whether the API server did not know a Role that is bound.
+fn unread(event: &Value) -> bool {
+    text(event, "/annotations/authorization.k8s.io~1reason").ends_with("not found")
 }
 
 fn right(event: &Value) -> String {

@@ -20,6 +20,8 @@ pub(super) struct Load {
 pub(super) struct Outcome {
     pub(super) sent: u64,
     pub(super) failed: usize,
+    /// The longest wait for a good answer, in milliseconds.
+    slowest: u64,
     /// The first failures, each once, with how often.
     examples: Vec<(String, usize)>,
 }
@@ -29,12 +31,16 @@ impl Outcome {
     pub(super) fn add(&mut self, other: Self) {
         self.sent += other.sent;
         self.failed += other.failed;
+        self.slowest = self.slowest.max(other.slowest);
         self.examples.extend(other.examples);
     }
 
     /// In words.
     pub(super) fn tell(&self) -> String {
-        let mut text = format!("{} requests, {} failed", self.sent, self.failed);
+        let mut text = format!(
+            "{} requests, {} failed, the slowest {} ms",
+            self.sent, self.failed, self.slowest
+        );
         for (example, count) in self.examples.iter().take(5) {
             text.push_str(&format!("; {count} x {example}"));
         }
@@ -107,7 +113,8 @@ impl Load {
             }
         }
         let sent = told["sent"].as_u64().unwrap_or_default();
-        Ok(Outcome { sent, failed: failures.len(), examples })
+        let slowest = told["slowest_ms"].as_u64().unwrap_or_default();
+        Ok(Outcome { sent, failed: failures.len(), slowest, examples })
     }
 }
 
