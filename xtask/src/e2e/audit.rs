@@ -90,6 +90,10 @@ pub(super) fn rights() -> anyhow::Result<(usize, Vec<String>, Vec<String>)> {
         asked += 1;
         let right = right(&event);
         if code != Some(403) {
+            // Applying what is not there asks for the right to create it.
+            if code == Some(201) && right.starts_with("patch ") {
+                used.insert(right.replacen("patch", "create", 1));
+            }
             used.insert(right);
         } else if !uninstalled && !unread(&event) {
             forbidden.insert(right);
