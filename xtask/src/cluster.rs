@@ -19,7 +19,9 @@ use clap::Subcommand;
 use crate::steps::say;
 pub(crate) use config::{ADDRESS, NAMESPACE, folder};
 pub(crate) use processes::{pid_of, signal};
-pub(crate) use start::{api_server_ready, apply, create, kubectl, load_image, start_one, up};
+pub(crate) use start::{
+    api_server_starts, apply, create, kubectl, load_image, restart_api_server, up,
+};
 pub(crate) use stop::{down, leftovers};
 
 #[derive(Debug, Subcommand)]

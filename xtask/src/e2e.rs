@@ -177,6 +177,7 @@ fn keep_evidence(name: &str) -> anyhow::Result<()> {
         keep(&log, all)?;
         keep(&format!("previous.{log}"), &[&all[..], &["--previous"]].concat())?;
     }
+    std::fs::copy(cluster::folder().join("logs/audit.log"), folder.join("audit.log"))?;
     say(&format!("    logs and events are in {}", folder.display()));
     Ok(())
 }

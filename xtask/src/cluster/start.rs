@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 
 use super::config::{self, ADDRESS, COREDNS, NAMESPACE, PAUSE, SERVICES, folder, run_folder};
 use super::{cgroups, inside, kubectl_command, network, packages, pki, processes, stop};
@@ -16,6 +17,8 @@ use crate::steps::{quiet, say, step};
 
 /// How long the node may take for each thing that is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Where the times are noted at which the API server came back.
+const STARTS: &str = "api-server-starts";
 /// The name server as pods, and the rights that it needs.
 const NAMES: &str = include_str!("coredns.yaml");
 
@@ -166,8 +169,29 @@ pub(crate) fn start_one(name: &str) -> anyhow::Result<()> {
     processes::start(name, &program, &args)
 }
 
+/// Starts the API server again, waits until it takes requests, and notes from when to when that was:
+/// until it has read the rights of everybody it refuses what is allowed.
+pub(crate) fn restart_api_server() -> anyhow::Result<()> {
+    let began = Timestamp::now();
+    start_one("kube-apiserver")?;
+    api_server_ready()?;
+    let mut starts = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder().join(STARTS))
+        .context("cannot note the start of the API server")?;
+    writeln!(starts, "{began} {}", Timestamp::now()).context("cannot note the start")
+}
+
+/// From when to when API servers came back.
+pub(crate) fn api_server_starts() -> Vec<(Timestamp, Timestamp)> {
+    let text = std::fs::read_to_string(folder().join(STARTS)).unwrap_or_default();
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    pairs.filter_map(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?))).collect()
+}
+
 /// Waits until the API server takes requests.
-pub(crate) fn api_server_ready() -> anyhow::Result<()> {
+fn api_server_ready() -> anyhow::Result<()> {
     wait("the API server is ready", || {
         let said = kubectl(&["get", "--raw", "/readyz"])?;
         if said == "ok" { Ok(()) } else { bail!("it says {said:?}") }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::tools::{SYSTEM, get, text};
@@ -70,9 +71,10 @@ pub(super) fn status_writes(since: &Moment) -> anyhow::Result<(usize, Vec<String
 /// and never used.
 ///
 /// Uninstalling takes the Roles away while pods still drain, and these are refused then: that is no
-/// right that the chart lacks. Refusals count while the pods' Role is bound, and while the API server
-/// knows it: one that has just started refuses, as not found, what it has not read yet.
+/// right that the chart lacks. Refusals count while the pods' Role is bound, and
+/// while the API server knows that: one that has just started has not yet read it.
 pub(super) fn rights() -> anyhow::Result<(usize, Vec<String>, Vec<String>)> {
+    let starts = cluster::api_server_starts();
     let mut asked = 0;
     let mut used = BTreeSet::new();
     let mut forbidden = BTreeSet::new();
@@ -95,7 +97,7 @@ pub(super) fn rights() -> anyhow::Result<(usize, Vec<String>, Vec<String>)> {
                 used.insert(right.replacen("patch", "create", 1));
             }
             used.insert(right);
-        } else if !uninstalled && !unread(&event) {
+        } else if !uninstalled && !unread(&event, &starts) {
             forbidden.insert(right);
         }
     }
@@ -103,9 +105,10 @@ pub(super) fn rights() -> anyhow::Result<(usize, Vec<String>, Vec<String>)> {
     Ok((asked, forbidden.into_iter().collect(), unused))
 }
 
-/// Whether the API server did not know a Role that is bound.
-fn unread(event: &Value) -> bool {
-    text(event, "/annotations/authorization.k8s.io~1reason").ends_with("not found")
+/// Whether the API server had just started and not yet read who may do what.
+fn unread(event: &Value, starts: &[(Timestamp, Timestamp)]) -> bool {
+    let at = text(event, "/requestReceivedTimestamp").parse::<Timestamp>();
+    at.is_ok_and(|at| starts.iter().any(|(from, to)| *from <= at && at <= *to))
 }
 
 fn right(event: &Value) -> String {

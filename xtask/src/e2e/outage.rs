@@ -56,8 +56,7 @@ fn outage(
     let served = kill(restarted);
     // Back it comes, whatever was found.
     std::thread::sleep(away.saturating_sub(began.elapsed()));
-    cluster::start_one("kube-apiserver")?;
-    cluster::api_server_ready()?;
+    cluster::restart_api_server()?;
     let back = Instant::now();
     let served = served?;
     for (name, path) in [("one", "/one"), ("two", "/two"), ("three", "/three")] {
