@@ -24,7 +24,7 @@ use fairway_snapshot::{Action, Backend, Host, Listener, ObjectId, Snapshot, Upst
 pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
 pub use memo::Memo;
-pub use options::{CompileOptions, ExternalHosts, ListenerSettings, UnknownService};
+pub use options::{CompileOptions, Discovery, ExternalHosts, ListenerSettings, UnknownService};
 pub use policies::{duration, policy_problems};
 
 use crate::Inputs;
@@ -80,7 +80,7 @@ pub struct Verdict {
 /// Compiles all inputs.
 #[must_use]
 pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Compilation {
-    memo.begin(options);
+    memo.begin(options, inputs.kept);
     let mut objects: BTreeMap<ObjectId, Arc<Lowered>> = BTreeMap::new();
     for (id, route) in &inputs.routes {
         let class = route.spec.class.as_deref().unwrap_or(fairway_crds::DEFAULT_CLASS);

@@ -1,9 +1,9 @@
 //! Everything that is watched, as one value: what `compile` reads.
 
 mod grant;
+mod objects;
 mod written;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_crds::ServiceRoute;
@@ -13,25 +13,29 @@ use serde::{Deserialize, Serialize};
 use crate::versions::WorldVersions;
 
 pub use grant::{Grant, Permitted};
+pub use objects::Objects;
 pub(crate) use written::{WrittenGrant, WrittenService, WrittenSlice};
 
 /// All watched objects by name. A copy is cheap: the objects are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// The ServiceRoutes, of every class.
-    pub routes: BTreeMap<ObjectId, Arc<ServiceRoute>>,
+    pub routes: Objects<Arc<ServiceRoute>>,
     /// The Services, reduced to what routing needs.
-    pub services: BTreeMap<ObjectId, Arc<Service>>,
+    pub services: Objects<Arc<Service>>,
     /// The ReferenceGrants, reduced to what they permit ServiceRoutes.
-    pub grants: BTreeMap<ObjectId, Arc<Grant>>,
+    pub grants: Objects<Arc<Grant>>,
     /// ServiceRoutes that the API server sent and that could not be read.
-    pub unreadable: BTreeMap<ObjectId, Arc<Unreadable>>,
+    pub unreadable: Objects<Arc<Unreadable>>,
+    /// Whether they were kept from before the process started: nobody tells the endpoints of
+    /// Services then, and DNS is asked in their place.
+    pub kept: bool,
     /// Their versions; what is compiled does not depend on them.
     pub versions: WorldVersions,
 }
 
 /// What routing needs of a Service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Service {
     /// How its name resolves.
     pub kind: ServiceKind,
@@ -40,7 +44,7 @@ pub struct Service {
 }
 
 /// How the name of a Service resolves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ServiceKind {
     /// To one cluster address, behind which the cluster chooses a pod.
     #[default]
@@ -52,7 +56,7 @@ pub enum ServiceKind {
 }
 
 /// A port of a Service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServicePort {
     /// Its name; a single port may have none.
     pub name: Option<Arc<str>>,

@@ -166,7 +166,7 @@ impl Body {
     }
 
     fn into_inputs(self) -> Inputs {
-        let mut inputs = Inputs::default();
+        let mut inputs = Inputs { kept: true, ..Inputs::default() };
         for route in self.routes {
             let id = ObjectId::new(
                 route.metadata.namespace.as_deref().unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod told;
 pub mod writer;
 
 use fairway_crds::ServiceRouteStatus;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::compile::ObjectStatus;
+pub use told::Told;
 
 /// What the data plane said of the snapshot that holds an object as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,22 +32,19 @@ pub enum Programmed {
 pub fn status(
     object: &ObjectStatus,
     programmed: &Programmed,
-    previous: Option<&ServiceRouteStatus>,
+    previous: Option<&Told>,
     now: Timestamp,
 ) -> Option<ServiceRouteStatus> {
-    let known = previous.map_or(&[][..], |status| status.conditions.as_slice());
     let condition = |kind: &str, good: bool, reason: Reason, message: &str| {
         let word = if good { "True" } else { "False" };
-        let before = known.iter().find(|condition| condition.type_ == kind);
-        let same = before.filter(|condition| condition.status == word);
+        let since = previous.and_then(|told| told.since(kind, good));
         Condition {
             type_: kind.to_owned(),
             status: word.to_owned(),
             reason: reason.to_string(),
             message: message.to_owned(),
             observed_generation: object.generation,
-            last_transition_time: same
-                .map_or(Time(now), |condition| condition.last_transition_time.clone()),
+            last_transition_time: Time(since.unwrap_or(now)),
         }
     };
     let (good, reason, message) = programmed_condition(object, programmed);
@@ -70,7 +69,8 @@ pub fn status(
             condition(PROGRAMMED, good, reason, &message),
         ],
     };
-    (previous != Some(&desired)).then_some(desired)
+    let same = previous.is_some_and(|told| told.is(&desired));
+    (!same).then_some(desired)
 }
 
 fn programmed_condition(object: &ObjectStatus, programmed: &Programmed) -> (bool, Reason, String) {
@@ -93,12 +93,8 @@ pub(crate) fn serves_all(object: &ObjectStatus) -> bool {
 }
 
 /// Whether an object was told already that it is programmed as it is now.
-fn said(object: &ObjectStatus, previous: Option<&ServiceRouteStatus>) -> bool {
-    previous.is_some_and(|status| {
-        status.hash == object.hash
-            && status.observed_generation == object.generation
-            && status.conditions.iter().any(|one| one.type_ == PROGRAMMED && one.status == "True")
-    })
+fn said(object: &ObjectStatus, previous: Option<&Told>) -> bool {
+    previous.is_some_and(|told| told.is_programmed(object.generation, &object.hash))
 }
 
 /// Which share of the rules does not serve.

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 
+use crate::inputs::Objects;
+
 /// A resourceVersion.
 pub type Version = Arc<str>;
 
@@ -58,9 +60,9 @@ pub struct WorldVersions {
     /// What the watches had seen.
     pub seen: Versions,
     /// For each ServiceRoute the version at which what is compiled of it changed last.
-    pub routes: BTreeMap<ObjectId, Version>,
+    pub routes: Objects<Version>,
     /// For each Service the same.
-    pub services: BTreeMap<ObjectId, Version>,
+    pub services: Objects<Version>,
 }
 
 /// A version that a replica must have seen to serve an object as it is.

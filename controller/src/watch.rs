@@ -9,12 +9,13 @@ pub mod endpoints;
 mod grants;
 mod guard;
 mod kinds;
+mod observed;
 mod progress;
 mod scope;
+mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +33,8 @@ use crate::Inputs;
 use crate::metrics::{ControllerMetrics, KindLabel};
 use grants::GrantEvent;
 pub(crate) use guard::Guarded;
+pub use observed::{Observed, ObservedObjects};
 use store::Store;
-pub use store::{Observed, ObservedObjects};
 
 /// The longest pause between two attempts to watch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

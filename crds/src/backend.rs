@@ -40,7 +40,7 @@ pub struct BackendRef {
 
     /// Where the addresses of the Service are learnt. dns: its name is resolved, and a Service with
     /// a cluster address is one endpoint. endpoints: its pods that are ready, each an endpoint of
-    /// its own. Default: dns.
+    /// its own. Default: the operator's setting, which is dns at first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::discovery")]
     pub discovery: Option<String>,

@@ -93,6 +93,9 @@ impl Settings {
             ..CompileOptions::default()
         };
         reader.listeners(&mut options.listeners);
+        if let Some(discovery) = reader.one("discovery", str::parse) {
+            options.discovery = discovery;
+        }
         if let Some(template) = reader.one("service-dns", values::service_dns) {
             options.service_dns = template;
         }

@@ -20,7 +20,7 @@ use crate::steps::say;
 pub(crate) use config::{ADDRESS, NAMESPACE, folder};
 pub(crate) use processes::{pid_of, signal};
 pub(crate) use start::{
-    api_server_starts, apply, create, kubectl, load_image, restart_api_server, up,
+    api_server_starts, apply, create, kubectl, load_image, restart_api_server, tag_image, up,
 };
 pub(crate) use stop::{down, leftovers};
 

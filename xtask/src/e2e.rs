@@ -4,11 +4,15 @@
 mod audit;
 mod backend;
 mod balancer;
+mod classes;
+mod definitions;
 mod install;
 mod leader;
 mod load;
 mod memory;
+mod names;
 mod outage;
+mod quickstart;
 mod rights;
 mod routes;
 mod team;
@@ -71,13 +75,20 @@ struct Scenario {
 }
 
 /// In this order; the last looks back at all that the others asked of the API server.
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 12] = [
+    Scenario {
+        name: "quickstart",
+        about: "the README's commands, from a bare cluster to the first answer",
+        run: quickstart::run,
+    },
     Scenario {
         name: "install",
         about: "install, test, upgrade, roll back and uninstall, in each way",
         run: install::run,
     },
     Scenario { name: "routes", about: "what kubectl shows of routes", run: routes::run },
+    Scenario { name: "names", about: "each kind of Service, by DNS", run: names::run },
+    Scenario { name: "classes", about: "two installations in one cluster", run: classes::run },
     Scenario {
         name: "upgrade",
         about: "rolling upgrades and rollbacks under load",
@@ -97,6 +108,11 @@ const SCENARIOS: [Scenario; 8] = [
         name: "outage",
         about: "the API server away under load, and a container restarted meanwhile",
         run: outage::run,
+    },
+    Scenario {
+        name: "definitions",
+        about: "an upgrade to definitions that store another version",
+        run: definitions::run,
     },
     Scenario { name: "memory", about: "many routes and Services", run: memory::run },
     Scenario {

@@ -16,6 +16,7 @@ overrides: {{ toJson .Values.overrides }}
 backends: {{ toJson .Values.backends }}
 allowExternalHosts: {{ toJson .Values.allowExternalHosts }}
 serviceDns: {{ printf "{service}.{namespace}.svc.%s." (trimSuffix "." .Values.clusterDomain) | quote }}
+discovery: {{ .Values.discovery }}
 accessLog: {{ .Values.log.access }}
 logLevel: {{ .Values.log.level | quote }}
 {{- end -}}

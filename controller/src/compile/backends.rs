@@ -13,7 +13,7 @@ use fairway_snapshot::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{CompileOptions, ExternalHosts, Severity, UnknownService, names};
+use super::{CompileOptions, Discovery, ExternalHosts, Severity, UnknownService, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
 use crate::inputs::ServiceKind;
@@ -154,7 +154,10 @@ impl Resolver<'_> {
         if let Some(message) = written.namespace.as_deref().and_then(names::namespace) {
             return Err(invalid(".namespace", message));
         }
-        let discovery = discovery(written)?;
+        let discovery = match written.discovery.as_deref().map(str::parse) {
+            None => self.options.discovery,
+            Some(read) => read.map_err(|message| invalid(".discovery", message))?,
+        };
         if *namespace != *self.object.namespace {
             let permitted = self.inputs.permitted(&self.object.namespace, &id);
             self.grants.push((id.clone(), permitted));
@@ -184,7 +187,8 @@ impl Resolver<'_> {
             self.allowed(target, ".service")?;
             return Ok(Upstream { target: Target::Name(absolute(target)), port });
         }
-        if discovery == Discovery::Endpoints && kind.is_some() && self.options.endpoints_told() {
+        let told = self.options.endpoints_told() && !self.inputs.kept;
+        if discovery == Discovery::Endpoints && kind.is_some() && told {
             let name = format!("{}.{}", id.name, id.namespace).into();
             let upstream = Upstream { target: Target::Told(name), port };
             self.wanted.insert(upstream.id(), Wanted { service: id, port: port_name });
@@ -318,24 +322,6 @@ impl Resolver<'_> {
         };
         let message = format!("host {host} is not allowed: {advice}");
         Err(Problem::new(field, Reason::ExternalHostNotAllowed, message))
-    }
-}
-
-/// Where the endpoints of a Service are learnt.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Discovery {
-    Dns,
-    Endpoints,
-}
-
-fn discovery(written: &BackendRef) -> Result<Discovery, Problem> {
-    match written.discovery.as_deref() {
-        None | Some("dns") => Ok(Discovery::Dns),
-        Some("endpoints") => Ok(Discovery::Endpoints),
-        Some(other) => {
-            let message = format!("{other:?}: {}", fairway_crds::names::DISCOVERY);
-            Err(Problem::new(".discovery", Reason::InvalidRule, message))
-        }
     }
 }
 

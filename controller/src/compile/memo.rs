@@ -17,6 +17,8 @@ use crate::inputs::Service;
 #[derive(Debug, Default)]
 pub struct Memo {
     options: Option<CompileOptions>,
+    /// Whether the inputs were kept ones.
+    kept: bool,
     objects: BTreeMap<ObjectId, Remembered>,
     hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
     /// The upstreams of all objects.
@@ -43,12 +45,13 @@ struct RememberedHost {
 }
 
 impl Memo {
-    /// Forgets everything when the options are others.
-    pub(super) fn begin(&mut self, options: &CompileOptions) {
-        if self.options.as_ref() != Some(options) {
+    /// Forgets everything when the options are others, or inputs that were kept are replaced.
+    pub(super) fn begin(&mut self, options: &CompileOptions, kept: bool) {
+        if self.options.as_ref() != Some(options) || self.kept != kept {
             self.objects.clear();
             self.hosts.clear();
             self.options = Some(options.clone());
+            self.kept = kept;
         }
         self.next_hosts.clear();
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use fairway_crds::Policy;
 use fairway_snapshot::{
@@ -21,6 +22,8 @@ pub struct CompileOptions {
     pub overrides: Policy,
     /// The DNS name of a Service, with `{service}` and `{namespace}` as holes.
     pub service_dns: String,
+    /// Where the endpoints of a Service are learnt when its backend does not say.
+    pub discovery: Discovery,
     /// What becomes of a Service that nobody described.
     pub unknown_service: UnknownService,
     /// Addresses that replace those of a Service.
@@ -44,6 +47,16 @@ pub struct ListenerSettings {
     pub policy: Policy,
 }
 
+/// Where the endpoints of a Service are learnt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discovery {
+    /// From the addresses of its name: the cluster chooses the pod.
+    #[default]
+    Dns,
+    /// From its EndpointSlices: the gateway chooses the pod.
+    Endpoints,
+}
+
 /// What becomes of a Service that nobody described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownService {
@@ -61,6 +74,18 @@ pub enum ExternalHosts {
     All,
     /// Those that match one of these.
     Only(Vec<HostPattern>),
+}
+
+impl FromStr for Discovery {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "dns" => Ok(Self::Dns),
+            "endpoints" => Ok(Self::Endpoints),
+            other => Err(format!("{other:?}: {}", fairway_crds::names::DISCOVERY)),
+        }
+    }
 }
 
 impl CompileOptions {
@@ -91,6 +116,7 @@ impl Default for CompileOptions {
             defaults: Policy::default(),
             overrides: Policy::default(),
             service_dns: Self::SERVICE_DNS.to_owned(),
+            discovery: Discovery::default(),
             unknown_service: UnknownService::Refuse,
             backend_overrides: BTreeMap::new(),
             external_hosts: ExternalHosts::Only(Vec::new()),

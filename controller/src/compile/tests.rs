@@ -12,7 +12,7 @@ use fairway_snapshot::{Host, ObjectId};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use proptest::prelude::*;
 
-use super::{CompileOptions, Memo, compile};
+use super::{CompileOptions, Discovery, Memo, compile};
 use crate::Inputs;
 use crate::inputs::{Grant, Permitted, Service, ServicePort};
 
@@ -210,12 +210,16 @@ fn upstreams_whose_endpoints_must_be_told_are_named_with_their_port() {
     let mut object = (*route("/a", "service-0", &[])).clone();
     object.spec.rules[0].backends[0].discovery = Some("endpoints".to_owned());
     inputs.routes.insert(ObjectId::new("ns", "a"), Arc::new(object));
-    let wanted = |options: &CompileOptions| {
-        let compilation = compile(&inputs, options, &mut Memo::default());
+    let mut memo = Memo::default();
+    let mut wanted = |kept: bool, options: &CompileOptions| {
+        inputs.kept = kept;
+        let compilation = compile(&inputs, options, &mut memo);
         assert_eq!(compilation.snapshot.upstreams.len(), 1);
         compilation.wanted
     };
-    let cluster = wanted(&CompileOptions::default());
+    // While the API server is away nobody tells: DNS is asked.
+    assert!(wanted(true, &CompileOptions::default()).is_empty());
+    let cluster = wanted(false, &CompileOptions::default());
     let (id, wants) = cluster.first_key_value().unwrap();
     assert_eq!((id.as_str(), cluster.len()), ("told:service-0.ns:80", 1));
     assert_eq!(wants.service, ObjectId::new("ns", "service-0"));
@@ -223,5 +227,15 @@ fn upstreams_whose_endpoints_must_be_told_are_named_with_their_port() {
     // A folder of manifests has nobody who tells.
     let unknown_service = super::UnknownService::TakeAsNamed;
     let folder = CompileOptions { unknown_service, ..CompileOptions::default() };
-    assert!(wanted(&folder).is_empty());
+    assert!(wanted(false, &folder).is_empty());
+    // What the backend says wins over the operator's default, and that over nothing.
+    let endpoints = CompileOptions { discovery: Discovery::Endpoints, ..CompileOptions::default() };
+    for (written, count) in [(Some("dns"), 0), (None, 1)] {
+        let mut object = (*route("/a", "service-0", &[])).clone();
+        object.spec.rules[0].backends[0].discovery = written.map(str::to_owned);
+        let mut inputs = inputs.clone();
+        inputs.routes.insert(ObjectId::new("ns", "a"), Arc::new(object));
+        let compilation = compile(&inputs, &endpoints, &mut Memo::default());
+        assert_eq!(compilation.wanted.len(), count, "{written:?}");
+    }
 }

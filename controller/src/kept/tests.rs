@@ -45,6 +45,7 @@ fn what_our_routes_need_comes_back() {
     assert!(keeper.load().unwrap().is_none(), "nothing was kept yet");
     keeper.save(&inputs()).unwrap();
     let kept = keeper.load().unwrap().unwrap();
+    assert!(kept.kept, "nobody tells endpoints while these serve");
     let (ours, finance) = (ObjectId::new("market", "ours"), ObjectId::new("market", "finance"));
     assert_eq!(kept.routes.keys().collect::<Vec<_>>(), [&ours]);
     assert_eq!(kept.routes[&ours], inputs().routes[&ours]);

@@ -4,7 +4,7 @@ use fairway_crds::ServiceRouteStatus;
 use fairway_crds::conditions::Reason;
 use jiff::Timestamp;
 
-use super::{Programmed, said, status};
+use super::{Programmed, Told, said, status};
 use crate::compile::{ObjectStatus, Verdict};
 
 fn object(invalid_rules: u32) -> ObjectStatus {
@@ -64,13 +64,13 @@ fn the_message_says_which_share_does_not_serve() {
 #[test]
 fn nothing_new_is_not_written() {
     let first = status(&object(0), &Programmed::Applied, None, at(1)).unwrap();
-    assert_eq!(status(&object(0), &Programmed::Applied, Some(&first), at(9)), None);
+    assert_eq!(status(&object(0), &Programmed::Applied, Some(&Told::of(&first)), at(9)), None);
 }
 
 #[test]
 fn the_time_of_a_condition_is_when_it_turned() {
     let first = status(&object(0), &Programmed::Pending, None, at(1)).unwrap();
-    let second = status(&object(0), &Programmed::Applied, Some(&first), at(9)).unwrap();
+    let second = status(&object(0), &Programmed::Applied, Some(&Told::of(&first)), at(9)).unwrap();
     let time = |status: &ServiceRouteStatus, kind: &str| {
         let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
         found.last_transition_time.0.as_second()
@@ -78,17 +78,17 @@ fn the_time_of_a_condition_is_when_it_turned() {
     assert_eq!((time(&second, "Accepted"), time(&second, "Programmed")), (1, 9));
     let mut third = object(1);
     third.generation = Some(4);
-    let third = status(&third, &Programmed::Applied, Some(&second), at(20)).unwrap();
+    let third = status(&third, &Programmed::Applied, Some(&Told::of(&second)), at(20)).unwrap();
     assert_eq!((time(&third, "Accepted"), time(&third, "Programmed")), (1, 20));
 }
 
 #[test]
 fn what_was_said_once_is_said_for_this_generation_and_hash() {
     let first = status(&object(0), &Programmed::Applied, None, at(1)).unwrap();
-    assert!(said(&object(0), Some(&first)));
+    assert!(said(&object(0), Some(&Told::of(&first))));
     assert!(!said(&object(0), None));
-    assert!(!said(&ObjectStatus { generation: Some(4), ..object(0) }, Some(&first)));
-    assert!(!said(&ObjectStatus { hash: "def".to_owned(), ..object(0) }, Some(&first)));
+    assert!(!said(&ObjectStatus { generation: Some(4), ..object(0) }, Some(&Told::of(&first))));
+    assert!(!said(&ObjectStatus { hash: "def".to_owned(), ..object(0) }, Some(&Told::of(&first))));
     let pending = status(&object(0), &Programmed::Pending, None, at(1)).unwrap();
-    assert!(!said(&object(0), Some(&pending)));
+    assert!(!said(&object(0), Some(&Told::of(&pending))));
 }

@@ -18,7 +18,7 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Programmed, said, serves_all, status};
+use super::{Programmed, Told, said, serves_all, status};
 use crate::compile::ObjectStatus;
 use crate::event_loop::Compiled;
 use crate::lease::Leadership;
@@ -269,12 +269,7 @@ impl StatusWriter {
         }
     }
 
-    fn programmed(
-        &self,
-        id: &ObjectId,
-        tracked: &Tracked,
-        previous: Option<&ServiceRouteStatus>,
-    ) -> Programmed {
+    fn programmed(&self, id: &ObjectId, tracked: &Tracked, previous: Option<&Told>) -> Programmed {
         let applied = self.applied.borrow();
         match &applied.problem {
             _ if applied.revision < tracked.revision => Programmed::Pending,

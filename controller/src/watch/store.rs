@@ -1,105 +1,25 @@
 //! What the watches have told so far, reduced to what is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use fairway_crds::{DEFAULT_CLASS, ServiceRoute, ServiceRouteSpec, ServiceRouteStatus};
+use fairway_crds::{DEFAULT_CLASS, ServiceRoute, ServiceRouteSpec};
 use fairway_snapshot::ObjectId;
 use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::runtime::watcher::Event;
-use tokio::sync::Notify;
 
 use super::Guarded;
 use super::grants::{GrantEvent, ReferenceGrant};
 use super::kinds::RouteContent;
+use super::observed::{Observed, ObservedObjects};
 use super::progress::Progress;
 use super::scope::Scope;
-use super::words::Words;
+use super::shared::Shared;
 use crate::Inputs;
-use crate::inputs::{Grant, Service, Unreadable};
+use crate::inputs::{Grant, Objects, Service, Unreadable};
 use crate::versions::{ROUTES, SERVICES, Version, Versions, WorldVersions};
-
-/// What the API server holds of our own writing, beside what is compiled: a status that we wrote
-/// comes back as an event, and must not be compiled again.
-#[derive(Debug, Default)]
-pub struct ObservedObjects {
-    inner: Mutex<Inner>,
-    changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    objects: BTreeMap<ObjectId, Observed>,
-    dirty: BTreeSet<ObjectId>,
-    progress: (u64, Versions),
-}
-
-/// An object as the API server last told it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Observed {
-    /// Its version, sent with a write so that a stale write is refused.
-    pub resource_version: Option<String>,
-    /// Its status.
-    pub status: Option<ServiceRouteStatus>,
-}
-
-impl Observed {
-    /// What an object says of itself. A status outlives a spec that cannot be read, for else it
-    /// would be written again and again.
-    pub(crate) fn of(object: &Guarded<ServiceRoute>) -> Self {
-        let status = match &object.content {
-            Ok(route) => route.status.clone(),
-            Err(raw) => raw.field("/status"),
-        };
-        Self { resource_version: object.metadata.resource_version.clone(), status }
-    }
-}
-
-impl ObservedObjects {
-    /// What is known of an object.
-    #[must_use]
-    pub fn get(&self, id: &ObjectId) -> Option<Observed> {
-        self.lock().objects.get(id).cloned()
-    }
-
-    /// Remembers what the API server told; the object will be looked at.
-    pub fn set(&self, id: &ObjectId, observed: Observed) {
-        let mut inner = self.lock();
-        if inner.objects.get(id) != Some(&observed) {
-            inner.objects.insert(id.clone(), observed);
-            inner.dirty.insert(id.clone());
-            drop(inner);
-            self.changed.notify_one();
-        }
-    }
-
-    /// The world that was told last, and how far the watches have come without a change to it.
-    #[must_use]
-    pub fn progress(&self) -> (u64, Versions) {
-        self.lock().progress.clone()
-    }
-
-    fn remove(&self, id: &ObjectId) {
-        self.lock().objects.remove(id);
-    }
-
-    /// Waits for objects that changed, and takes their names.
-    pub async fn changed(&self) -> BTreeSet<ObjectId> {
-        loop {
-            let dirty = std::mem::take(&mut self.lock().dirty);
-            if !dirty.is_empty() {
-                return dirty;
-            }
-            self.changed.notified().await;
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The world so far.
 #[derive(Debug)]
@@ -114,7 +34,9 @@ pub(super) struct Store {
     grants: Vec<Scope>,
     /// Services that cannot be read, with what the log said of them.
     unreadable_services: BTreeMap<ObjectId, String>,
-    words: Words,
+    words: Shared<str>,
+    /// Services that look alike are one.
+    shapes: Shared<Service>,
     dirty: bool,
     complete: bool,
 }
@@ -132,7 +54,8 @@ impl Store {
             services_progress: Progress::new(SERVICES, namespaces),
             grants: fresh(),
             unreadable_services: BTreeMap::new(),
-            words: Words::default(),
+            words: Shared::default(),
+            shapes: Shared::default(),
             dirty: false,
             complete: false,
         }
@@ -151,7 +74,7 @@ impl Store {
             self.inputs.versions.seen = self.seen.clone();
         }
         if self.complete {
-            self.observed.lock().progress = (self.inputs.versions.world, self.seen.clone());
+            self.observed.came_to(self.inputs.versions.world, self.seen.clone());
         }
         tell.then(|| Arc::new(self.inputs.clone()))
     }
@@ -203,7 +126,7 @@ impl Store {
         &mut self,
         object: K,
         put: fn(&mut Self, K) -> ObjectId,
-        versions: fn(&mut WorldVersions) -> &mut BTreeMap<ObjectId, Version>,
+        versions: fn(&mut WorldVersions) -> &mut Objects<Version>,
     ) -> ObjectId {
         let version = object.meta().resource_version.as_deref().map(Version::from);
         let before = std::mem::take(&mut self.dirty);
@@ -275,11 +198,13 @@ impl Store {
                 self.unreadable_services.remove(&id);
                 let mut service = Service::from(*written);
                 for port in &mut service.ports {
-                    self.words.share(&mut port.name);
-                    self.words.share(&mut port.app_protocol);
+                    port.name = port.name.take().map(|name| self.words.share(name));
+                    let spoken = port.app_protocol.take();
+                    port.app_protocol = spoken.map(|spoken| self.words.share(spoken));
                 }
                 if self.inputs.services.get(&id).is_none_or(|known| **known != service) {
-                    self.inputs.services.insert(id.clone(), Arc::new(service));
+                    let service = self.shapes.share(Arc::new(service));
+                    self.inputs.services.insert(id.clone(), service);
                     self.dirty = true;
                 }
             }
@@ -336,10 +261,9 @@ impl Store {
     }
 
     fn name(&mut self, metadata: &ObjectMeta) -> ObjectId {
-        let mut namespace = metadata.namespace.as_deref().map(Arc::from);
-        self.words.share(&mut namespace);
-        let name = metadata.name.as_deref().unwrap_or_default();
-        ObjectId::new(namespace.unwrap_or_default(), name)
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = self.words.share(namespace.into());
+        ObjectId::new(namespace, metadata.name.as_deref().unwrap_or_default())
     }
 
     fn remove_route(&mut self, id: &ObjectId) {

@@ -13,8 +13,10 @@ use super::Guarded;
 use super::grants::{GrantEvent, ReferenceGrant};
 use super::guard::Watched;
 use super::kinds::RouteContent;
-use super::store::{ObservedObjects, Store};
-use super::words::Words;
+use super::observed::ObservedObjects;
+use super::shared::Shared;
+use super::store::Store;
+use crate::status::Told;
 use crate::{CompileOptions, Memo, compile};
 
 fn route(name: &str, host: &str, generation: i64) -> Guarded<ServiceRoute> {
@@ -108,7 +110,8 @@ fn an_object_that_cannot_be_read_keeps_its_status() {
     store.route(0, Event::Apply(unreadable(&json!({ "rules": 1 }))));
     let known = observed.get(&ObjectId::new("ns", "a")).unwrap();
     assert_eq!(known.resource_version.as_deref(), Some("7"));
-    assert_eq!(known.status.unwrap().observed_generation, Some(2));
+    let status = ServiceRouteStatus { observed_generation: Some(2), ..Default::default() };
+    assert_eq!(known.status, Some(Told::of(&status)));
 }
 
 #[test]
@@ -240,12 +243,8 @@ fn a_page_and_an_event_are_read_as_the_api_server_writes_them() {
 
 #[test]
 fn words_that_objects_have_in_common_are_held_once() {
-    let mut words = Words::default();
-    let mut share = |text: &str| {
-        let mut word = Some(Arc::from(text));
-        words.share(&mut word);
-        word.unwrap()
-    };
+    let mut words = Shared::<str>::default();
+    let mut share = |text: &str| words.share(Arc::from(text));
     let (first, second): (Arc<str>, Arc<str>) = (share("http"), share("http"));
     assert!(Arc::ptr_eq(&first, &second));
     for number in 0..5000 {
@@ -253,6 +252,21 @@ fn words_that_objects_have_in_common_are_held_once() {
     }
     assert!(Arc::ptr_eq(&first, &share("http")), "one in use was forgotten");
     assert!(words.len() < 2000, "{} words that nobody uses are held", words.len());
+}
+
+#[test]
+fn services_that_look_alike_are_held_once() {
+    let mut store = started(&[]);
+    for (name, port) in [("a", 80), ("b", 80), ("c", 81)] {
+        let service: Guarded<Service> = serde_json::from_value(json!({
+            "metadata": { "name": name, "namespace": "ns" }, "spec": { "ports": [{ "port": port }] } }))
+        .unwrap();
+        store.service(0, Event::Apply(service));
+    }
+    let services = &store.changed().unwrap().services;
+    let held = |name: &str| &services[&ObjectId::new("ns", name)];
+    assert!(Arc::ptr_eq(held("a"), held("b")));
+    assert_ne!(held("a"), held("c"));
 }
 
 fn told(event: Event<Guarded<ReferenceGrant>>) -> GrantEvent {

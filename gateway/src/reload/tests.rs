@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use fairway_controller::compile::Discovery;
 use fairway_dataplane::telemetry::access_log::LogWriter;
 use fairway_dataplane::telemetry::metrics::Metrics;
 use tokio::sync::watch;
@@ -46,7 +47,7 @@ fn what_can_change_is_taken_up_and_the_rest_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("fairway.yaml");
     let mut world = world(&file, FIRST);
-    let new = "class: b\nworkers: 3\nallowAddresses: [127.0.0.0/8]\nadminToken: 0123456789abcdef\ndefaults: {timeouts: {response: 7s}}\nbackends: {market/finance: 10.0.0.1:80}\nallowExternalHosts: [a.example]\nlisteners: {web: 127.0.0.1:8082}\nserviceDns: '{service}.'\nlogLevel: debug\n";
+    let new = "class: b\nworkers: 3\nallowAddresses: [127.0.0.0/8]\nadminToken: 0123456789abcdef\ndefaults: {timeouts: {response: 7s}}\nbackends: {market/finance: 10.0.0.1:80}\nallowExternalHosts: [a.example]\nlisteners: {web: 127.0.0.1:8082}\nserviceDns: '{service}.'\ndiscovery: endpoints\nlogLevel: debug\n";
     world.reload.take(&read(&file, new));
     let options = world.options.borrow_and_update().clone();
     assert_eq!(options.class, "a", "needs a restart");
@@ -57,6 +58,7 @@ fn what_can_change_is_taken_up_and_the_rest_is_told() {
     assert_eq!(options.defaults.timeouts.as_ref().unwrap().response.as_deref(), Some("7s"));
     assert_eq!(options.backend_overrides.len(), 1);
     assert_eq!(options.service_dns, "{service}.");
+    assert_eq!(options.discovery, Discovery::Endpoints);
     let names: Vec<&str> =
         options.listeners.keys().map(fairway_snapshot::ListenerName::as_str).collect();
     assert_eq!(names, ["web"]);

@@ -89,6 +89,8 @@ settings! {
         "Ask these DNS servers for the names of backends";
     "service-dns", "FAIRWAY_DNS_TEMPLATE", "TEMPLATE", "{service}.{namespace}.svc.cluster.local.", [live],
         "The DNS name of a Service; {service} is enough for docker compose";
+    "discovery", "FAIRWAY_DISCOVERY", "WHERE", "dns", [live],
+        "Where the endpoints of a Service are learnt when its backend does not say: dns, or endpoints (EndpointSlices)";
     "backend", "FAIRWAY_BACKEND", "NAMESPACE/SERVICE=HOST:PORT", "", [many, live],
         "Use this address for a Service; also FAIRWAY_BACKEND_<NAMESPACE>__<SERVICE>=host:port, in the file `backends`";
     "allow-external-hosts", "FAIRWAY_ALLOW_EXTERNAL_HOSTS", "HOST", "none in a cluster, all with --manifests", [many, live],

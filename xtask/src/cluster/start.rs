@@ -226,6 +226,14 @@ pub(crate) fn load_image(archive: &Path) -> anyhow::Result<()> {
     quiet(&format!("load {}", archive.display()), import.arg(archive))
 }
 
+/// Gives an image of the node another name.
+pub(crate) fn tag_image(image: &str, name: &str) -> anyhow::Result<()> {
+    let mut tag = inside("ctr");
+    tag.arg("--address").arg(config::containerd_socket());
+    tag.args(["--namespace=k8s.io", "images", "tag", "--force", image, name]);
+    quiet(&format!("tag {name}"), &mut tag)
+}
+
 /// Runs kubectl; gives what it said.
 pub(crate) fn kubectl(args: &[&str]) -> anyhow::Result<String> {
     let output = kubectl_command()?.args(args).output().context("cannot start nsenter")?;

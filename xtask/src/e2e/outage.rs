@@ -13,6 +13,8 @@ const RATE: u32 = 200;
 
 pub(super) fn run(extent: Extent) -> anyhow::Result<Figures> {
     let address = team::ready(&[], 2)?;
+    cluster::apply(&team::route("endpoints", "/p/fin", ", discovery: endpoints"))?;
+    tools::answers(&format!("http://{address}/p/fin/quotes"), 200, Duration::from_secs(10))?;
     let away = Duration::from_secs(extent.choose(60, 600));
     let pods = tools::gateways()?;
     let restarted = pods.last().context("no gateway runs")?.clone();
@@ -98,6 +100,8 @@ fn kill(pod: &Gateway) -> anyhow::Result<Duration> {
     )?;
     tools::answers(&url, 200, patience)?;
     let took = began.elapsed();
+    // Nobody tells its endpoints now: DNS is asked.
+    tools::answers(&url.replace("/e/fin", "/p/fin"), 200, Duration::from_secs(5))?;
     let ready = tools::ask(&format!("http://{}:9901/readyz", pod.address), None)?;
     if ready.0 != 200 || !ready.1.contains("kept") {
         bail!("/readyz of the restarted container says {ready:?}");

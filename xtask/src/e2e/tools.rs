@@ -14,8 +14,11 @@ pub(super) const SYSTEM: &str = "fairway-system";
 pub(super) const TEAM: &str = "market";
 /// The release.
 pub(super) const RELEASE: &str = "fairway";
+/// Another release, and its namespace.
+pub(super) const SECOND: &str = "second";
+pub(super) const SECOND_SYSTEM: &str = "second-system";
 /// Namespaces that scenarios make; each begins without them.
-const NAMESPACES: [&str; 3] = [SYSTEM, TEAM, "reports"];
+const NAMESPACES: [&str; 4] = [SYSTEM, SECOND_SYSTEM, TEAM, "reports"];
 
 /// The chart of this checkout.
 pub(super) fn chart() -> String {
@@ -32,16 +35,17 @@ pub(super) fn image_values() -> [String; 3] {
     ]
 }
 
+/// Where helm keeps what it keeps: not in the home of whoever runs this.
+pub(super) fn helm_home() -> [(&'static str, PathBuf); 3] {
+    let home = root().join("target/helm");
+    [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]
+        .map(|(name, folder)| (name, home.join(folder)))
+}
+
 /// Runs helm; gives what it said.
 pub(super) fn helm(args: &[&str]) -> anyhow::Result<String> {
     let mut command = cluster::tool("helm")?;
-    let home = root().join("target/helm");
-    for (name, folder) in
-        [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]
-    {
-        command.env(name, home.join(folder));
-    }
-    let output = command.args(args).output().context("cannot start nsenter")?;
+    let output = command.envs(helm_home()).args(args).output().context("cannot start nsenter")?;
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).trim().to_owned();
     if !output.status.success() {
@@ -52,15 +56,20 @@ pub(super) fn helm(args: &[&str]) -> anyhow::Result<String> {
 
 /// Installs or upgrades the release with the image that is tried, and waits for it.
 pub(super) fn install(values: &[&str]) -> anyhow::Result<String> {
+    install_as(RELEASE, SYSTEM, values)
+}
+
+/// The same under another name in another namespace.
+pub(super) fn install_as(release: &str, system: &str, values: &[&str]) -> anyhow::Result<String> {
     let chart = chart();
     let image = image_values();
     let mut args = vec![
         "upgrade",
         "--install",
-        RELEASE,
+        release,
         &chart,
         "--namespace",
-        SYSTEM,
+        system,
         "--create-namespace",
         "--wait",
         "--timeout=180s",
@@ -163,7 +172,12 @@ pub(super) fn process(gateway: &Gateway) -> anyhow::Result<String> {
 
 /// The address of the gateway's Service.
 pub(super) fn service_address() -> anyhow::Result<String> {
-    let found = get(&["service", RELEASE, "--namespace", SYSTEM])?;
+    address_of(RELEASE, SYSTEM)
+}
+
+/// The address of a Service with its first port.
+pub(super) fn address_of(name: &str, namespace: &str) -> anyhow::Result<String> {
+    let found = get(&["service", name, "--namespace", namespace])?;
     let (address, port) = (text(&found, "/spec/clusterIP"), &found["spec"]["ports"][0]["port"]);
     Ok(format!("{address}:{port}"))
 }
@@ -196,8 +210,10 @@ pub(super) fn answers(url: &str, status: u16, patience: Duration) -> anyhow::Res
 /// Removes what scenarios install, so that each begins alike.
 pub(super) fn clean_up() -> anyhow::Result<()> {
     let releases = helm(&["list", "--all-namespaces", "--short"])?;
-    if releases.lines().any(|name| name == RELEASE) {
-        helm(&["uninstall", RELEASE, "--namespace", SYSTEM, "--wait", "--timeout=120s"])?;
+    for (release, system) in [(RELEASE, SYSTEM), (SECOND, SECOND_SYSTEM)] {
+        if releases.lines().any(|name| name == release) {
+            helm(&["uninstall", release, "--namespace", system, "--wait", "--timeout=120s"])?;
+        }
     }
     let mut delete = vec!["delete", "namespace", "--ignore-not-found", "--wait", "--timeout=120s"];
     delete.extend(NAMESPACES);

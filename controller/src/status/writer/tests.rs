@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{Written, write};
 use crate::lease::Leadership;
+use crate::status::Told;
 
 /// A client of a server that answers one request with this status and body.
 fn answering(status: &'static str, body: String) -> Client {
@@ -65,7 +66,8 @@ async fn a_write_counts_though_the_spec_cannot_be_read() {
     });
     let Written::Done(observed) = written("200 OK", body).await else { panic!("not taken") };
     assert_eq!(observed.resource_version.as_deref(), Some("8"));
-    assert_eq!(observed.status.unwrap().hash, "abc");
+    let status = ServiceRouteStatus { hash: "abc".to_owned(), ..ServiceRouteStatus::default() };
+    assert_eq!(observed.status, Some(Told::of(&status)));
 }
 
 #[tokio::test]
