@@ -7,7 +7,6 @@ mod written;
 use std::sync::Arc;
 
 use fairway_crds::ServiceRoute;
-use fairway_snapshot::ObjectId;
 use serde::{Deserialize, Serialize};
 
 use crate::versions::WorldVersions;

@@ -40,16 +40,21 @@ pub(crate) fn files() -> anyhow::Result<Vec<(PathBuf, String)>> {
 
 /// Writes the files, or with `check` only compares them.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
-    let stale = stale()?;
-    if check && !stale.is_empty() {
-        bail!("not up to date, run cargo xtask codegen: {}", stale.join(", "));
+    if check {
+        let stale = stale()?;
+        if !stale.is_empty() {
+            bail!("not up to date, run cargo xtask codegen: {}", stale.join(", "));
+        }
+        return Ok(());
     }
-    if !check {
-        files()?.into_iter().try_for_each(write)?;
-        // Helm reads the files above.
-        manifest::plain()?.into_iter().try_for_each(write)?;
-        say(&format!("    {} files were written anew", stale.len()));
-    }
+    let files = files()?;
+    let mut count = differing(&files).len();
+    files.into_iter().try_for_each(write)?;
+    // Helm reads the files above.
+    let manifests: Vec<_> = manifest::plain()?.into_iter().collect();
+    count += differing(&manifests).len();
+    manifests.into_iter().try_for_each(write)?;
+    say(&format!("    {count} files were written anew"));
     Ok(())
 }
 
@@ -61,13 +66,22 @@ fn write((path, content): (PathBuf, String)) -> anyhow::Result<()> {
     std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The generated files that differ from what the code generates.
+/// The generated files that differ from what the code generates. What Helm makes of the others is
+/// looked at once those are right.
 pub(crate) fn stale() -> anyhow::Result<Vec<String>> {
-    let files = files()?.into_iter().chain(manifest::plain()?);
-    let differs = files.filter(|(path, content)| {
+    let stale = differing(&files()?);
+    if !stale.is_empty() {
+        return Ok(stale);
+    }
+    let manifests: Vec<_> = manifest::plain()?.into_iter().collect();
+    Ok(differing(&manifests))
+}
+
+fn differing(files: &[(PathBuf, String)]) -> Vec<String> {
+    let differs = files.iter().filter(|(path, content)| {
         std::fs::read_to_string(root().join(path)).ok().as_ref() != Some(content)
     });
-    Ok(differs.map(|(path, _)| path.display().to_string()).collect())
+    differs.map(|(path, _)| path.display().to_string()).collect()
 }
 
 fn metrics() -> String {
