@@ -231,6 +231,20 @@ impl Kube {
         writes
     }
 
+    /// The same once it does not change any more: the API server notes a write after it has
+    /// answered it.
+    pub async fn settled_status_writes(&self) -> std::collections::BTreeMap<String, usize> {
+        let mut writes = self.status_writes();
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            let now = self.status_writes();
+            if now == writes {
+                return now;
+            }
+            writes = now;
+        }
+    }
+
     /// A kubeconfig for a user that shows this token.
     pub fn kubeconfig_with_token(&self, token: &str) -> PathBuf {
         let path = self.folder.path().join("kubeconfig-token");
