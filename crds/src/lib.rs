@@ -18,7 +18,7 @@ mod yaml;
 
 pub use backend::BackendRef;
 pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
-pub use matches::RouteMatch;
+pub use matches::{HeaderMatch, QueryMatch, RouteMatch};
 pub use policy::{Policy, Timeouts};
 pub use service_route::{Rewrite, RouteRule, ServiceRoute, ServiceRouteSpec};
 pub use status::ServiceRouteStatus;

@@ -21,4 +21,68 @@ pub struct RouteMatch {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::methods")]
     pub methods: Vec<String>,
+
+    /// Conditions on header fields; all must hold. A request for which none does is answered 404.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub headers: Vec<HeaderMatch>,
+
+    /// Conditions on parameters of the query string; all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub query: Vec<QueryMatch>,
+}
+
+/// A condition on the header fields of one name. It has one of value, pattern and present; of
+/// several fields any one may satisfy it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("(has(self.value) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.present) ? 1 : 0) == 1", "a condition has one of value, pattern and present: write value: v2")
+)]
+pub struct HeaderMatch {
+    /// The name of the field, in any case.
+    #[schemars(schema_with = "schema::header_name")]
+    pub name: String,
+
+    /// The whole value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub value: Option<String>,
+
+    /// A regular expression in the syntax of RE2 that matches the whole value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub pattern: Option<String>,
+
+    /// true: there is such a field, whatever its value. false: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
+}
+
+/// A condition on the query parameters of one name. It has one of value, pattern and present; of
+/// several parameters any one may satisfy it. Names and values are compared decoded.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("(has(self.value) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.present) ? 1 : 0) == 1", "a condition has one of value, pattern and present: write value: v2")
+)]
+pub struct QueryMatch {
+    /// The name of the parameter. Case counts.
+    #[schemars(length(min = 1, max = 256))]
+    pub name: String,
+
+    /// The whole value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub value: Option<String>,
+
+    /// A regular expression in the syntax of RE2 that matches the whole value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub pattern: Option<String>,
+
+    /// true: there is such a parameter, whatever its value. false: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
 }

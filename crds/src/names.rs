@@ -15,6 +15,12 @@ pub const OBJECT: &str = "a name has lower case letters, digits, - and ., beginn
 /// What the discovery of a backend must be.
 pub const DISCOVERY: &str =
     "the addresses of a Service are learnt from dns or from endpoints: write dns or endpoints";
+/// What a header field is named with (RFC 9110 section 5.1).
+pub const HEADER_NAME: &str =
+    "a header is named with one word of letters, digits and -: write x-api-version";
+/// What is said of a condition that asks nothing, or several things.
+pub const ONE_CONDITION: &str =
+    "a condition has one of value, pattern and present: write value: v2";
 /// What is said of discovery beside a host.
 pub const DISCOVERY_OF_HOST: &str = "discovery goes with service: remove it beside host";
 

@@ -91,6 +91,16 @@ pub(crate) fn methods(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
+pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 256,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[A-Za-z0-9!#$%&*+.^_`|~-]+$')",
+            "message": names::HEADER_NAME
+        }]
+    })
+}
+
 pub(crate) fn rewrite_path(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": 1024,

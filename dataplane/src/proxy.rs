@@ -94,6 +94,8 @@ fn route(
         host: &host,
         path: &path,
         method: &head.method,
+        headers: &head.headers,
+        query: head.target.query(),
         preflight: preflight(head).as_ref(),
     });
     match found {

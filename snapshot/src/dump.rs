@@ -46,6 +46,12 @@ pub struct RouteView {
     /// The methods; none is every method.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
+    /// Conditions on header fields, for people: `x-api-version=v2`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
+    /// Conditions on query parameters, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub query: Vec<String>,
     /// Namespace of the object.
     pub namespace: String,
     /// Name of the object.
@@ -142,6 +148,9 @@ fn view(host: &str, route: &Route) -> RouteView {
         Action::Forward(backends) => (backends.as_slice(), None),
         Action::Invalid { message } => (&[][..], Some(message.to_string())),
     };
+    let conditions = route.conditions.as_deref();
+    let headers = conditions.into_iter().flat_map(|conditions| &conditions.headers);
+    let query = conditions.into_iter().flat_map(|conditions| &conditions.query);
     RouteView {
         host: host.to_owned(),
         path: route.path.to_string(),
@@ -149,6 +158,8 @@ fn view(host: &str, route: &Route) -> RouteView {
             MethodMatch::Any => Vec::new(),
             MethodMatch::Only(set) => set.sorted().into_iter().map(ToString::to_string).collect(),
         },
+        headers: headers.map(|one| format!("{}{}", one.name, one.value)).collect(),
+        query: query.map(|one| format!("{}{}", one.name, one.value)).collect(),
         namespace: rule.id.object.namespace.to_string(),
         route: rule.id.object.name.to_string(),
         rule: rule.id.name.to_string(),

@@ -6,6 +6,7 @@
 //! of Kubernetes, of async, or of an HTTP server, and nothing behind it parses user text.
 
 pub mod address;
+pub mod conditions;
 pub mod dump;
 pub mod filter;
 pub mod host;
@@ -21,6 +22,9 @@ mod text;
 pub mod upstream;
 
 pub use address::{AddressPolicy, Network};
+pub use conditions::{
+    Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
+};
 pub use filter::{Filter, Phase};
 pub use host::HostPattern;
 pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};

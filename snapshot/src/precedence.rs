@@ -17,6 +17,10 @@ pub struct Precedence<'a> {
     pub path: PathRank,
     /// A route that names methods before one that does not.
     pub names_methods: Reverse<bool>,
+    /// More conditions on header fields.
+    pub headers: Reverse<usize>,
+    /// More conditions on query parameters.
+    pub query: Reverse<usize>,
     /// The older object.
     pub created: i64,
     /// `namespace/name`.
@@ -31,10 +35,13 @@ impl<'a> Precedence<'a> {
     /// The precedence of `route` among the routes of `host`.
     #[must_use]
     pub fn of(host: &'a HostPattern, route: &'a Route) -> Self {
+        let conditions = route.conditions.as_deref();
         Self {
             host,
             path: route.path.rank(),
             names_methods: Reverse(matches!(route.methods, MethodMatch::Only(_))),
+            headers: Reverse(conditions.map_or(0, |conditions| conditions.headers.len())),
+            query: Reverse(conditions.map_or(0, |conditions| conditions.query.len())),
             created: route.rule.created,
             object: &route.rule.id.object,
             rule_index: route.rule.id.index,
@@ -49,6 +56,8 @@ impl<'a> Precedence<'a> {
             (self.host != other.host, "the more specific host"),
             (self.path != other.path, "the more specific path"),
             (self.names_methods != other.names_methods, "naming methods"),
+            (self.headers != other.headers, "more conditions on headers"),
+            (self.query != other.query, "more conditions on the query"),
             (self.created != other.created, "the older object"),
             (self.object != other.object, "namespace/name"),
             (self.rule_index != other.rule_index, "the index of the rule"),

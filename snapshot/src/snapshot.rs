@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Filter, HostPattern, ListenerName, MethodMatch, Normalization, PathPattern, Policy, ResourceId,
-    RuleId, Upstream, UpstreamId,
+    Conditions, Filter, HostPattern, ListenerName, MethodMatch, Normalization, PathPattern, Policy,
+    ResourceId, RuleId, Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -82,6 +83,9 @@ pub struct Route {
     pub path: PathPattern,
     /// The methods.
     pub methods: MethodMatch,
+    /// What it asks of header fields and query parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Arc<Conditions>>,
     /// Index of the match in its rule, from 0.
     pub match_index: u16,
     /// What happens to a request that matches.
@@ -192,6 +196,15 @@ pub enum InvalidReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Resource {}
+
+impl Route {
+    /// Whether its conditions on headers and query hold, or it has none. Without headers those are
+    /// not looked at: see [`Conditions::hold`].
+    #[must_use]
+    pub fn asks_no_more(&self, headers: Option<&HeaderMap>, query: Option<&str>) -> bool {
+        self.conditions.as_ref().is_none_or(|conditions| conditions.hold(headers, query))
+    }
+}
 
 impl Backend {
     /// Share of the requests, relative to the other backends of the rule.

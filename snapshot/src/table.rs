@@ -11,7 +11,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use crate::normalize::Normalization;
 use crate::{
@@ -32,6 +32,10 @@ pub struct RouteRequest<'a> {
     pub path: &'a str,
     /// The method.
     pub method: &'a Method,
+    /// The header fields.
+    pub headers: &'a HeaderMap,
+    /// The query as it came, without its question mark.
+    pub query: Option<&'a str>,
     /// The method that a CORS preflight asks for (`Access-Control-Request-Method`).
     pub preflight: Option<&'a Method>,
 }
@@ -51,7 +55,7 @@ pub enum Find<'t, X> {
         /// The methods that are known there.
         allow: MethodSet,
     },
-    /// No route knows the path: 404.
+    /// No route knows the path, or none whose conditions hold: 404.
     NotFound,
 }
 
@@ -190,7 +194,7 @@ impl<X> ListenerTable<X> {
     #[must_use]
     pub fn find(&self, request: &RouteRequest<'_>) -> Find<'_, X> {
         for table in self.tiers(request.host) {
-            let (found, known) = table.search(request.path, request.method);
+            let (found, known) = table.search(request, request.method, Some(request.headers));
             if let Some(found) = found {
                 return Find::Match(found);
             }
@@ -220,12 +224,19 @@ impl<X: Clone> HostTable<X> {
 }
 
 impl<X> HostTable<X> {
-    /// The first route for path and method, and whether any route knows the path.
-    fn search(&self, path: &str, method: &Method) -> (Option<RouteMatch<'_, X>>, bool) {
+    /// The first route for a request with this method and these headers, and whether any route
+    /// knows the path.
+    fn search(
+        &self,
+        request: &RouteRequest<'_>,
+        method: &Method,
+        headers: Option<&HeaderMap>,
+    ) -> (Option<RouteMatch<'_, X>>, bool) {
         let mut known = false;
-        let found = self.paths.first(path, |index| {
+        let found = self.paths.first(request.path, |index| {
             known = true;
-            self.host.routes[index].methods.matches(method)
+            let route = &self.host.routes[index];
+            route.methods.matches(method) && route.asks_no_more(headers, request.query)
         });
         (found.map(|index| self.matched(index)), known)
     }
@@ -238,10 +249,11 @@ impl<X> HostTable<X> {
         }
     }
 
-    /// The answer for a path that is known, with a method that is not.
+    /// The answer for a path that is known, with a method that is not. Routes whose other
+    /// conditions do not hold have no say in it.
     fn known_path(&self, request: &RouteRequest<'_>) -> Find<'_, X> {
         if let Some(asked) = request.preflight
-            && let (Some(found), _) = self.search(request.path, asked)
+            && let (Some(found), _) = self.search(request, asked, None)
         {
             return Find::Match(found);
         }
@@ -250,6 +262,9 @@ impl<X> HostTable<X> {
         let mut answers_options = false;
         self.paths.first(request.path, |index| {
             let route = &self.host.routes[index];
+            if !route.asks_no_more(Some(request.headers), request.query) {
+                return false;
+            }
             if let MethodMatch::Only(methods) = &route.methods {
                 allow.union(methods);
             }

@@ -85,6 +85,54 @@ async fn wrong_methods_are_told_which_are_right() {
 }
 
 #[tokio::test]
+async fn headers_and_query_choose_among_rules_of_one_path() {
+    let echo = Echo::start("a").await;
+    let backend = format!("backends: [{{host: 127.0.0.1, port: {}}}]", echo.address.port());
+    let rule = |name: &str, conditions: &str| {
+        format!(
+            "- match: [{{path: /x, {conditions}}}]\n  rewrite: {{path: /{name}}}\n  {backend}\n"
+        )
+    };
+    let gateway = Gateway::start(&route(
+        &[
+            rule("v2", "headers: [{name: X-Version, value: v2}]"),
+            rule("vn", "headers: [{name: x-version, pattern: \"v[0-9]+\"}]"),
+            rule("both", "headers: [{name: x-version, value: v2}, {name: x-debug, present: true}]"),
+            rule("beta", "query: [{name: beta, present: true}]"),
+            rule("write", "methods: [POST], query: [{name: q, value: \"a b\"}]"),
+        ]
+        .concat(),
+    ))
+    .await;
+    for (method, query, headers, expected) in [
+        ("GET", "", "x-version: v2", "/v2"),
+        ("GET", "", "X-VERSION: v2", "/v2"),
+        ("GET", "", "x-version: v17", "/vn"),
+        ("GET", "", "x-version: v2\r\nx-debug: 0", "/both"),
+        ("GET", "?beta", "x-version: v2", "/v2"),
+        ("GET", "?z=1&beta=", "x-version: 2", "/beta"),
+        ("POST", "?q=a+b", "x-version: v2", "/write"),
+        ("POST", "?q=a%20b", "x-other: 1", "/write"),
+        ("GET", "", "x-other: 1", "route_not_found"),
+        ("GET", "?q=a+b", "x-other: 1", "method_not_allowed"),
+    ] {
+        let request = format!(
+            "{method} /x{query} HTTP/1.1\r\nHost: a\r\n{headers}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let answer = ask(gateway.address(), &request).await;
+        let got = match answer.status {
+            200 => answer.json()["path"].as_str().unwrap().to_owned(),
+            _ => answer.problem(),
+        };
+        assert_eq!(got, expected, "{method} {query} {headers}");
+    }
+    // A preflight has not the headers of the request that it asks for.
+    let preflight = "OPTIONS /x HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: x-version\r\n\r\n";
+    let answer = ask(gateway.address(), preflight).await;
+    assert_eq!((answer.status, answer.json()["path"].as_str()), (200, Some("/both")));
+}
+
+#[tokio::test]
 async fn backends_get_their_shares() {
     let (one, two) = (Echo::start("one").await, Echo::start("two").await);
     let gateway = Gateway::start(&route(&format!(

@@ -20,7 +20,11 @@ fn good() -> Value {
             "policy": { "timeouts": { "request": "1m30s" } },
             "rules": [{
                 "name": "one",
-                "match": [{ "path": "/e/{id}/*", "methods": ["GET"] }],
+                "match": [{
+                    "path": "/e/{id}/*", "methods": ["GET"],
+                    "headers": [{ "name": "X-Api-Version", "value": "v2" }],
+                    "query": [{ "name": "beta", "present": true }],
+                }],
                 "rewrite": { "path": "/x/{id}/*" },
                 "backends": [
                     { "service": "finance", "port": "http", "weight": 0 },
@@ -49,6 +53,22 @@ fn bad() -> Vec<(&'static str, Value, &'static str)> {
             "/spec/rules/0/match/0/methods/0",
             json!("get it"),
             "a method is one word in capital letters",
+        ),
+        (
+            "/spec/rules/0/match/0/headers/0/name",
+            json!("x api"),
+            "a header is named with one word of letters, digits and -",
+        ),
+        (
+            "/spec/rules/0/match/0/headers/0/pattern",
+            json!("v.*"),
+            "one of value, pattern and present",
+        ),
+        ("/spec/rules/0/match/0/query/0/value", json!("1"), "one of value, pattern and present"),
+        (
+            "/spec/rules/0/match/0/query/0",
+            json!({ "name": "a" }),
+            "one of value, pattern and present",
         ),
         ("/spec/rules/0/rewrite/path", json!("x"), "a path begins with /: write /fin/*"),
         ("/spec/rules/0/rewrite/path", json!("/*/x"), "a * stands only at the end of a path"),
@@ -127,6 +147,8 @@ async fn samples_are_valid_and_every_field_is_explained() {
         ".spec",
         ".spec.rules",
         ".spec.rules.match",
+        ".spec.rules.match.headers",
+        ".spec.rules.match.query",
         ".spec.rules.backends",
         ".spec.policy.timeouts",
         ".status",

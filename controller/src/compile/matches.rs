@@ -1,18 +1,25 @@
 //! The matches of a rule: user text, parsed once.
 
-use fairway_crds::RouteMatch;
-use fairway_snapshot::{MethodMatch, MethodSet, PathPattern};
-use http::Method;
+use std::sync::Arc;
+
+use fairway_crds::{RouteMatch, names};
+use fairway_snapshot::{
+    Conditions, HeaderCondition, MethodMatch, MethodSet, PathPattern, PatternError, QueryCondition,
+    ValueMatch,
+};
+use http::{HeaderName, Method};
 
 /// A match whose path could be read.
 pub(super) struct ParsedMatch {
     pub(super) index: u16,
     pub(super) path: PathPattern,
     pub(super) methods: MethodMatch,
+    pub(super) conditions: Option<Arc<Conditions>>,
     /// Whether it names HEAD itself.
     pub(super) names_head: bool,
-    /// What is wrong with the rest of it. Such a match takes every method and answers 500: were
-    /// it left out, a wider rule would serve the path that somebody meant to treat specially.
+    /// What is wrong with the rest of it. Such a match takes every method and whatever a condition
+    /// that cannot be read may have meant, and answers 500: were it left out, a wider rule would
+    /// serve what somebody meant to treat specially.
     pub(super) problem: Option<String>,
 }
 
@@ -52,16 +59,78 @@ pub(super) fn parse(
                 }
             }
         }
+        let conditions = conditions(written, |below, message| {
+            wrong.get_or_insert_with(|| message.clone());
+            problem(format!("{field}.match[{index}].{below}"), message);
+        });
         if let Some(path) = path {
             let names_head = set.contains(&Method::HEAD);
             let methods = match wrong {
                 None if !set.is_empty() => MethodMatch::Only(set),
                 None | Some(_) => MethodMatch::Any,
             };
-            parsed.push(ParsedMatch { index, path, methods, names_head, problem: wrong });
+            parsed.push(ParsedMatch {
+                index,
+                path,
+                methods,
+                conditions,
+                names_head,
+                problem: wrong,
+            });
         }
     }
     parsed
+}
+
+/// The conditions of a match, without those on headers that have no name.
+fn conditions(
+    written: &RouteMatch,
+    mut problem: impl FnMut(String, String),
+) -> Option<Arc<Conditions>> {
+    let mut headers = Vec::new();
+    for (number, one) in written.headers.iter().enumerate() {
+        let field = format!("headers[{number}]");
+        let name = HeaderName::from_bytes(one.name.as_bytes());
+        if name.is_err() {
+            problem(format!("{field}.name"), format!("{:?}: {}", one.name, names::HEADER_NAME));
+        }
+        let value = wanted(&one.value, &one.pattern, one.present, &field, &mut problem);
+        headers.extend(name.ok().map(|name| HeaderCondition { name, value }));
+    }
+    let mut query = Vec::new();
+    for (number, one) in written.query.iter().enumerate() {
+        let field = format!("query[{number}]");
+        let value = wanted(&one.value, &one.pattern, one.present, &field, &mut problem);
+        query.push(QueryCondition { name: one.name.as_str().into(), value });
+    }
+    let conditions = Conditions { headers: headers.into(), query: query.into() };
+    (!conditions.is_empty()).then(|| Arc::new(conditions))
+}
+
+/// What a condition wants of a value: exactly one thing. Where that cannot be read, that there is a
+/// value: so the match keeps its rank, and guards what somebody meant to treat specially.
+fn wanted(
+    value: &Option<String>,
+    pattern: &Option<String>,
+    present: Option<bool>,
+    field: &str,
+    problem: &mut impl FnMut(String, String),
+) -> ValueMatch {
+    match (value, pattern, present) {
+        (Some(value), None, None) => ValueMatch::Exact(value.as_str().into()),
+        (None, None, Some(present)) => ValueMatch::Present(present),
+        (None, Some(pattern), None) => match pattern.parse() {
+            Ok(pattern) => ValueMatch::Pattern(pattern),
+            Err(error) => {
+                problem(format!("{field}.pattern"), PatternError::to_string(&error));
+                ValueMatch::Present(true)
+            }
+        },
+        _ => {
+            problem(field.to_owned(), names::ONE_CONDITION.to_owned());
+            ValueMatch::Present(true)
+        }
+    }
 }
 
 /// A method in capital letters. Methods are case-sensitive (RFC 9110 section 9.1), so that `get`

@@ -28,7 +28,7 @@ fn route(path: &str, service: &str, hosts: &[&str]) -> Arc<ServiceRoute> {
         port: Some(IntOrString::String("http".to_owned())),
         ..BackendRef::default()
     };
-    let matches = vec![RouteMatch { path: Some(path.to_owned()), methods: Vec::new() }];
+    let matches = vec![RouteMatch { path: Some(path.to_owned()), ..RouteMatch::default() }];
     let rule = RouteRule { matches, backends: vec![backend], ..RouteRule::default() };
     let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
     let spec = ServiceRouteSpec { hosts, rules: vec![rule], ..ServiceRouteSpec::default() };

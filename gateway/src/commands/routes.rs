@@ -102,7 +102,8 @@ fn routes_url(from: &str) -> Result<reqwest::Url, String> {
 pub(crate) fn table(view: &RoutesView, wide: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    let mut header = vec!["LISTENER", "HOST", "PATH", "METHODS", "ROUTE", "RULE", "BACKENDS"];
+    let mut header =
+        vec!["LISTENER", "HOST", "PATH", "METHODS", "CONDITIONS", "ROUTE", "RULE", "BACKENDS"];
     if wide {
         header.extend(["REWRITE", "RESPONSE", "REQUEST", "ATTEMPT", "CONNECT", "IDLE", "REQUESTS"]);
     }
@@ -118,6 +119,12 @@ pub(crate) fn table(view: &RoutesView, wide: bool) -> String {
     table.trim_fmt()
 }
 
+/// What a route asks beside path and method, the query as it would stand in a URL.
+fn conditions(route: &RouteView) -> String {
+    let query = route.query.iter().map(|one| format!("?{one}"));
+    route.headers.iter().cloned().chain(query).collect::<Vec<_>>().join(" ")
+}
+
 fn row(listener: &str, route: &RouteView, wide: bool) -> Vec<String> {
     let methods = if route.methods.is_empty() { "*".to_owned() } else { route.methods.join(",") };
     let backends = match &route.invalid {
@@ -129,6 +136,7 @@ fn row(listener: &str, route: &RouteView, wide: bool) -> Vec<String> {
         route.host.clone(),
         route.path.clone(),
         methods,
+        conditions(route),
         format!("{}/{}", route.namespace, route.route),
         route.rule.clone(),
         backends,

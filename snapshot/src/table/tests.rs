@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderMap, HeaderName, Method};
 use proptest::prelude::*;
 
 use super::{Find, ListenerTable, RouteRequest, RouteTable};
 use crate::{
-    Action, Host, HostPattern, Listener, ListenerName, MethodMatch, Normalization, ObjectId,
-    Policy, Precedence, Protocol, Route, Rule, RuleId, Semantics, Snapshot,
+    Action, Conditions, Host, HostPattern, Listener, ListenerName, MethodMatch, Normalization,
+    ObjectId, Policy, Precedence, Protocol, Route, Rule, RuleId, Semantics, Snapshot,
 };
 
-/// A route as a test writes it: host, path, methods, and the object's age and name.
+/// A route as a test writes it: host, path, methods, conditions, and the object's age and name.
 #[derive(Clone, Debug)]
 struct Written {
     host: &'static str,
     path: &'static str,
     methods: &'static [&'static str],
+    /// As JSON; empty is none.
+    conditions: &'static str,
     created: i64,
     object: u8,
 }
@@ -37,6 +39,8 @@ fn route(written: &Written, index: usize) -> Route {
     Route {
         path: written.path.parse().unwrap(),
         methods: methods(written.methods),
+        conditions: (!written.conditions.is_empty())
+            .then(|| Arc::new(serde_json::from_str(written.conditions).unwrap())),
         match_index: 0,
         rule: Arc::new(Rule {
             id: RuleId { object, index, name: format!("rule-{index}").into() },
@@ -71,9 +75,31 @@ fn snapshot(world: &[Written]) -> Snapshot {
     Snapshot { listeners: [(name(), listener)].into(), ..Snapshot::default() }
 }
 
+/// A request as a test writes it.
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    host: &'a str,
+    path: &'a str,
+    method: &'a Method,
+    /// Of the field `x-v`.
+    header: Option<&'a str>,
+    query: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    fn headers(&self) -> HeaderMap {
+        let value = self.header.map(|value| (X_V.clone(), value.parse().unwrap()));
+        value.into_iter().collect()
+    }
+}
+
+const X_V: HeaderName = HeaderName::from_static("x-v");
+
 /// The index of the rule that wins, 405, or 404.
-fn found(table: &ListenerTable<()>, host: &str, path: &str, method: &Method) -> Result<u16, u16> {
-    match table.find(&RouteRequest { host, path, method, preflight: None }) {
+fn found(table: &ListenerTable<()>, asked: &Asked<'_>) -> Result<u16, u16> {
+    let Asked { host, path, method, query, .. } = *asked;
+    let headers = &asked.headers();
+    match table.find(&RouteRequest { host, path, method, headers, query, preflight: None }) {
         Find::Match(found) => Ok(found.route.rule.id.index),
         Find::MethodNotAllowed { .. } => Err(405),
         Find::Options { .. } => Err(204),
@@ -82,8 +108,11 @@ fn found(table: &ListenerTable<()>, host: &str, path: &str, method: &Method) -> 
 }
 
 /// The definition: among all routes that know host and path, the host that is most specific
-/// decides; of its routes that take the method, the one with the least precedence.
-fn scan(snapshot: &Snapshot, host: &str, path: &str, method: &Method) -> Result<u16, u16> {
+/// decides; of its routes whose conditions hold and that take the method, the one with the least
+/// precedence.
+fn scan(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<u16, u16> {
+    let Asked { host, path, method, query, .. } = *asked;
+    let headers = asked.headers();
     let mut known: Vec<(&HostPattern, &Route)> = snapshot.listeners[&name()]
         .hosts
         .iter()
@@ -93,7 +122,16 @@ fn scan(snapshot: &Snapshot, host: &str, path: &str, method: &Method) -> Result<
         .collect();
     known.sort_by(|a, b| Precedence::of(a.0, a.1).cmp(&Precedence::of(b.0, b.1)));
     let Some((decides, _)) = known.first().copied() else { return Err(404) };
-    let mut of_host = known.iter().filter(|(pattern, _)| *pattern == decides);
+    let mut of_host = known
+        .iter()
+        .filter(|(pattern, route)| {
+            let holds = |conditions: &Arc<Conditions>| conditions.hold(Some(&headers), query);
+            *pattern == decides && route.conditions.as_ref().is_none_or(holds)
+        })
+        .peekable();
+    if of_host.peek().is_none() {
+        return Err(404);
+    }
     match of_host.find(|(_, route)| route.methods.matches(method)) {
         Some((_, route)) => Ok(route.rule.id.index),
         None if *method == Method::OPTIONS => Err(204),
@@ -126,15 +164,26 @@ const PATHS: [&str; 20] = [
     "/{x}/{y}/*",
 ];
 const METHODS: [&[&str]; 4] = [&[], &["GET"], &["POST", "PUT"], &["PURGE", "GET"]];
+const CONDITIONS: [&str; 6] = [
+    "",
+    r#"{"headers": [{"name": "x-v", "value": "1"}]}"#,
+    r#"{"headers": [{"name": "x-v", "pattern": "[0-9]"}, {"name": "x-other", "present": false}]}"#,
+    r#"{"headers": [{"name": "x-v", "present": false}]}"#,
+    r#"{"query": [{"name": "b", "present": true}]}"#,
+    r#"{"query": [{"name": "b", "value": "1"}], "headers": [{"name": "x-v", "value": "2"}]}"#,
+];
 
 fn written() -> impl Strategy<Value = Written> {
-    let parts = (0..HOSTS.len(), 0..PATHS.len(), 0..METHODS.len(), 0..3i64, 0..3u8);
-    parts.prop_map(|(host, path, methods, created, object)| Written {
-        host: HOSTS[host],
-        path: PATHS[path],
-        methods: METHODS[methods],
-        created,
-        object,
+    let names = (0..HOSTS.len(), 0..PATHS.len(), 0..METHODS.len(), 0..CONDITIONS.len());
+    (names, 0..3i64, 0..3u8).prop_map(|((host, path, methods, conditions), created, object)| {
+        Written {
+            host: HOSTS[host],
+            path: PATHS[path],
+            methods: METHODS[methods],
+            conditions: CONDITIONS[conditions],
+            created,
+            object,
+        }
     })
 }
 
@@ -149,11 +198,10 @@ proptest! {
         for host in ["", "a.example", "b.example", "c.b.example", "d.c.b.example", "other"] {
             for path in ["/", "/a", "/a/", "/a/b", "/a/b/", "/a/b/c", "/z", "/z/b", "/z/b/c", "/a/z/c"] {
                 for method in [Method::GET, Method::POST, Method::OPTIONS, Method::from_bytes(b"PURGE").unwrap()] {
-                    prop_assert_eq!(
-                        found(listener, host, path, &method),
-                        scan(&snapshot, host, path, &method),
-                        "{} {} {}", host, path, method
-                    );
+                    for (header, query) in [(None, None), (Some("1"), Some("a=1&b")), (Some("2"), Some("b=1"))] {
+                        let asked = Asked { host, path, method: &method, header, query };
+                        prop_assert_eq!(found(listener, &asked), scan(&snapshot, &asked), "{:?}", asked);
+                    }
                 }
             }
         }
@@ -181,13 +229,14 @@ proptest! {
 }
 
 const fn plain(path: &'static str) -> Written {
-    Written { host: "*", path, methods: &[], created: 0, object: 0 }
+    Written { host: "*", path, methods: &[], conditions: "", created: 0, object: 0 }
 }
 
 /// Each pair differs in one criterion; the first wins, however they are written.
 #[test]
 fn each_criterion_decides() {
     let get: &'static [&'static str] = &["GET"];
+    let (header, query) = (CONDITIONS[1], CONDITIONS[4]);
     let pairs = [
         ("the more specific host", Written { host: "a.example", ..plain("/*") }, plain("/a/b")),
         ("the more specific host", Written { host: "*.example", ..plain("/*") }, plain("/a/b")),
@@ -199,6 +248,26 @@ fn each_criterion_decides() {
         ("the more specific path", plain("/a/*"), plain("/{x}/*")),
         ("naming methods", Written { methods: get, ..plain("/a/b") }, plain("/a/b")),
         ("naming methods", Written { methods: get, ..plain("/a/{y}/*") }, plain("/a/{b}/*")),
+        (
+            "more conditions on headers",
+            Written { conditions: header, ..plain("/a/b") },
+            plain("/a/b"),
+        ),
+        (
+            "more conditions on headers",
+            Written { conditions: header, ..plain("/a/b") },
+            Written { conditions: query, ..plain("/a/b") },
+        ),
+        (
+            "more conditions on the query",
+            Written { conditions: query, ..plain("/a/b") },
+            plain("/a/b"),
+        ),
+        (
+            "naming methods",
+            Written { methods: get, ..plain("/a/b") },
+            Written { conditions: header, ..plain("/a/b") },
+        ),
         ("the older object", plain("/a/b"), Written { created: 1, ..plain("/a/b") }),
         ("the older object", plain("/a/{y}/*"), Written { created: 1, ..plain("/a/{longer}/*") }),
         ("the older object", plain("/a/{y}/*"), Written { created: 1, ..plain("/a/{b}/*") }),
@@ -212,7 +281,14 @@ fn each_criterion_decides() {
                 [stronger.clone(), weaker.clone()]
             };
             let table = RouteTable::build(&snapshot(&world), None, |_| ());
-            let winner = found(table.listener(&name()).unwrap(), "a.example", "/a/b", &Method::GET);
+            let asked = Asked {
+                host: "a.example",
+                path: "/a/b",
+                method: &Method::GET,
+                header: Some("1"),
+                query: Some("b"),
+            };
+            let winner = found(table.listener(&name()).unwrap(), &asked);
             assert_eq!(winner, Ok(u16::from(swapped)), "{stronger:?} against {weaker:?}");
         }
         let (strong, weak) = (route(&stronger, 0), route(&weaker, 0));
@@ -248,7 +324,10 @@ fn a_host_that_did_not_change_keeps_its_indexes() {
     });
     assert_eq!(again, 1, "only the rule of the changed host is new");
     let listener = next.listener(&name()).unwrap();
-    let request = |host, path| RouteRequest { host, path, method: &Method::GET, preflight: None };
+    let headers = &HeaderMap::new();
+    let method = &Method::GET;
+    let request =
+        |host, path| RouteRequest { host, path, method, headers, query: None, preflight: None };
     let attached = |host, path| match listener.find(&request(host, path)) {
         Find::Match(found) => *found.attached,
         other => panic!("{other:?}"),

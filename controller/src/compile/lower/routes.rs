@@ -48,6 +48,7 @@ impl<'a> Lowering<'a> {
                 let route = Route {
                     path: parsed.path.clone(),
                     methods: parsed.methods.clone(),
+                    conditions: parsed.conditions.clone(),
                     match_index: parsed.index,
                     rule: shared,
                 };

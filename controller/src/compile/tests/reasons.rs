@@ -14,7 +14,7 @@ spec:
   listeners: [http]
   rules:
     - name: quotes
-      match: [{path: "/e/fin/{id}/*", methods: [GET]}]
+      match: [{path: "/e/fin/{id}/*", methods: [GET], headers: [{name: x-v, pattern: "v[0-9]+"}], query: [{name: beta, present: true}]}]
       rewrite: {path: "/fin/{id}/*"}
       backends: [{service: finance, port: http, weight: 1}]
       policy: {timeouts: {request: 15s}}

@@ -1,0 +1,251 @@
+//! What a route asks of a request beside path and method: header fields and query parameters.
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+use regex::bytes::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+use crate::text::serde_as_text;
+
+/// The greatest compiled pattern, in bytes: one that is larger costs more than any condition is
+/// worth.
+const PATTERN_BYTES: usize = 256 * 1024;
+
+/// Conditions on header fields and query parameters; all must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conditions {
+    /// On header fields.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub headers: Box<[HeaderCondition]>,
+    /// On query parameters.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub query: Box<[QueryCondition]>,
+}
+
+/// A condition on the field lines of one name: it holds when any one of them is as wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderCondition {
+    /// The name of the field.
+    #[serde(with = "name")]
+    pub name: HeaderName,
+    /// What is wanted.
+    #[serde(flatten)]
+    pub value: ValueMatch,
+}
+
+/// A condition on the query parameters of one name, which are compared decoded: it holds when any
+/// one of them is as wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueryCondition {
+    /// The name, decoded.
+    pub name: Arc<str>,
+    /// What is wanted.
+    #[serde(flatten)]
+    pub value: ValueMatch,
+}
+
+/// What is wanted of a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ValueMatch {
+    /// Exactly these bytes.
+    #[serde(rename = "value")]
+    Exact(Arc<str>),
+    /// That the pattern matches the whole of it.
+    Pattern(Pattern),
+    /// That there is one, or that there is none.
+    Present(bool),
+}
+
+/// A regular expression in the syntax of RE2, that matches a whole value or none of it. It takes
+/// time in proportion to the value, whatever is written.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: Arc<str>,
+    regex: Regex,
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It cannot be read.
+    #[error(
+        "{text:?} is not a pattern: {problem}; write a regular expression in the syntax of RE2, for example v[0-9]+"
+    )]
+    Syntax {
+        /// What is written.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It is too large once it is compiled.
+    #[error("{0:?} is too large a pattern: shorten its repetitions")]
+    TooLarge(String),
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let build = |text: &str| RegexBuilder::new(text).size_limit(PATTERN_BYTES).build();
+        // Alone first: a parenthesis too many would end the group that holds it at both ends.
+        let whole = build(text).and_then(|_| build(&format!(r"\A(?:{text})\z")));
+        match whole {
+            Ok(regex) => Ok(Self { text: text.into(), regex }),
+            Err(regex::Error::CompiledTooBig(_)) => Err(PatternError::TooLarge(text.to_owned())),
+            Err(error) => {
+                let told = error.to_string();
+                let problem = told.lines().last().unwrap_or_default();
+                let problem = problem.trim_start_matches("error: ").to_owned();
+                Err(PatternError::Syntax { text: text.to_owned(), problem })
+            }
+        }
+    }
+}
+
+impl Pattern {
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches the whole of a value.
+    #[must_use]
+    pub fn matches(&self, value: &[u8]) -> bool {
+        self.regex.is_match(value)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+serde_as_text!(Pattern);
+
+impl Conditions {
+    /// Whether nothing is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.query.is_empty()
+    }
+
+    /// Whether all of them hold. The headers of a CORS preflight are not those of the request that
+    /// it asks for: they are not looked at when there are none.
+    #[must_use]
+    pub fn hold(&self, headers: Option<&HeaderMap>, query: Option<&str>) -> bool {
+        let of_headers = headers
+            .is_none_or(|headers| self.headers.iter().all(|condition| condition.holds(headers)));
+        of_headers && self.query.iter().all(|condition| condition.holds(query.unwrap_or_default()))
+    }
+}
+
+impl HeaderCondition {
+    fn holds(&self, headers: &HeaderMap) -> bool {
+        if let ValueMatch::Present(wanted) = self.value {
+            return headers.contains_key(&self.name) == wanted;
+        }
+        headers.get_all(&self.name).iter().any(|value| self.value.matches(value.as_bytes()))
+    }
+}
+
+impl QueryCondition {
+    fn holds(&self, query: &str) -> bool {
+        let mut named = query.split('&').filter_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (*decoded(name) == *self.name.as_bytes()).then_some(value)
+        });
+        if let ValueMatch::Present(wanted) = self.value {
+            return named.next().is_some() == wanted;
+        }
+        named.any(|value| self.value.matches(&decoded(value)))
+    }
+}
+
+impl ValueMatch {
+    fn matches(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Exact(wanted) => wanted.as_bytes() == value,
+            Self::Pattern(pattern) => pattern.matches(value),
+            Self::Present(wanted) => *wanted,
+        }
+    }
+}
+
+/// As in `x-api-version=v2`, `x-api-version~v[0-9]+`, `x-debug` and `!x-debug`.
+impl fmt::Display for ValueMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(value) => write!(f, "={value}"),
+            Self::Pattern(pattern) => write!(f, "~{pattern}"),
+            Self::Present(true) => Ok(()),
+            Self::Present(false) => f.write_str(" absent"),
+        }
+    }
+}
+
+/// A part of a query as a form writes it: `+` is a blank, and triplets are bytes. One that is
+/// malformed stands for itself.
+fn decoded(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let triplet = match bytes[at..] {
+            [b'%', high, low, ..] => hex(high).zip(hex(low)),
+            _ => None,
+        };
+        match (bytes[at], triplet) {
+            (_, Some((high, low))) => {
+                out.push(high * 16 + low);
+                at += 2;
+            }
+            (b'+', None) => out.push(b' '),
+            (byte, None) => out.push(byte),
+        }
+        at += 1;
+    }
+    Cow::Owned(out)
+}
+
+/// The name of a header field as text.
+mod name {
+    use http::HeaderName;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        name: &HeaderName,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(name.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<HeaderName, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
