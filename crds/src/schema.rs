@@ -93,7 +93,7 @@ pub(crate) fn methods(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
-        "type": "string", "minLength": 1, "maxLength": 256,
+        "type": "string", "minLength": 1, "maxLength": 128,
         "x-kubernetes-validations": [{
             "rule": "self.matches('^[A-Za-z0-9!#$%&*+.^_`|~-]+$')",
             "message": names::HEADER_NAME
