@@ -3,6 +3,7 @@
 //! Pure, total and deterministic: no client, clock, log, async or `Result`. Wrong input is a
 //! value: a rule that cannot be compiled answers 500 and its neighbours live on.
 
+mod answers;
 mod backends;
 pub mod diagnostic;
 mod lower;

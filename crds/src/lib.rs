@@ -5,6 +5,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
+pub mod answers;
 pub mod backend;
 pub mod conditions;
 pub mod gateway_replica;
@@ -16,6 +17,7 @@ pub mod service_route;
 pub mod status;
 mod yaml;
 
+pub use answers::{Redirect, Respond};
 pub use backend::BackendRef;
 pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
 pub use matches::{HeaderMatch, QueryMatch, RouteMatch};

@@ -21,6 +21,17 @@ pub const HEADER_NAME: &str =
 /// What is said of a condition that asks nothing, or several things.
 pub const ONE_CONDITION: &str =
     "a condition has one of value, pattern and present: write value: v2";
+/// What one host, without pattern and port, looks like.
+pub const ONE_HOST: &str =
+    "a host is one name without scheme, port, path, blanks or *: write api.example.com";
+/// What is said of a rule that does nothing, or several things.
+pub const ONE_ACTION: &str = "a rule has one of backends, redirect and respond: write backends: [{service: finance, port: 8000}]";
+/// What is said of a rewrite where nothing is forwarded.
+pub const REWRITE_OF_BACKENDS: &str =
+    "rewrite goes with backends: write redirect: {path: /fin/*} to send the client there";
+/// What is said of a redirect to the same place.
+pub const REDIRECT_CHANGES: &str =
+    "a redirect changes something: write path: /fin/*, or scheme: https";
 /// What is said of discovery beside a host.
 pub const DISCOVERY_OF_HOST: &str = "discovery goes with service: remove it beside host";
 

@@ -117,6 +117,31 @@ pub(crate) fn rewrite_path(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(crate) fn one_host(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": r"!self.matches('[\\s/@:*]')",
+            "message": names::ONE_HOST
+        }]
+    })
+}
+
+pub(crate) fn scheme(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["http", "https"] })
+}
+
+pub(crate) fn redirect_status(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "format": "int32", "enum": [301, 302, 303, 307, 308] })
+}
+
+pub(crate) fn header_map(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object", "maxProperties": 16,
+        "additionalProperties": { "type": "string", "maxLength": 4096 }
+    })
+}
+
 pub(crate) fn class(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": 63, "default": crate::DEFAULT_CLASS,

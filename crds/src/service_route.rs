@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{BackendRef, Policy, RouteMatch, ServiceRouteStatus, schema};
+use crate::{BackendRef, Policy, Redirect, Respond, RouteMatch, ServiceRouteStatus, schema};
 
 /// A ServiceRoute sends requests from outside to the Services of its namespace: it says for which
 /// hosts it speaks, and lists rules that match requests and name the backends that answer them.
@@ -97,9 +97,14 @@ pub struct ServiceRouteSpec {
     pub rules: Vec<RouteRule>,
 }
 
-/// A rule: which requests it takes, and what happens to them.
+/// A rule: which requests it takes, and what happens to them. It has one of backends, redirect and
+/// respond.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("(has(self.backends) ? 1 : 0) + (has(self.redirect) ? 1 : 0) + (has(self.respond) ? 1 : 0) == 1", "a rule has one of backends, redirect and respond: write backends: [{service: finance, port: 8000}]"),
+    validation = ("!has(self.rewrite) || has(self.backends)", "rewrite goes with backends: write redirect: {path: /fin/*} to send the client there")
+)]
 pub struct RouteRule {
     /// Stable name of this rule in status, logs and metrics; unique within the object. Default:
     /// rule-<index>, counted from 0.
@@ -117,8 +122,17 @@ pub struct RouteRule {
     pub rewrite: Option<Rewrite>,
 
     /// Where the request goes: each backend gets its share of the requests by weight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16))]
     pub backends: Vec<BackendRef>,
+
+    /// Sends the client elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<Redirect>,
+
+    /// Answers itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub respond: Option<Respond>,
 
     /// Policy for this rule. A field that is set here replaces the same field of the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,4 +149,9 @@ pub struct Rewrite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::rewrite_path")]
     pub path: Option<String>,
+
+    /// The Host that the backend sees. X-Forwarded-Host tells it the client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::one_host")]
+    pub host: Option<String>,
 }

@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use fairway_snapshot::{Filter, Route};
+use fairway_snapshot::{Action, Filter, PathTemplate, Redirect, Route, Rule};
 use http::Uri;
+use http::header::HOST;
 use http::uri::PathAndQuery;
 
 use crate::context::RequestContext;
@@ -15,25 +16,33 @@ use crate::headers::{strip_request, strip_response};
 use crate::message::{RequestHead, ResponseHead};
 use crate::timing;
 
-/// The path that the backend sees: what the route's rewrite makes of the normalised path, or the
-/// normalised path. It is decided while the route is at hand; nothing else needs the route.
+/// The path that goes on, to the backend or to where the client is sent: what the route's template
+/// makes of the normalised path, or the normalised path. It is decided while the route is at hand; nothing else needs the route.
 pub(crate) fn upstream_path<'p>(route: &Route, path: Cow<'p, str>) -> Cow<'p, str> {
     let mut path = path;
     for filter in &route.rule.filters {
         match filter {
-            Filter::RewritePath(template) => {
-                if let Some(captures) = route.path.captures(&path) {
-                    path = Cow::Owned(template.expand(&path, &captures));
-                }
-            }
+            Filter::RewritePath(template) => path = expanded(template, route, path),
+            Filter::RewriteHost(_) => {}
         }
     }
-    path
+    match &route.rule.action {
+        Action::Redirect(Redirect { path: Some(template), .. }) => expanded(template, route, path),
+        _ => path,
+    }
+}
+
+fn expanded<'p>(template: &PathTemplate, route: &Route, path: Cow<'p, str>) -> Cow<'p, str> {
+    match route.path.captures(&path) {
+        Some(captures) => Cow::Owned(template.expand(&path, &captures)),
+        None => path,
+    }
 }
 
 /// What happens to the head of a request before it is sent.
 pub(crate) fn request(
     context: &RequestContext,
+    rule: &Rule,
     head: &mut RequestHead,
     path: Option<String>,
 ) -> Result<(), ProxyError> {
@@ -45,6 +54,12 @@ pub(crate) fn request(
     // Last what we say of the request ourselves: nothing may change it any more.
     context.connection.forwarded.apply(&mut head.headers);
     head.headers.insert(X_REQUEST_ID, context.id.header());
+    // The host after what tells the client's.
+    for filter in &rule.filters {
+        if let Filter::RewriteHost(host) = filter {
+            head.headers.insert(HOST, host.clone());
+        }
+    }
     Ok(())
 }
 

@@ -60,7 +60,10 @@ async fn forward(
     check_request(&head)?;
     let (rule, path) = route(context, &mut head)?;
     context.rule = Some(Arc::clone(&rule));
-    filters::request(context, &mut head, path)?;
+    if let Some(reply) = rule.reply(&head, path.as_deref()) {
+        return Err(reply);
+    }
+    filters::request(context, &rule.rule, &mut head, path)?;
     let (backend, upstream) = rule.pick().map_err(|(backend, error)| {
         context.backend = backend;
         error

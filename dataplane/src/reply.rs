@@ -1,8 +1,9 @@
-//! Answers that Fairway makes itself: errors as problems (RFC 9457), and `OPTIONS`.
+//! Answers that Fairway makes itself: errors as problems (RFC 9457), `OPTIONS`, and what rules
+//! answer without a backend.
 
 use bytes::Bytes;
 use fairway_snapshot::MethodSet;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::body::Body;
@@ -10,30 +11,50 @@ use crate::context::RequestContext;
 use crate::error::{ProxyError, wants_json};
 use crate::filters;
 use crate::message::ResponseHead;
+use crate::rules::FixedAnswer;
 
 /// An answer of our own.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    /// What went wrong; nothing did for an `OPTIONS` request.
-    error: Option<ProxyError>,
-    allow: Option<HeaderValue>,
+pub(crate) enum Reply {
+    /// Something went wrong; for a method that is not allowed, with those that are.
+    Error(ProxyError, Option<HeaderValue>),
+    /// Nothing did.
+    Answer(Box<FixedAnswer>),
 }
 
 impl From<ProxyError> for Reply {
     fn from(error: ProxyError) -> Self {
-        Self { error: Some(error), allow: None }
+        Self::Error(error, None)
     }
 }
 
 impl Reply {
     /// 405, with the methods that are known at the path (RFC 9110 section 15.5.6).
     pub(crate) fn method_not_allowed(allow: &MethodSet) -> Self {
-        Self { error: Some(ProxyError::MethodNotAllowed), allow: field(allow) }
+        Self::Error(ProxyError::MethodNotAllowed, field(allow))
     }
 
     /// 204, with the methods that are known at the path (RFC 9110 section 9.3.7).
     pub(crate) fn options(allow: &MethodSet) -> Self {
-        Self { error: None, allow: field(allow) }
+        let headers = field(allow).map(|allow| (ALLOW, allow)).into_iter().collect();
+        let status = StatusCode::NO_CONTENT;
+        Self::fixed(FixedAnswer { status, headers, body: Bytes::new() })
+    }
+
+    /// Elsewhere (RFC 9110 section 15.4).
+    pub(crate) fn redirect(status: u16, location: String) -> Self {
+        // A path and a query as they came hold only what a header may, and so does the rest.
+        let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(location)) else {
+            return ProxyError::RuleInvalid.into();
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
+        let headers = [(LOCATION, location)].into_iter().collect();
+        Self::fixed(FixedAnswer { status, headers, body: Bytes::new() })
+    }
+
+    /// A fixed answer.
+    pub(crate) fn fixed(answer: FixedAnswer) -> Self {
+        Self::Answer(Box::new(answer))
     }
 }
 
@@ -43,26 +64,18 @@ fn field(allow: &MethodSet) -> Option<HeaderValue> {
 
 /// The answer as a message. The guard goes into its body.
 pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (ResponseHead, Body) {
-    let mut headers = HeaderMap::new();
-    if let Some(allow) = reply.allow {
-        headers.insert(ALLOW, allow);
-    }
-    let status = reply.error.map_or(StatusCode::NO_CONTENT, ProxyError::status);
-    let body = match reply.error {
-        Some(error) => {
-            let json = wants_json(context.accept.as_ref());
-            let media = if json { "application/problem+json" } else { "text/plain; charset=utf-8" };
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-            let body = if json {
-                error.problem_json(context.id.as_str())
-            } else {
-                error.plain_text(context.id.as_str())
-            };
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            Some(body)
-        }
-        None => None,
+    let error = match reply {
+        Reply::Error(error, _) => Some(error),
+        Reply::Answer(_) => None,
     };
+    let FixedAnswer { status, mut headers, body } = match reply {
+        Reply::Error(error, allow) => problem(&context, error, allow),
+        Reply::Answer(answer) => *answer,
+    };
+    // No length is said where there is no body by definition (RFC 9110 section 8.6).
+    if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
     filters::finish(&context, &mut headers);
     // What is left of a body would be read as the next request.
     if context.exchange.request_ended.get().is_none() {
@@ -70,8 +83,19 @@ pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (Re
         context.connection.linger();
     }
     context.status = Some(status);
-    context.error = reply.error;
+    context.error = error;
     context.complete = true;
     let head = ResponseHead { status, reason: None, headers };
-    (head, Body::Own(body.filter(|body: &Bytes| !body.is_empty()), context))
+    (head, Body::Own(Some(body).filter(|body: &Bytes| !body.is_empty()), context))
+}
+
+/// An error as a problem, or as text for clients that do not take JSON.
+fn problem(context: &RequestContext, error: ProxyError, allow: Option<HeaderValue>) -> FixedAnswer {
+    let mut headers: HeaderMap = allow.map(|allow| (ALLOW, allow)).into_iter().collect();
+    let json = wants_json(context.accept.as_ref());
+    let media = if json { "application/problem+json" } else { "text/plain; charset=utf-8" };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    let id = context.id.as_str();
+    let body = if json { error.problem_json(id) } else { error.plain_text(id) };
+    FixedAnswer { status: error.status(), headers, body }
 }

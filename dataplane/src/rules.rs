@@ -3,9 +3,14 @@
 
 use std::sync::Arc;
 
-use fairway_snapshot::{Action, Backend, InvalidReason, Rule};
+use bytes::Bytes;
+use fairway_snapshot::{Action, Backend, InvalidReason, RedirectedRequest, Respond, Rule, Scheme};
+use http::header::HOST;
+use http::{HeaderMap, StatusCode};
 
 use crate::error::ProxyError;
+use crate::message::RequestHead;
+use crate::reply::Reply;
 use crate::telemetry::rule_metrics::RuleMetrics;
 use crate::upstream::{UpstreamRegistry, UpstreamRuntime};
 
@@ -17,6 +22,27 @@ pub(crate) struct RuleRuntime {
     backends: Box<[Choice]>,
     /// Sum of all weights.
     total: u32,
+    /// The fixed answer of the rule.
+    answer: Option<FixedAnswer>,
+}
+
+/// A fixed answer, as it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct FixedAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl FixedAnswer {
+    fn new(respond: &Respond) -> Self {
+        Self {
+            // A snapshot holds only statuses that there are.
+            status: StatusCode::from_u16(respond.status).unwrap_or(StatusCode::OK),
+            headers: respond.headers.iter().cloned().collect(),
+            body: Bytes::copy_from_slice(respond.body.as_bytes()),
+        }
+    }
 }
 
 /// Why there is no backend, and which one was picked, if any.
@@ -39,7 +65,11 @@ impl RuleRuntime {
     ) -> Self {
         let backends: &[Backend] = match &rule.action {
             Action::Forward(backends) => backends,
-            Action::Invalid { .. } => &[],
+            Action::Invalid { .. } | Action::Redirect(_) | Action::Respond(_) => &[],
+        };
+        let answer = match &rule.action {
+            Action::Respond(respond) => Some(FixedAnswer::new(respond)),
+            Action::Forward(_) | Action::Redirect(_) | Action::Invalid { .. } => None,
         };
         let mut total = 0u32;
         let backends = backends
@@ -57,7 +87,23 @@ impl RuleRuntime {
                 Choice { until: total, reference: Arc::clone(backend.reference()), target }
             })
             .collect();
-        Self { rule: Arc::clone(rule), metrics, backends, total }
+        Self { rule: Arc::clone(rule), metrics, backends, total, answer }
+    }
+
+    /// What the rule answers itself. `path` is what its redirect made of the path, when it did.
+    pub(crate) fn reply(&self, head: &RequestHead, path: Option<&str>) -> Option<Reply> {
+        if let Some(answer) = &self.answer {
+            return Some(Reply::fixed(answer.clone()));
+        }
+        let Action::Redirect(to) = &self.rule.action else { return None };
+        let authority = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let location = to.location(&RedirectedRequest {
+            scheme: Scheme::Http,
+            authority: authority.unwrap_or_default(),
+            path: path.unwrap_or_else(|| head.target.path()),
+            query: head.target.query(),
+        });
+        Some(Reply::redirect(to.status, location))
     }
 
     /// Picks a backend by weight: its index and its upstream.

@@ -58,9 +58,12 @@ pub struct RouteView {
     pub route: String,
     /// Name of the rule.
     pub rule: String,
-    /// The path that the backend sees, when it is rewritten.
+    /// The path and the host that the backend sees, when they are rewritten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewrite: Option<String>,
+    /// What the rule answers itself: `redirect 308 /fin`, `respond 200 text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// Why the rule answers 500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
@@ -147,7 +150,13 @@ fn view(host: &str, route: &Route) -> RouteView {
     let (backends, invalid) = match &rule.action {
         Action::Forward(backends) => (backends.as_slice(), None),
         Action::Invalid { message } => (&[][..], Some(message.to_string())),
+        Action::Redirect(_) | Action::Respond(_) => (&[][..], None),
     };
+    let rewrites = rule.filters.iter().map(|filter| match filter {
+        Filter::RewritePath(template) => template.to_string(),
+        Filter::RewriteHost(host) => format!("host {}", String::from_utf8_lossy(host.as_bytes())),
+    });
+    let rewrites: Vec<String> = rewrites.collect();
     let conditions = route.conditions.as_deref();
     let headers = conditions.into_iter().flat_map(|conditions| &conditions.headers);
     let query = conditions.into_iter().flat_map(|conditions| &conditions.query);
@@ -163,17 +172,30 @@ fn view(host: &str, route: &Route) -> RouteView {
         namespace: rule.id.object.namespace.to_string(),
         route: rule.id.object.name.to_string(),
         rule: rule.id.name.to_string(),
-        rewrite: rule
-            .filters
-            .iter()
-            .map(|filter| match filter {
-                Filter::RewritePath(template) => template.to_string(),
-            })
-            .next(),
+        rewrite: (!rewrites.is_empty()).then(|| rewrites.join(", ")),
+        answer: answer(&rule.action),
         invalid,
         backends: backends.iter().map(backend_view).collect(),
         timeouts: rule.policy.timeouts.clone(),
         counts: None,
+    }
+}
+
+/// What a rule answers itself, for people.
+fn answer(action: &Action) -> Option<String> {
+    match action {
+        Action::Redirect(to) => {
+            let scheme = to.scheme.map(|scheme| format!("{}:", scheme.as_str()));
+            let host = to.host.as_ref().map(|host| format!("//{host}"));
+            let port = to.port.map(|port| format!(":{port}"));
+            let path = to.path.as_ref().map(ToString::to_string);
+            let parts: String = [scheme, host, port, path].into_iter().flatten().collect();
+            Some(format!("redirect {} {parts}", to.status))
+        }
+        Action::Respond(with) => {
+            Some(format!("respond {} with {} bytes", with.status, with.body.len()))
+        }
+        Action::Forward(_) | Action::Invalid { .. } => None,
     }
 }
 

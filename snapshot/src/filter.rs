@@ -1,8 +1,10 @@
 //! What changes a request or a response on its way: a closed set, each with its phase.
 
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::PathTemplate;
+use crate::text::header_value;
 
 /// When a filter acts. A request passes the phases in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub enum Phase {
 pub enum Filter {
     /// Replaces the path that the backend sees.
     RewritePath(PathTemplate),
+    /// Replaces the `Host` that the backend sees; `X-Forwarded-Host` tells the client's.
+    RewriteHost(#[serde(with = "header_value")] HeaderValue),
 }
 
 impl Filter {
@@ -35,7 +39,7 @@ impl Filter {
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match self {
-            Self::RewritePath(_) => Phase::RequestHead,
+            Self::RewritePath(_) | Self::RewriteHost(_) => Phase::RequestHead,
         }
     }
 }

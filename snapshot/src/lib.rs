@@ -6,6 +6,7 @@
 //! of Kubernetes, of async, or of an HTTP server, and nothing behind it parses user text.
 
 pub mod address;
+pub mod answer;
 pub mod conditions;
 pub mod dump;
 pub mod filter;
@@ -22,6 +23,7 @@ mod text;
 pub mod upstream;
 
 pub use address::{AddressPolicy, Network};
+pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
 pub use conditions::{
     Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
 };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Conditions, Filter, HostPattern, ListenerName, MethodMatch, Normalization, PathPattern, Policy,
-    ResourceId, RuleId, Upstream, UpstreamId,
+    Redirect, ResourceId, Respond, RuleId, Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -145,6 +145,10 @@ pub enum WrongMethod {
 pub enum Action {
     /// At one of these backends, by weight. All weights zero: 503.
     Forward(Vec<Backend>),
+    /// Elsewhere, as the client is told.
+    Redirect(Redirect),
+    /// At an answer of the rule's own.
+    Respond(Arc<Respond>),
     /// At an answer 500: the rule reads well but could not be compiled.
     Invalid {
         /// What is wrong, for the log; never shown to clients.

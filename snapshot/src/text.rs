@@ -19,3 +19,47 @@ macro_rules! serde_as_text {
 }
 
 pub(crate) use serde_as_text;
+
+/// Header fields as a list of names and values.
+pub(crate) mod header_fields {
+    use http::{HeaderName, HeaderValue};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        fields: &[(HeaderName, HeaderValue)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        serializer.collect_seq(fields.iter().map(|(name, value)| (name.as_str(), text(value))))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, D::Error> {
+        let fields = Vec::<(String, String)>::deserialize(deserializer)?;
+        let parsed = fields.into_iter().map(|(name, value)| {
+            let name = name.parse().map_err(serde::de::Error::custom)?;
+            Ok((name, value.parse().map_err(serde::de::Error::custom)?))
+        });
+        parsed.collect()
+    }
+}
+
+/// The value of a header field as text.
+pub(crate) mod header_value {
+    use http::HeaderValue;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        value: &HeaderValue,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&String::from_utf8_lossy(value.as_bytes()))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<HeaderValue, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -4,6 +4,8 @@ use fairway_tests::gateway::{Gateway, route};
 use fairway_tests::http::{ask, get};
 use fairway_tests::origin::Echo;
 
+use super::got;
+
 async fn seen(gateway: &Gateway, target: &str) -> (u16, String) {
     let answer = get(gateway.address(), target).await;
     match answer.status {
@@ -130,6 +132,54 @@ async fn headers_and_query_choose_among_rules_of_one_path() {
     let preflight = "OPTIONS /x HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: x-version\r\n\r\n";
     let answer = ask(gateway.address(), preflight).await;
     assert_eq!((answer.status, answer.json()["path"].as_str()), (200, Some("/both")));
+}
+
+#[tokio::test]
+async fn rules_redirect_and_answer_themselves() {
+    let echo = Echo::start("a").await;
+    let backend = format!("backends: [{{host: 127.0.0.1, port: {}}}]", echo.address.port());
+    let gateway = Gateway::start(&route(&format!(
+        "- match: [{{path: /old/*}}]\n  redirect: {{path: /new/*, status: 308}}\n\
+         - match: [{{path: \"/users/{{id}}\"}}]\n  redirect: {{scheme: https, host: people.example, path: \"/{{id}}\"}}\n\
+         - match: [{{path: /secure/*}}]\n  redirect: {{scheme: https}}\n\
+         - match: [{{path: /robots.txt}}]\n  respond: {{headers: {{X-Team: fin}}, body: \"User-agent: *\"}}\n\
+         - match: [{{path: /gone}}]\n  respond: {{status: 410, headers: {{content-type: text/html}}, body: \"<p>\"}}\n\
+         - match: [{{path: /quiet}}]\n  respond: {{status: 204}}\n\
+         - match: [{{path: /inside/*}}]\n  rewrite: {{host: inside.example, path: /*}}\n  {backend}"
+    )))
+    .await;
+    for (path, status, location) in [
+        ("/old", 308, "/new"),
+        ("/old/a%2Fb/c?x=%20&y", 308, "/new/a%2Fb/c?x=%20&y"),
+        ("/old//a", 308, "/new/a"),
+        ("/users/7%208?a", 302, "https://people.example/7%208?a"),
+        ("/secure/x?y=1", 302, "https://test.example/secure/x?y=1"),
+    ] {
+        let answer = get(gateway.address(), path).await;
+        assert_eq!((answer.status, answer.header("location")), (status, Some(location)), "{path}");
+        assert_eq!(answer.header("content-length"), Some("0"), "{path}");
+    }
+    let robots = get(gateway.address(), "/robots.txt").await;
+    assert_eq!((robots.status, &robots.body[..]), (200, &b"User-agent: *"[..]));
+    assert_eq!(robots.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(
+        (robots.header("x-team"), robots.header("content-length")),
+        (Some("fin"), Some("13"))
+    );
+    let gone = get(gateway.address(), "/gone").await;
+    assert_eq!((gone.status, gone.header("content-type")), (410, Some("text/html")));
+    let quiet = get(gateway.address(), "/quiet").await;
+    assert_eq!((quiet.status, quiet.header("content-length")), (204, None));
+    // The connection goes on after a body that nobody reads, and after HEAD.
+    let mut client = fairway_tests::http::Client::connect(gateway.address()).await;
+    let post = "POST /robots.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(client.ask(post).await.status, 200);
+    client.send("HEAD /robots.txt HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(client.head().await.header("content-length"), Some("13"));
+    let inside = client.ask("GET /inside/x HTTP/1.1\r\nHost: out.example\r\n\r\n").await;
+    assert_eq!(inside.json()["path"], "/x");
+    assert_eq!(got(&inside, "host"), ["inside.example"]);
+    assert_eq!(got(&inside, "x-forwarded-host"), ["out.example"]);
 }
 
 #[tokio::test]

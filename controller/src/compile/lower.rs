@@ -13,7 +13,9 @@ use fairway_snapshot::{
     Action, Backend, Filter, HostPattern, ListenerName, ObjectId, PathTemplate, Route, RuleId,
     Upstream, UpstreamId,
 };
+use http::HeaderValue;
 
+use super::answers;
 use super::backends::Resolver;
 use super::diagnostic::{Diagnostic, Severity};
 use super::matches::{self, ParsedMatch};
@@ -122,9 +124,17 @@ struct ParsedRule<'a> {
     written: &'a RouteRule,
     field: String,
     matches: Vec<ParsedMatch>,
-    /// For each match the filters, or what is wrong with it.
-    filters: Vec<Result<Vec<Filter>, String>>,
+    /// For each match what depends on its captures, or what is wrong with it.
+    made: Vec<Result<Made, String>>,
     action: Action,
+}
+
+/// What of a rule depends on what a match captures.
+#[derive(Clone, Default)]
+struct Made {
+    filters: Vec<Filter>,
+    /// The path of a redirect.
+    location: Option<PathTemplate>,
 }
 
 impl<'a> Lowering<'a> {
@@ -220,19 +230,60 @@ impl<'a> Lowering<'a> {
             self.tell(Some(&id.name), field, Reason::InvalidRule, message);
         }
         let action = self.action(&id, written, &field);
-        let filters = matches.iter().map(|parsed| self.filters(&id, written, &field, parsed));
-        let filters = filters.collect();
-        ParsedRule { id, written, field, matches, filters, action }
+        let host = self.rewritten_host(&id, written, &field);
+        let made = matches.iter().map(|parsed| self.made(&id, written, &field, parsed, &host));
+        let made = made.collect();
+        ParsedRule { id, written, field, matches, made, action }
     }
 
     /// Where the requests of a rule end.
     fn action(&mut self, id: &RuleId, written: &RouteRule, field: &str) -> Action {
-        if written.backends.is_empty() {
-            let message = "a rule needs at least one backend: write backends: [{service: finance, port: 8000}]";
-            let field = format!("{field}.backends");
-            self.tell(Some(&id.name), field, Reason::InvalidRule, message.to_owned());
-            return Action::Invalid { message: message.into() };
+        match (written.backends.is_empty(), &written.redirect, &written.respond) {
+            (false, None, None) => self.forward(id, written, field),
+            (true, Some(redirect), None) => {
+                let field = format!("{field}.redirect");
+                self.answer(id, &field, |problem| {
+                    answers::redirect(redirect, problem).map(Action::Redirect)
+                })
+            }
+            (true, None, Some(respond)) => {
+                let field = format!("{field}.respond");
+                self.answer(id, &field, |problem| {
+                    answers::respond(respond, problem).map(|with| Action::Respond(Arc::new(with)))
+                })
+            }
+            _ => {
+                let message = fairway_crds::names::ONE_ACTION;
+                self.tell(
+                    Some(&id.name),
+                    field.to_owned(),
+                    Reason::InvalidRule,
+                    message.to_owned(),
+                );
+                Action::Invalid { message: message.into() }
+            }
         }
+    }
+
+    /// What a rule answers itself, or the first thing that is wrong with it.
+    fn answer(
+        &mut self,
+        id: &RuleId,
+        field: &str,
+        read: impl FnOnce(&mut dyn FnMut(&str, String)) -> Option<Action>,
+    ) -> Action {
+        let mut told = Vec::new();
+        let action = read(&mut |below, message| told.push((below.to_owned(), message)));
+        let first = told.first().map(|(_, message)| message.as_str().into());
+        for (below, message) in told {
+            let field = format!("{field}{below}");
+            self.tell(Some(&id.name), field, Reason::InvalidRule, message);
+        }
+        action.unwrap_or(Action::Invalid { message: first.unwrap_or_default() })
+    }
+
+    /// The backends of a rule.
+    fn forward(&mut self, id: &RuleId, written: &RouteRule, field: &str) -> Action {
         let mut backends = Vec::with_capacity(written.backends.len());
         let mut senseless: Option<Arc<str>> = None;
         for (index, backend) in written.backends.iter().enumerate() {
@@ -275,26 +326,63 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The filters of one match, or why it answers 500. A template is resolved against the
-    /// captures of its pattern.
-    fn filters(
+    /// What of a rule depends on one match, or why that answers 500. A template is resolved against
+    /// the captures of its pattern.
+    fn made(
         &mut self,
         id: &RuleId,
         written: &RouteRule,
         field: &str,
         parsed: &ParsedMatch,
-    ) -> Result<Vec<Filter>, String> {
+        host: &Result<Option<Filter>, String>,
+    ) -> Result<Made, String> {
         let rewrite = written.rewrite.as_ref().and_then(|rewrite| rewrite.path.as_ref());
-        let filters = match rewrite.map(|text| PathTemplate::parse(text, &parsed.path)) {
-            None => Ok(Vec::new()),
-            Some(Ok(template)) => Ok(vec![Filter::RewritePath(template)]),
-            Some(Err(error)) => {
-                let message = error.to_string();
-                let field = format!("{field}.rewrite.path");
-                self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
-                Err(message)
-            }
+        let redirect = written.redirect.as_ref().and_then(|redirect| redirect.path.as_ref());
+        let path = self.template(id, rewrite, format!("{field}.rewrite.path"), parsed);
+        let location = self.template(id, redirect, format!("{field}.redirect.path"), parsed);
+        if let Some(problem) = &parsed.problem {
+            return Err(problem.clone());
+        }
+        let path = path?.map(Filter::RewritePath);
+        let filters = path.into_iter().chain(host.clone()?).collect();
+        Ok(Made { filters, location: location? })
+    }
+
+    /// A template for the captures of a match.
+    fn template(
+        &mut self,
+        id: &RuleId,
+        text: Option<&String>,
+        field: String,
+        parsed: &ParsedMatch,
+    ) -> Result<Option<PathTemplate>, String> {
+        let Some(text) = text else { return Ok(None) };
+        PathTemplate::parse(text, &parsed.path).map(Some).map_err(|error| {
+            let message = error.to_string();
+            self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
+            message
+        })
+    }
+
+    /// The Host that backends see, or why the rule answers 500.
+    fn rewritten_host(
+        &mut self,
+        id: &RuleId,
+        written: &RouteRule,
+        field: &str,
+    ) -> Result<Option<Filter>, String> {
+        let Some(rewrite) = &written.rewrite else { return Ok(None) };
+        let (field, read) = if written.backends.is_empty() {
+            let message = fairway_crds::names::REWRITE_OF_BACKENDS.to_owned();
+            (format!("{field}.rewrite"), Err(message))
+        } else {
+            let Some(host) = &rewrite.host else { return Ok(None) };
+            let read = answers::one_host(host)
+                .and_then(|host| HeaderValue::from_str(&host).map_err(|error| error.to_string()));
+            (format!("{field}.rewrite.host"), read)
         };
-        parsed.problem.clone().map_or(filters, Err)
+        read.map(|host| Some(Filter::RewriteHost(host))).inspect_err(|message| {
+            self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
+        })
     }
 }

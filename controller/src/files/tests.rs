@@ -46,7 +46,6 @@ fn all_mistakes_of_all_files_are_told_at_once_with_their_places() {
     let expected = [
         "a.yaml:4:9: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",
         "a.yaml:6:3: unknown field spec.host: did you mean hosts?",
-        "a.yaml:8:7: spec.rules[0].backends is missing: write backends: [{service: finance, port: 8000}]",
         "a.yaml:9:7: unknown field spec.rules[0].backend: did you mean backends?",
         "a.yaml:10:14: spec.rules[0].match is an object: write a list",
         "b.yaml:6:28: ${UNSET} is not set: set UNSET in the environment or in .env, or write ${UNSET:-default}",

@@ -129,6 +129,7 @@ fn row(listener: &str, route: &RouteView, wide: bool) -> Vec<String> {
     let methods = if route.methods.is_empty() { "*".to_owned() } else { route.methods.join(",") };
     let backends = match &route.invalid {
         Some(problem) => format!("500: {problem}"),
+        None if route.answer.is_some() => route.answer.clone().unwrap_or_default(),
         None => route.backends.iter().map(backend).collect::<Vec<_>>().join(", "),
     };
     let mut row = vec![

@@ -60,10 +60,14 @@ impl Share {
     }
 }
 
-/// Whether some request gets to a backend. Backends that are all switched off by weight 0 serve
+/// Whether some request gets to a backend, or to the answer that the rule gives. Backends that are all switched off by weight 0 serve
 /// as their author wants it.
 fn serves(action: &Action) -> bool {
-    let Action::Forward(backends) = action else { return false };
+    let backends = match action {
+        Action::Forward(backends) => backends,
+        Action::Redirect(_) | Action::Respond(_) => return true,
+        Action::Invalid { .. } => return false,
+    };
     let off = backends.iter().all(|backend| backend.weight() == 0);
     backends
         .iter()

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
 use fairway_crds::{Policy as WrittenPolicy, ServiceRoute};
-use fairway_snapshot::{Action, ListenerName, Policy, Route, Rule, Semantics, Source};
+use fairway_snapshot::{Action, ListenerName, Policy, Redirect, Route, Rule, Semantics, Source};
 
 use super::super::CompileOptions;
 use super::super::policies::{Layer, merge};
-use super::{LoweredRoute, Lowering, ParsedRule};
+use super::{LoweredRoute, Lowering, Made, ParsedRule};
 
 impl<'a> Lowering<'a> {
     /// The routes of all rules, for listeners with this policy.
@@ -21,14 +21,17 @@ impl<'a> Lowering<'a> {
         for rule in rules {
             let (policy, wrong) = self.policy(rule, listener);
             let mut made: Vec<Arc<Rule>> = Vec::new();
-            for (parsed, filters) in rule.matches.iter().zip(&rule.filters) {
-                let (filters, problem) = match filters {
-                    Ok(filters) => (filters.clone(), wrong.clone()),
-                    Err(message) => (Vec::new(), Some(message.clone())),
+            for (parsed, own) in rule.matches.iter().zip(&rule.made) {
+                let (Made { filters, location }, problem) = match own {
+                    Ok(own) => (own.clone(), wrong.clone()),
+                    Err(message) => (Made::default(), Some(message.clone())),
                 };
-                let action = match problem {
-                    Some(message) => Action::Invalid { message: message.into() },
-                    None => rule.action.clone(),
+                let action = match (problem, rule.action.clone()) {
+                    (Some(message), _) => Action::Invalid { message: message.into() },
+                    (None, Action::Redirect(to)) => {
+                        Action::Redirect(Redirect { path: location, ..to })
+                    }
+                    (None, action) => action,
                 };
                 let lowered = Rule {
                     id: rule.id.clone(),
