@@ -156,7 +156,7 @@ fn grants(address: &str) -> anyhow::Result<String> {
     let crd = "crd/referencegrants.gateway.networking.k8s.io";
     kubectl(&["wait", crd, "--for=condition=Established", "--timeout=10s"])?;
     cluster::apply(GRANT)?;
-    let live = tools::answers(&url, 404, Duration::from_secs(20))?;
+    let live = tools::answers(&url, 200, Duration::from_secs(20))?;
     kubectl(&["delete", "referencegrant/reports", "--namespace", TEAM])?;
     let gone = tools::answers(&url, 500, Duration::from_secs(10))?;
     kubectl(&["delete", crd])?;
