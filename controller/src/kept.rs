@@ -9,6 +9,7 @@
 mod tests;
 
 use std::collections::BTreeSet;
+use std::io::{BufWriter, IntoInnerError, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,12 +67,38 @@ struct Header {
     sha256: String,
 }
 
-/// The second.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// The second, as it is read.
+#[derive(Debug, Deserialize)]
 struct Body {
     routes: Vec<ServiceRoute>,
     services: Vec<(String, String, Service)>,
     grants: Vec<(String, String, Grant)>,
+}
+
+/// The same as it is written: thousands of objects are not copied for it.
+#[derive(Debug, Default, Serialize)]
+struct BodyRef<'a> {
+    routes: Vec<&'a ServiceRoute>,
+    services: Vec<(&'a str, &'a str, &'a Service)>,
+    grants: Vec<(&'a str, &'a str, &'a Grant)>,
+}
+
+/// Counts what is written into a checksum.
+struct Summed<W> {
+    to: W,
+    sha: Sha256,
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.sha.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
 }
 
 impl Keeper {
@@ -112,29 +139,47 @@ impl Keeper {
     ///
     /// The file cannot be written; what was kept before stays.
     pub fn save(&self, inputs: &Inputs) -> std::io::Result<()> {
-        let body = serde_json::to_string(&Body::of(inputs, &self.class))?;
-        let header =
-            Header { version: VERSION, class: self.class.clone(), sha256: checksum(&body) };
-        let text = format!("{}\n{body}", serde_json::to_string(&header)?);
         // Written beside its place and moved there, so that a process that ends meanwhile leaves
         // the file before. A machine that ends loses the folder too.
         let partial = self.folder.join("inputs.json.new");
-        std::fs::write(&partial, text)?;
+        let mut file = std::fs::File::create(&partial)?;
+        self.write_header(&mut file, &"0".repeat(64))?;
+        // The checksum is known at the end: the text is never held as a whole.
+        let mut body = Summed { to: BufWriter::new(file), sha: Sha256::new() };
+        serde_json::to_writer(&mut body, &BodyRef::of(inputs, &self.class))?;
+        let Summed { to, sha } = body;
+        let mut file = to.into_inner().map_err(IntoInnerError::into_error)?;
+        file.rewind()?;
+        self.write_header(&mut file, &hexadecimal(&sha.finalize()))?;
+        drop(file);
         std::fs::rename(partial, self.folder.join(FILE))
+    }
+
+    /// The first line; it is as long with one checksum as with another.
+    fn write_header(&self, file: &mut std::fs::File, sha256: &str) -> std::io::Result<()> {
+        let sha256 = sha256.to_owned();
+        let header = Header { version: VERSION, class: self.class.clone(), sha256 };
+        let mut line = serde_json::to_string(&header)?;
+        line.push('\n');
+        file.write_all(line.as_bytes())
     }
 }
 
 fn checksum(text: &str) -> String {
+    hexadecimal(&Sha256::digest(text.as_bytes()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut out, byte| {
+    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
         // Writing to memory does not fail.
         let _ = write!(out, "{byte:02x}");
         out
     })
 }
 
-impl Body {
-    fn of(inputs: &Inputs, class: &str) -> Self {
+impl<'a> BodyRef<'a> {
+    fn of(inputs: &'a Inputs, class: &str) -> Self {
         let ours = |route: &&Arc<ServiceRoute>| {
             route.spec.class.as_deref().unwrap_or(fairway_crds::DEFAULT_CLASS) == class
         };
@@ -148,23 +193,23 @@ impl Body {
                     named.insert(ObjectId::new(namespace, service.as_str()));
                 }
             }
-            body.routes.push(ServiceRoute::clone(route));
+            body.routes.push(route);
         }
         for (id, grant) in &inputs.grants {
             if named.iter().any(|service| service.namespace == id.namespace) {
-                let (namespace, name) = (id.namespace.to_string(), id.name.to_string());
-                body.grants.push((namespace, name, Grant::clone(grant)));
+                body.grants.push((&id.namespace, &id.name, grant));
             }
         }
         for id in named {
-            if let Some(service) = inputs.services.get(&id) {
-                let (namespace, name) = (id.namespace.to_string(), id.name.to_string());
-                body.services.push((namespace, name, Service::clone(service)));
+            if let Some((id, service)) = inputs.services.get_key_value(&id) {
+                body.services.push((&id.namespace, &id.name, service));
             }
         }
         body
     }
+}
 
+impl Body {
     fn into_inputs(self) -> Inputs {
         let mut inputs = Inputs { kept: true, ..Inputs::default() };
         for route in self.routes {

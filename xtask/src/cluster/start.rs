@@ -205,7 +205,8 @@ fn own_image(name: &str, file: &'static str, source: &Path) -> anyhow::Result<()
     let path = folder().join(format!("{file}.tar"));
     let command = format!("/{file}");
     let entries = vec![Entry::file(file, 0o755, data)];
-    image::write(&Image { name, command: &[&command], user: 65_532, entries }, &path)?;
+    let (command, environment) = (&[&*command], &[]);
+    image::write(&Image { name, command, environment, user: 65_532, entries }, &path)?;
     load_image(&path)
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use super::tools::{self, TEAM};
 use super::{Extent, Figures, team};
 use crate::cluster;
+use crate::steps::say;
 
 pub(super) fn run(extent: Extent) -> anyhow::Result<Figures> {
     let (routes, services) = extent.choose((500, 1_000), (5_000, 10_000));
@@ -21,6 +22,8 @@ pub(super) fn run(extent: Extent) -> anyhow::Result<Figures> {
     std::thread::sleep(Duration::from_secs(10));
     let full = resident()?;
     figures.push(format!("{routes} ServiceRoutes and {services} Services: {}", tell(&full)));
+    // The changes take long; this is worth knowing before.
+    figures.iter().for_each(|figure| say(&format!("    {figure}")));
     let changes = Duration::from_secs(extent.choose(20, 600));
     let (count, slope) = change(changes, routes)?;
     figures.push(format!(

@@ -83,9 +83,12 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
     for name in ["port-number", "headless", "alias"] {
         tools::answers(&format!("http://{address}/{name}/quotes"), 200, patience)?;
     }
-    for (name, reason) in [("stranger", "ExternalHostNotAllowed"), ("modern", "UnsupportedValue")] {
+    for (name, condition, reason) in [
+        ("stranger", "ResolvedRefs", "ExternalHostNotAllowed"),
+        ("modern", "Accepted", "UnsupportedValue"),
+    ] {
         tools::answers(&format!("http://{address}/{name}/quotes"), 500, patience)?;
-        refused(TEAM, name, reason)?;
+        refused(TEAM, name, condition, reason)?;
     }
     let moved = headless_follows(&address)?;
     let granted = grants(&address)?;
@@ -148,12 +151,12 @@ fn grants(address: &str) -> anyhow::Result<String> {
     cluster::apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {OTHER}}}}}"))?;
     cluster::apply(ELSEWHERE)?;
     tools::answers(&url, 500, Duration::from_secs(10))?;
-    refused(OTHER, "elsewhere", "RefNotPermitted")?;
+    refused(OTHER, "elsewhere", "ResolvedRefs", "RefNotPermitted")?;
     cluster::apply(team::GRANTS)?;
     let crd = "crd/referencegrants.gateway.networking.k8s.io";
     kubectl(&["wait", crd, "--for=condition=Established", "--timeout=10s"])?;
     cluster::apply(GRANT)?;
-    let live = tools::answers(&url, 404, Duration::from_secs(20))?;
+    let live = tools::answers(&url, 200, Duration::from_secs(20))?;
     kubectl(&["delete", "referencegrant/reports", "--namespace", TEAM])?;
     let gone = tools::answers(&url, 500, Duration::from_secs(10))?;
     kubectl(&["delete", crd])?;
@@ -165,15 +168,15 @@ fn grants(address: &str) -> anyhow::Result<String> {
 }
 
 /// Waits until the status of a route says why its backend is refused.
-fn refused(namespace: &str, name: &str, reason: &str) -> anyhow::Result<()> {
+fn refused(namespace: &str, name: &str, condition: &str, reason: &str) -> anyhow::Result<()> {
     let path = "/status/conditions";
     let check = || {
         let route = tools::get(&[&*format!("serviceroute/{name}"), "--namespace", namespace])?;
         let conditions = route.pointer(path).and_then(Value::as_array);
-        let found = conditions.into_iter().flatten().find(|one| one["type"] == "ResolvedRefs");
+        let found = conditions.into_iter().flatten().find(|one| one["type"] == condition);
         match found {
             Some(one) if one["status"] == "False" && one["reason"] == reason => Ok(()),
-            other => bail!("ResolvedRefs of {name} is {other:?}, not {reason}"),
+            other => bail!("{condition} of {name} is {other:?}, not {reason}"),
         }
     };
     tools::eventually("the status says why", Duration::from_secs(10), check).map(drop)

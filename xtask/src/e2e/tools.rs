@@ -215,7 +215,8 @@ pub(super) fn clean_up() -> anyhow::Result<()> {
             helm(&["uninstall", release, "--namespace", system, "--wait", "--timeout=120s"])?;
         }
     }
-    let mut delete = vec!["delete", "namespace", "--ignore-not-found", "--wait", "--timeout=120s"];
+    // One with thousands of objects takes its time.
+    let mut delete = vec!["delete", "namespace", "--ignore-not-found", "--wait", "--timeout=900s"];
     delete.extend(NAMESPACES);
     kubectl(&delete).map(drop)
 }

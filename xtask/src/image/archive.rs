@@ -14,6 +14,8 @@ pub(crate) struct Image<'a> {
     pub(crate) name: &'a str,
     /// What is started, with its first arguments.
     pub(crate) command: &'a [&'a str],
+    /// Its environment: `NAME=value`.
+    pub(crate) environment: &'a [&'a str],
     /// Who starts it.
     pub(crate) user: u32,
     /// Its files.
@@ -44,6 +46,7 @@ pub(crate) fn write(image: &Image<'_>, output: &Path) -> anyhow::Result<String> 
         },
         "config": {
             "Entrypoint": image.command,
+            "Env": image.environment,
             "User": format!("{0}:{0}", image.user),
             "WorkingDir": "/",
         },

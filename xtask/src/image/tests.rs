@@ -14,8 +14,13 @@ fn image(output: &std::path::Path) -> String {
         Entry::file("etc/passwd", 0o644, b"fairway".to_vec()),
         Entry::file("fairway", 0o755, b"binary".to_vec()),
     ];
-    let image =
-        Image { name: "localhost/fairway:1", command: &["/fairway"], user: 65_532, entries };
+    let image = Image {
+        name: "localhost/fairway:1",
+        command: &["/fairway"],
+        environment: &["A=b"],
+        user: 65_532,
+        entries,
+    };
     write(&image, output).unwrap()
 }
 
@@ -57,6 +62,11 @@ fn each_blob_has_the_digest_of_its_name_and_the_layer_holds_the_files() {
     }
     let index = read("index.json");
     assert_eq!(index["manifests"][0]["digest"], digest.as_str());
+    let blob =
+        |digest: &Value| read(&format!("blobs/{}", digest.as_str().unwrap().replace(':', "/")));
+    let manifest = blob(&index["manifests"][0]["digest"]);
+    let config = blob(&manifest["config"]["digest"]);
+    assert_eq!(config["config"]["Env"], serde_json::json!(["A=b"]));
     let annotations = &index["manifests"][0]["annotations"];
     assert_eq!(annotations["io.containerd.image.name"], "localhost/fairway:1");
     let manifest = read(&format!("blobs/{}", digest.replace(':', "/")));
