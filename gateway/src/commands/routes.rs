@@ -102,15 +102,19 @@ fn routes_url(from: &str) -> Result<reqwest::Url, String> {
 pub(crate) fn table(view: &RoutesView, wide: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    let mut header =
-        vec!["LISTENER", "HOST", "PATH", "METHODS", "CONDITIONS", "ROUTE", "RULE", "BACKENDS"];
+    // A column that is mostly empty is shown where somebody uses it.
+    let mut routes = view.listeners.iter().flat_map(|listener| &listener.routes);
+    let conditional = routes.any(|route| !conditions(route).is_empty());
+    let mut header = vec!["LISTENER", "HOST", "PATH", "METHODS"];
+    header.extend(conditional.then_some("CONDITIONS"));
+    header.extend(["ROUTE", "RULE", "BACKENDS"]);
     if wide {
         header.extend(["REWRITE", "RESPONSE", "REQUEST", "ATTEMPT", "CONNECT", "IDLE", "REQUESTS"]);
     }
     table.set_header(header);
     for listener in &view.listeners {
         for route in &listener.routes {
-            table.add_row(row(&listener.name, route, wide));
+            table.add_row(row(&listener.name, route, conditional, wide));
         }
     }
     if view.listeners.iter().all(|listener| listener.routes.is_empty()) {
@@ -125,23 +129,16 @@ fn conditions(route: &RouteView) -> String {
     route.headers.iter().cloned().chain(query).collect::<Vec<_>>().join(" ")
 }
 
-fn row(listener: &str, route: &RouteView, wide: bool) -> Vec<String> {
+fn row(listener: &str, route: &RouteView, conditional: bool, wide: bool) -> Vec<String> {
     let methods = if route.methods.is_empty() { "*".to_owned() } else { route.methods.join(",") };
     let backends = match &route.invalid {
         Some(problem) => format!("500: {problem}"),
         None if route.answer.is_some() => route.answer.clone().unwrap_or_default(),
         None => route.backends.iter().map(backend).collect::<Vec<_>>().join(", "),
     };
-    let mut row = vec![
-        listener.to_owned(),
-        route.host.clone(),
-        route.path.clone(),
-        methods,
-        conditions(route),
-        format!("{}/{}", route.namespace, route.route),
-        route.rule.clone(),
-        backends,
-    ];
+    let mut row = vec![listener.to_owned(), route.host.clone(), route.path.clone(), methods];
+    row.extend(conditional.then(|| conditions(route)));
+    row.extend([format!("{}/{}", route.namespace, route.route), route.rule.clone(), backends]);
     if wide {
         row.push(route.rewrite.clone().unwrap_or_default());
         let timeouts = &route.timeouts;
