@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Inputs;
+use crate::hexadecimal::hexadecimal;
 use crate::inputs::{Grant, Service};
 use crate::metrics::ControllerMetrics;
 
@@ -167,15 +168,6 @@ impl Keeper {
 
 fn checksum(text: &str) -> String {
     hexadecimal(&Sha256::digest(text.as_bytes()))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
-        // Writing to memory does not fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 impl<'a> BodyRef<'a> {

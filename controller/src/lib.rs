@@ -5,6 +5,7 @@ pub mod compile;
 pub mod endpoints;
 pub mod event_loop;
 pub mod files;
+mod hexadecimal;
 pub mod inputs;
 pub mod kept;
 pub mod lease;

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::compile::ObjectStatus;
 use crate::event_loop::Compiled;
+use crate::hexadecimal::hexadecimal;
 use crate::pod::Pod;
 use crate::status::serves_all;
 use crate::status::writer::{AppliedState, FIELD_MANAGER};
@@ -197,10 +198,8 @@ impl Reporter {
 /// Hash and number of routes of a snapshot. The hash is of its content as JSON, whose maps are
 /// sorted, and is cut to 16 hexadecimal digits: it is for eyes, and for telling replicas apart.
 fn summary(snapshot: &Snapshot) -> (String, u32) {
-    let hash = serde_json::to_vec(snapshot).map_or_else(
-        |_| String::new(),
-        |text| Sha256::digest(&text)[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
-    );
+    let hash = serde_json::to_vec(snapshot)
+        .map_or_else(|_| String::new(), |text| hexadecimal(&Sha256::digest(&text)[..8]));
     let hosts = snapshot.listeners.values().flat_map(|listener| &listener.hosts);
     let routes: usize = hosts.map(|host| host.routes.len()).sum();
     (hash, u32::try_from(routes).unwrap_or(u32::MAX))

@@ -17,7 +17,8 @@ use crate::message::{RequestHead, ResponseHead};
 use crate::timing;
 
 /// The path that goes on, to the backend or to where the client is sent: what the route's template
-/// makes of the normalised path, or the normalised path. It is decided while the route is at hand; nothing else needs the route.
+/// makes of the normalised path, or the normalised path. It is decided while the route is at hand;
+/// nothing else needs the route.
 pub(crate) fn upstream_path<'p>(route: &Route, path: Cow<'p, str>) -> Cow<'p, str> {
     let mut path = path;
     for filter in &route.rule.filters {

@@ -64,14 +64,11 @@ fn field(allow: &MethodSet) -> Option<HeaderValue> {
 
 /// The answer as a message. The guard goes into its body.
 pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (ResponseHead, Body) {
-    let error = match reply {
-        Reply::Error(error, _) => Some(error),
-        Reply::Answer(_) => None,
+    let (error, answer) = match reply {
+        Reply::Error(error, allow) => (Some(error), problem(&context, error, allow)),
+        Reply::Answer(answer) => (None, *answer),
     };
-    let FixedAnswer { status, mut headers, body } = match reply {
-        Reply::Error(error, allow) => problem(&context, error, allow),
-        Reply::Answer(answer) => *answer,
-    };
+    let FixedAnswer { status, mut headers, body } = answer;
     // No length is said where there is no body by definition (RFC 9110 section 8.6).
     if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::text::serde_as_text;
+use crate::text::{serde_as_text, triplet};
 
 /// The greatest compiled pattern, in bytes: one that is larger costs more than any condition is
 /// worth.
@@ -208,24 +208,19 @@ fn decoded(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text.as_bytes());
     }
-    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
-    while at < bytes.len() {
-        let triplet = match bytes[at..] {
-            [b'%', high, low, ..] => hex(high).zip(hex(low)),
-            _ => None,
-        };
-        match (bytes[at], triplet) {
-            (_, Some((high, low))) => {
-                out.push(high * 16 + low);
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'+' => out.push(b' '),
+            b'%' if let Some(encoded) = triplet(&bytes[at..]) => {
+                out.push(encoded);
                 at += 2;
             }
-            (b'+', None) => out.push(b' '),
-            (byte, None) => out.push(byte),
+            _ => out.push(byte),
         }
-        at += 1;
     }
     Cow::Owned(out)
 }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::triplet;
+
 /// How paths are normalised on a listener. The defaults are the safe ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -178,15 +180,9 @@ fn decode(path: &[u8], options: &Normalization) -> Result<String, Refusal> {
         at += 1;
         match byte {
             b'%' => {
-                let digit = |offset: usize| {
-                    path.get(at + offset).and_then(|&digit| char::from(digit).to_digit(16))
-                };
-                let (Some(high), Some(low)) = (digit(0), digit(1)) else {
-                    return Err(Refusal::Percent);
-                };
+                let encoded = triplet(&path[at..]).ok_or(Refusal::Percent)?;
                 at += 2;
-                #[expect(clippy::cast_possible_truncation, reason = "two digits are one byte")]
-                push_triplet(&mut out, (high * 16 + low) as u8, options)?;
+                push_triplet(&mut out, encoded, options)?;
             }
             b'\\' if options.backslash == Reject::Reject => return Err(Refusal::Backslash),
             0..=0x20 | 0x7F => return Err(Refusal::Control),

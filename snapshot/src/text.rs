@@ -20,6 +20,13 @@ macro_rules! serde_as_text {
 
 pub(crate) use serde_as_text;
 
+/// The byte that a percent triplet stands for; `digits` begins behind the `%`.
+pub(crate) fn triplet(digits: &[u8]) -> Option<u8> {
+    let [high, low, ..] = digits else { return None };
+    let value = |digit: &u8| char::from(*digit).to_digit(16);
+    u8::try_from(value(high)? * 16 + value(low)?).ok()
+}
+
 /// Header fields as a list of names and values.
 pub(crate) mod header_fields {
     use http::{HeaderName, HeaderValue};

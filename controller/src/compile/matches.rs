@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fairway_crds::{RouteMatch, names};
 use fairway_snapshot::{
-    Conditions, HeaderCondition, MethodMatch, MethodSet, PathPattern, PatternError, QueryCondition,
+    Conditions, HeaderCondition, MethodMatch, MethodSet, PathPattern, Pattern, QueryCondition,
     ValueMatch,
 };
 use http::{HeaderName, Method};
@@ -119,10 +119,10 @@ fn wanted(
     match (value, pattern, present) {
         (Some(value), None, None) => ValueMatch::Exact(value.as_str().into()),
         (None, None, Some(present)) => ValueMatch::Present(present),
-        (None, Some(pattern), None) => match pattern.parse() {
+        (None, Some(pattern), None) => match pattern.parse::<Pattern>() {
             Ok(pattern) => ValueMatch::Pattern(pattern),
             Err(error) => {
-                problem(format!("{field}.pattern"), PatternError::to_string(&error));
+                problem(format!("{field}.pattern"), error.to_string());
                 ValueMatch::Present(true)
             }
         },

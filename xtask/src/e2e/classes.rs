@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::load::Load;
-use super::tools::{self, SECOND, SECOND_SYSTEM, SYSTEM, TEAM, helm, kubectl};
+use super::tools::{self, SECOND, SECOND_SYSTEM, SYSTEM, TEAM, helm};
 use super::{Extent, Figures, team};
 use crate::cluster;
 
@@ -55,8 +55,7 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
 /// Waits until the route is live on both replicas of the installation in this namespace, and on no
 /// other one.
 fn programmed(name: &str, system: &str) -> anyhow::Result<()> {
-    let route = format!("serviceroute/{name}");
-    kubectl(&["wait", &route, "--namespace", TEAM, "--for=condition=Programmed", "--timeout=20s"])?;
+    tools::programmed(name, 20)?;
     let replicas = tools::get(&["gatewayreplicas", "--namespace", system])?;
     let count = replicas["items"].as_array().map_or(0, Vec::len);
     if count != 2 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::load::Load;
-use super::tools::{self, RELEASE, SYSTEM, TEAM, get, helm, kubectl};
+use super::tools::{self, RELEASE, SYSTEM, TEAM, get};
 use super::{Extent, Figures, team};
 use crate::cluster;
 use crate::steps::quiet;
@@ -29,7 +29,7 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
     let outcome = load.stop()?;
     // Another chart could not be installed over the stored version.
     tools::clean_up()?;
-    kubectl(&["delete", "crd", DEFINITION, "gatewayreplicas.fairway.dev", "--wait"])?;
+    tools::delete_definitions()?;
     result?;
     outcome.all_good()?;
     Ok(vec![format!(
@@ -40,11 +40,7 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
 
 fn upgraded(address: &str) -> anyhow::Result<()> {
     let chart = next_chart()?.display().to_string();
-    let image = tools::image_values();
-    let mut args =
-        vec!["upgrade", RELEASE, &chart, "--namespace", SYSTEM, "--wait", "--timeout=180s"];
-    args.extend(image.iter().map(String::as_str));
-    helm(&args)?;
+    tools::install_from(&chart, RELEASE, SYSTEM, &[])?;
     let versions = get(&["crd", DEFINITION])?;
     if versions["status"]["storedVersions"] != serde_json::json!(["v1alpha1", "v1alpha2"]) {
         bail!("stored versions are {}", versions["status"]["storedVersions"]);
@@ -60,9 +56,7 @@ fn upgraded(address: &str) -> anyhow::Result<()> {
         let object = team::route(name, path, "").replace("/v1alpha1", "/v1alpha2");
         cluster::apply(&object)?;
         tools::answers(&format!("http://{address}{path}/quotes"), 200, patience)?;
-        let route = format!("serviceroute/{name}");
-        let wait = "--for=condition=Programmed";
-        kubectl(&["wait", &route, "--namespace", TEAM, wait, "--timeout=20s"])?;
+        tools::programmed(name, 20)?;
     }
     Ok(())
 }

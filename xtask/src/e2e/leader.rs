@@ -103,10 +103,8 @@ fn harmed(
     // Somebody writes status: a new route is programmed.
     let name = format!("after-{}", began.elapsed().as_millis());
     cluster::apply(&team::route(&name, &format!("/{name}"), ""))?;
-    let object = format!("serviceroute/{name}");
-    let programmed = "--for=condition=Programmed";
-    kubectl(&["wait", &object, "--namespace", tools::TEAM, programmed, "--timeout=60s"])?;
-    kubectl(&["delete", &object, "--namespace", tools::TEAM]).map(|_| harmed)
+    tools::programmed(&name, 60)?;
+    kubectl(&["delete", "serviceroute", &name, "--namespace", tools::TEAM]).map(|_| harmed)
 }
 
 /// Stops the process for a minute. Routes change meanwhile, so that a deposed leader has something

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::load::Load;
-use super::tools::{self, Gateway, TEAM};
+use super::tools::{self, Gateway};
 use super::{Extent, Figures, team};
 use crate::cluster;
 
@@ -71,14 +71,7 @@ fn outage(
         }
     }
     let live = back.elapsed();
-    tools::kubectl(&[
-        "wait",
-        "serviceroute/three",
-        "--namespace",
-        TEAM,
-        "--for=condition=Programmed",
-        "--timeout=60s",
-    ])?;
+    tools::programmed("three", 60)?;
     tools::answers(&format!("http://{address}/e/fin/quotes"), 200, Duration::from_secs(5))?;
     Ok((served, live))
 }

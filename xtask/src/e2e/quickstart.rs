@@ -70,9 +70,7 @@ fn provide_image(script: &str) -> anyhow::Result<()> {
 /// Nothing of Fairway is in the cluster.
 fn bare() -> anyhow::Result<()> {
     tools::clean_up()?;
-    let mut delete = vec!["delete", "crd", "--ignore-not-found", "--wait"];
-    delete.extend(["serviceroutes.fairway.dev", "gatewayreplicas.fairway.dev"]);
-    tools::kubectl(&delete).map(drop)
+    tools::delete_definitions()
 }
 
 /// Runs the commands in the node's network, in the folder of the README, and ends what they leave

@@ -16,14 +16,7 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
     let url = |path: &str| format!("http://{address}{path}");
     let mut figures = Vec::new();
     let patience = Duration::from_secs(10);
-    kubectl(&[
-        "wait",
-        "serviceroute/finance",
-        "--namespace",
-        TEAM,
-        "--for=condition=Programmed",
-        "--timeout=10s",
-    ])?;
+    tools::programmed("finance", 10)?;
 
     let image = format!("--image={}", super::IMAGE);
     let name = format!("http://fairway.{}.svc.cluster.local/e/fin/quotes", tools::SYSTEM);

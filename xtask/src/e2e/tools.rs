@@ -61,13 +61,22 @@ pub(super) fn install(values: &[&str]) -> anyhow::Result<String> {
 
 /// The same under another name in another namespace.
 pub(super) fn install_as(release: &str, system: &str, values: &[&str]) -> anyhow::Result<String> {
-    let chart = chart();
+    install_from(&chart(), release, system, values)
+}
+
+/// The same from another chart.
+pub(super) fn install_from(
+    chart: &str,
+    release: &str,
+    system: &str,
+    values: &[&str],
+) -> anyhow::Result<String> {
     let image = image_values();
     let mut args = vec![
         "upgrade",
         "--install",
         release,
-        &chart,
+        chart,
         "--namespace",
         system,
         "--create-namespace",
@@ -106,6 +115,13 @@ pub(super) fn eventually<T>(
             Err(_) => std::thread::sleep(Duration::from_millis(100)),
         }
     }
+}
+
+/// Waits until a route of the team is live on every replica, at most so many seconds.
+pub(super) fn programmed(name: &str, seconds: u32) -> anyhow::Result<()> {
+    let (route, patience) = (format!("serviceroute/{name}"), format!("--timeout={seconds}s"));
+    kubectl(&["wait", &route, "--namespace", TEAM, "--for=condition=Programmed", &patience])
+        .map(drop)
 }
 
 /// Every pod: namespace and name.
@@ -218,6 +234,13 @@ pub(super) fn clean_up() -> anyhow::Result<()> {
     // One with thousands of objects takes its time.
     let mut delete = vec!["delete", "namespace", "--ignore-not-found", "--wait", "--timeout=900s"];
     delete.extend(NAMESPACES);
+    kubectl(&delete).map(drop)
+}
+
+/// Removes the definitions, which stay when a release goes, and with them every route.
+pub(super) fn delete_definitions() -> anyhow::Result<()> {
+    let mut delete = vec!["delete", "crd", "--ignore-not-found", "--wait"];
+    delete.extend(["serviceroutes.fairway.dev", "gatewayreplicas.fairway.dev"]);
     kubectl(&delete).map(drop)
 }
 

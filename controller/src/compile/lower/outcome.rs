@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::{ObjectStatus, Verdict};
 use super::LoweredRoute;
+use crate::hexadecimal::hexadecimal;
 use crate::inputs::Unreadable;
 
 /// The first 16 hexadecimal digits of the SHA-256 of the compiled form.
@@ -15,15 +16,10 @@ pub(super) fn hash(
     hosts: &[HostPattern],
     groups: &[(Vec<ListenerName>, Vec<LoweredRoute>)],
 ) -> String {
-    use std::fmt::Write;
     // Values without maps that are not ordered: writing them cannot fail, and is the same at
     // every call.
     let text = serde_json::to_vec(&(hosts, groups)).unwrap_or_default();
-    let digest = Sha256::digest(&text);
-    digest.iter().take(8).fold(String::with_capacity(16), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    hexadecimal(&Sha256::digest(&text)[..8])
 }
 
 /// How much of an object serves, counted on what was compiled, so that it cannot say more than
