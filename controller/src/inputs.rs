@@ -2,24 +2,25 @@
 
 mod grant;
 mod objects;
+mod route;
 mod written;
 
 use std::sync::Arc;
 
-use fairway_crds::ServiceRoute;
 use serde::{Deserialize, Serialize};
 
-use crate::versions::WorldVersions;
+use crate::versions::{Version, WorldVersions};
 
 pub use grant::{Grant, Permitted};
 pub use objects::Objects;
+pub use route::Route;
 pub(crate) use written::{WrittenGrant, WrittenService, WrittenSlice};
 
 /// All watched objects by name. A copy is cheap: the objects are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// The ServiceRoutes, of every class.
-    pub routes: Objects<Arc<ServiceRoute>>,
+    pub routes: Objects<Arc<Route>>,
     /// The Services, reduced to what routing needs.
     pub services: Objects<Arc<Service>>,
     /// The ReferenceGrants, reduced to what they permit ServiceRoutes.
@@ -70,8 +71,17 @@ pub struct ServicePort {
 pub struct Unreadable {
     /// Its generation.
     pub generation: Option<i64>,
+    /// The version at which one of these changed last.
+    pub version: Option<Version>,
     /// The class that it belongs to; `None` when not even that can be read.
     pub class: Option<String>,
     /// What the reader said.
     pub message: String,
+}
+
+impl Unreadable {
+    /// Whether nothing that is told of it differs.
+    pub(crate) fn says_what(&self, other: &Self) -> bool {
+        Self { version: None, ..self.clone() } == Self { version: None, ..other.clone() }
+    }
 }

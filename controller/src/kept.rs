@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,11 +22,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Inputs;
 use crate::hexadecimal::hexadecimal;
-use crate::inputs::{Grant, Service};
+use crate::inputs::{Grant, Route, Service};
 use crate::metrics::ControllerMetrics;
 
 /// The form of the file. Another one is not read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// How long the API server may take at the start, before what was kept serves.
 const WAIT: Duration = Duration::from_secs(3);
 /// How long changes are collected before they are written.
@@ -71,7 +70,7 @@ struct Header {
 /// The second, as it is read.
 #[derive(Debug, Deserialize)]
 struct Body {
-    routes: Vec<ServiceRoute>,
+    routes: Vec<(String, String, Route)>,
     services: Vec<(String, String, Service)>,
     grants: Vec<(String, String, Grant)>,
 }
@@ -79,7 +78,7 @@ struct Body {
 /// The same as it is written: thousands of objects are not copied for it.
 #[derive(Debug, Default, Serialize)]
 struct BodyRef<'a> {
-    routes: Vec<&'a ServiceRoute>,
+    routes: Vec<(&'a str, &'a str, &'a Route)>,
     services: Vec<(&'a str, &'a str, &'a Service)>,
     grants: Vec<(&'a str, &'a str, &'a Grant)>,
 }
@@ -172,20 +171,11 @@ fn checksum(text: &str) -> String {
 
 impl<'a> BodyRef<'a> {
     fn of(inputs: &'a Inputs, class: &str) -> Self {
-        let ours = |route: &&Arc<ServiceRoute>| {
-            route.spec.class.as_deref().unwrap_or(fairway_crds::DEFAULT_CLASS) == class
-        };
         let mut body = Self::default();
         let mut named = BTreeSet::new();
-        for route in inputs.routes.values().filter(ours) {
-            let own = route.metadata.namespace.as_deref().unwrap_or_default();
-            for backend in route.spec.rules.iter().flat_map(|rule| &rule.backends) {
-                if let Some(service) = &backend.service {
-                    let namespace = backend.namespace.as_deref().unwrap_or(own);
-                    named.insert(ObjectId::new(namespace, service.as_str()));
-                }
-            }
-            body.routes.push(route);
+        for (id, route) in inputs.routes.iter().filter(|(_, route)| route.class() == class) {
+            named.extend(route.services(&id.namespace));
+            body.routes.push((&id.namespace, &id.name, route));
         }
         for (id, grant) in &inputs.grants {
             if named.iter().any(|service| service.namespace == id.namespace) {
@@ -204,11 +194,8 @@ impl<'a> BodyRef<'a> {
 impl Body {
     fn into_inputs(self) -> Inputs {
         let mut inputs = Inputs { kept: true, ..Inputs::default() };
-        for route in self.routes {
-            let id = ObjectId::new(
-                route.metadata.namespace.as_deref().unwrap_or_default(),
-                route.metadata.name.as_deref().unwrap_or_default(),
-            );
+        for (namespace, name, route) in self.routes {
+            let id = ObjectId::new(namespace.as_str(), name.as_str());
             inputs.routes.insert(id, Arc::new(route));
         }
         for (namespace, name, service) in self.services {

@@ -10,9 +10,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 
+use crate::Inputs;
 use crate::inputs::Objects;
 
 /// A resourceVersion.
@@ -59,9 +59,7 @@ pub struct WorldVersions {
     pub world: u64,
     /// What the watches had seen.
     pub seen: Versions,
-    /// For each ServiceRoute the version at which what is compiled of it changed last.
-    pub routes: Objects<Version>,
-    /// For each Service the same.
+    /// For each Service the version at which what is compiled of it changed last.
     pub services: Objects<Version>,
 }
 
@@ -76,22 +74,20 @@ pub struct Need {
     pub version: Version,
 }
 
-impl WorldVersions {
+impl Inputs {
     /// What a replica must have seen to serve a route as it is: its last change, and those of the
     /// Services that it refers to. A Service that is gone has no version.
     #[must_use]
-    pub fn needs(&self, id: &ObjectId, route: Option<&ServiceRoute>) -> Vec<Need> {
-        let rules = route.map_or(&[][..], |route| &route.spec.rules);
-        let services: BTreeSet<ObjectId> = rules
-            .iter()
-            .flat_map(|rule| &rule.backends)
-            .filter_map(|backend| {
-                let namespace = backend.namespace.as_deref().unwrap_or(&id.namespace);
-                Some(ObjectId::new(namespace, backend.service.as_deref()?))
-            })
-            .collect();
-        let own = self.routes.get(id).map(|version| (ROUTES, id, version));
-        let others = services.iter().filter_map(|id| Some((SERVICES, id, self.services.get(id)?)));
+    pub fn needs(&self, id: &ObjectId) -> Vec<Need> {
+        let route = self.routes.get(id);
+        let services = route.map_or_else(BTreeSet::new, |route| route.services(&id.namespace));
+        let version = match route {
+            Some(route) => route.version.as_ref(),
+            None => self.unreadable.get(id).and_then(|unreadable| unreadable.version.as_ref()),
+        };
+        let own = version.map(|version| (ROUTES, id, version));
+        let known = &self.versions.services;
+        let others = services.iter().filter_map(|id| Some((SERVICES, id, known.get(id)?)));
         let need = |(kind, id, version): (&'static str, &ObjectId, &Version)| Need {
             kind,
             namespace: Arc::clone(&id.namespace),

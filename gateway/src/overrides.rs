@@ -14,12 +14,10 @@ use tokio::sync::watch;
 /// mistake in its name.
 pub(crate) fn unknown(overrides: &BTreeMap<ObjectId, Upstream>, inputs: &Inputs) -> Vec<String> {
     let unknown = overrides.iter().filter(|(id, _)| {
-        let named = inputs.routes.iter().any(|(route, object)| {
-            object.spec.rules.iter().flat_map(|rule| &rule.backends).any(|backend| {
-                backend.service.as_deref() == Some(&*id.name)
-                    && *backend.namespace.as_deref().unwrap_or(&route.namespace) == *id.namespace
-            })
-        });
+        let named = inputs
+            .routes
+            .iter()
+            .any(|(route, object)| object.services(&route.namespace).contains(*id));
         !named && !inputs.services.contains_key(*id)
     });
     let told = unknown.map(|(id, upstream)| {

@@ -14,7 +14,7 @@ use super::schema::check_object;
 use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
 use crate::compile::names;
-use crate::inputs::{Grant, Service, WrittenGrant, WrittenService};
+use crate::inputs::{Grant, Route, Service, WrittenGrant, WrittenService};
 
 /// The versions of ReferenceGrant, which mean the same.
 const GRANT_VERSIONS: [&str; 2] =
@@ -216,12 +216,8 @@ impl Reader {
         }
         let Some(id) = id.filter(|_| problems.len() == before) else { return };
         match serde_json::from_value::<ServiceRoute>(node.value()) {
-            Ok(mut route) => {
-                route.metadata.name = Some(id.name.to_string());
-                route.metadata.namespace = Some(id.namespace.to_string());
-                route.metadata.managed_fields = None;
-                route.status = None;
-                self.loaded.inputs.routes.insert(id.clone(), Arc::new(route));
+            Ok(route) => {
+                self.loaded.inputs.routes.insert(id.clone(), Arc::new(Route::from(&route)));
                 self.loaded.sources.insert(id, Source { file: file.to_owned(), tree: node });
             }
             Err(error) => problems.push(Problem::new(node.place, error.to_string())),

@@ -179,9 +179,10 @@ fn variables_come_from_the_environment_then_from_the_folder() {
     let environment = |name: &str| (name == "PORT").then(|| "9000".to_owned());
     let loaded = load(&[folder.path().to_owned()], &environment).unwrap();
     let route = loaded.inputs.routes.values().next().unwrap();
-    let backend = serde_json::to_value(&route.spec.rules[0].backends[0]).unwrap();
+    let spec = route.spec().unwrap();
+    let backend = serde_json::to_value(&spec.rules[0].backends[0]).unwrap();
     assert_eq!(backend, serde_json::json!({ "service": "finance-dev", "port": 9000 }));
-    assert_eq!(route.spec.hosts, ["a.${x"]);
+    assert_eq!(spec.hosts, ["a.${x"]);
     std::fs::write(folder.path().join(".env"), "STAGE=dev\nnot a setting\n").unwrap();
     let told = load(&[folder.path().to_owned()], &environment).unwrap_err().to_string();
     assert!(told.ends_with(".env:2:1: not a setting: write NAME=value"), "{told}");
@@ -206,7 +207,7 @@ fn a_quoted_variable_is_what_its_field_wants() {
     );
     let folder = folder(&[("a.yaml", &text)]);
     let loaded = load(&[folder.path().to_owned()], &nothing).unwrap();
-    let backends = &loaded.inputs.routes.values().next().unwrap().spec.rules[0].backends;
+    let backends = &loaded.inputs.routes.values().next().unwrap().spec().unwrap().rules[0].backends;
     assert_eq!(
         serde_json::to_value(backends).unwrap(),
         serde_json::json!([
@@ -283,7 +284,10 @@ async fn an_edit_before_following_began_is_told() {
     let mut follow: Follow<fn(&str) -> Option<String>> = Follow::new(vec![path], nothing, inputs);
     let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
     let route = loaded.inputs.routes.values().next().unwrap();
-    assert_eq!(serde_json::to_value(&route.spec.rules[0].backends[0].port).unwrap(), 9000);
+    assert_eq!(
+        serde_json::to_value(&route.spec().unwrap().rules[0].backends[0].port).unwrap(),
+        9000
+    );
 }
 
 #[test]
@@ -315,7 +319,10 @@ async fn a_mounted_config_map_is_swapped_at_once() {
     std::fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).unwrap();
     let FollowEvent::Good(loaded) = next(&mut follow).await else { panic!("good") };
     let route = loaded.inputs.routes.values().next().unwrap();
-    assert_eq!(serde_json::to_value(&route.spec.rules[0].backends[0].port).unwrap(), 9000);
+    assert_eq!(
+        serde_json::to_value(&route.spec().unwrap().rules[0].backends[0].port).unwrap(),
+        9000
+    );
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 
 use super::{Keeper, KeptError};
 use crate::Inputs;
-use crate::inputs::{Grant, Permitted, Service, ServiceKind, ServicePort};
+use crate::inputs::{Grant, Permitted, Route, Service, ServiceKind, ServicePort};
 
 fn inputs() -> Inputs {
     let mut inputs = Inputs::default();
@@ -19,8 +20,8 @@ fn inputs() -> Inputs {
             "spec": { "class": class, "rules": [{ "backends": [
                 { "service": "finance", "port": "http" }, { "host": "a.example", "port": 1 }] }] },
         });
-        let route = serde_json::from_value(route).unwrap();
-        inputs.routes.insert(ObjectId::new("market", name), Arc::new(route));
+        let route: ServiceRoute = serde_json::from_value(route).unwrap();
+        inputs.routes.insert(ObjectId::new("market", name), Arc::new(Route::from(&route)));
     }
     for name in ["finance", "unused"] {
         let port = ServicePort { name: Some("http".into()), port: 8000, app_protocol: None };
@@ -74,6 +75,6 @@ fn what_is_not_ours_or_not_whole_is_not_used() {
         std::fs::write(&file, text).unwrap();
         assert!(matches!(ours.load(), Err(KeptError::Damaged(_))), "{what}");
     }
-    std::fs::write(&file, good.replacen("\"version\":2", "\"version\":1", 1)).unwrap();
+    std::fs::write(&file, good.replacen("\"version\":3", "\"version\":1", 1)).unwrap();
     assert!(matches!(ours.load(), Err(KeptError::Other { version: 1, .. })));
 }

@@ -19,7 +19,8 @@ use crate::status::writer::AppliedState;
 use crate::watch::ObservedObjects;
 
 fn status(rules: u32, invalid_rules: u32, message: &str) -> Arc<ObjectStatus> {
-    let good = |status: bool, reason| Verdict { status, reason, message: message.to_owned() };
+    let good =
+        |status: bool, reason| Verdict { status, reason, message: message.to_owned().into() };
     Arc::new(ObjectStatus {
         generation: Some(1),
         hosts: Vec::new(),

@@ -8,7 +8,7 @@ use super::{Programmed, Told, said, status};
 use crate::compile::{ObjectStatus, Verdict};
 
 fn object(invalid_rules: u32) -> ObjectStatus {
-    let verdict = |reason| Verdict { status: true, reason, message: "good".to_owned() };
+    let verdict = |reason| Verdict { status: true, reason, message: "good".into() };
     ObjectStatus {
         generation: Some(3),
         hosts: vec!["*".to_owned()],

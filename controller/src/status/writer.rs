@@ -24,7 +24,6 @@ use crate::event_loop::Compiled;
 use crate::lease::Leadership;
 use crate::metrics::{ControllerMetrics, ResultLabel};
 use crate::replicas::Replicas;
-use crate::versions::Need;
 use crate::watch::{Guarded, Observed, ObservedObjects};
 
 /// Who we are to server-side apply.
@@ -73,8 +72,6 @@ pub struct StatusWriter {
 struct Tracked {
     status: Arc<ObjectStatus>,
     revision: u64,
-    /// What another replica must have seen to serve it as it is.
-    needs: Vec<Need>,
     /// When it was compiled: it is told that it is pending only some time later.
     since: Instant,
 }
@@ -176,7 +173,6 @@ impl StatusWriter {
         let now = Instant::now();
         self.tracked.retain(|id, _| compiled.statuses.contains_key(id));
         self.due.retain(|id, _| compiled.statuses.contains_key(id));
-        let needs = |id| compiled.inputs.versions.needs(id, route(&compiled, id));
         for (id, status) in &compiled.statuses {
             let known = self.tracked.get_mut(id);
             match known {
@@ -187,14 +183,12 @@ impl StatusWriter {
                         known.revision = compiled.revision;
                     }
                     known.since = now;
-                    known.needs = needs(id);
                     known.status = Arc::clone(status);
                 }
                 None => {
                     let tracked = Tracked {
                         status: Arc::clone(status),
                         revision: compiled.revision,
-                        needs: needs(id),
                         since: now,
                     };
                     self.tracked.insert(id.clone(), tracked);
@@ -278,7 +272,9 @@ impl StatusWriter {
             None if said(&tracked.status, previous) => Programmed::Applied,
             None => {
                 let good = serves_all(&tracked.status);
-                let waiting = self.replicas.borrow().waiting_for(id, &tracked.needs, good);
+                let needs = self.compiled.borrow().as_ref().map(|world| world.inputs.needs(id));
+                let needs = needs.unwrap_or_default();
+                let waiting = self.replicas.borrow().waiting_for(id, &needs, good);
                 waiting.map_or(Programmed::Applied, Programmed::Waiting)
             }
         }
@@ -310,11 +306,6 @@ impl StatusWriter {
         };
         self.metrics.status_writes.get_or_create(&ResultLabel { result: label }).inc();
     }
-}
-
-/// The route that was compiled, when it could be read.
-fn route<'a>(compiled: &'a Compiled, id: &ObjectId) -> Option<&'a ServiceRoute> {
-    compiled.inputs.routes.get(id).map(|route| &**route)
 }
 
 /// One write: server-side apply of the whole status, refused when the object has changed since, and

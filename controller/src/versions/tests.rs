@@ -1,10 +1,14 @@
 //! Which version covers which, and what a route needs.
 
+use std::sync::Arc;
+
 use fairway_crds::ServiceRoute;
 use fairway_snapshot::ObjectId;
 use serde_json::json;
 
-use super::{Versions, WorldVersions, covers};
+use super::{Versions, covers};
+use crate::Inputs;
+use crate::inputs::Route;
 
 #[test]
 fn versions_are_numbers_of_any_length() {
@@ -50,15 +54,15 @@ fn a_route_needs_itself_and_the_services_that_are_there() {
     }))
     .unwrap();
     let id = ObjectId::new("market", "a");
-    let mut world = WorldVersions::default();
-    world.routes.insert(id.clone(), "5".into());
+    let mut inputs = Inputs::default();
+    inputs.routes.insert(id.clone(), Arc::new(Route::from(&route).at(Some("5".into()))));
     for (namespace, name, version) in
         [("market", "one", "6"), ("market", "unrelated", "7"), ("other", "two", "8")]
     {
-        world.services.insert(ObjectId::new(namespace, name), version.into());
+        inputs.versions.services.insert(ObjectId::new(namespace, name), version.into());
     }
-    let needs: Vec<String> = world
-        .needs(&id, Some(&route))
+    let needs: Vec<String> = inputs
+        .needs(&id)
         .iter()
         .map(|need| format!("{} {} {}", need.kind, need.namespace, need.version))
         .collect();

@@ -47,7 +47,7 @@ pub async fn run(
         }
         tracing::info!("backends want to know endpoints, their slices are watched");
         let mut events = events(&client, &namespaces);
-        let mut known = Known::new(namespaces.len().max(1));
+        let mut known = Known::new(&namespaces);
         loop {
             tokio::select! {
                 Some((scope, event)) = events.next() => {
@@ -95,8 +95,8 @@ struct Known {
 }
 
 impl Known {
-    fn new(scopes: usize) -> Self {
-        let scopes = (0..scopes).map(|_| Scope::default()).collect();
+    fn new(namespaces: &[String]) -> Self {
+        let scopes = Scope::of(namespaces);
         Self { slices: Slices::new(), owners: BTreeMap::new(), scopes }
     }
 
@@ -115,14 +115,12 @@ impl Known {
                 self.put(id, object);
             }
             Ok(Event::InitDone) => {
-                for id in self.scopes[scope].complete() {
+                for id in self.scopes[scope].complete(self.owners.keys()) {
                     self.remove(&id);
                 }
             }
             Ok(Event::Delete(object)) => {
-                let id = name(&object);
-                self.scopes[scope].names.remove(&id);
-                self.remove(&id);
+                self.remove(&name(&object));
             }
             Err(error) => {
                 metrics.watch_errors.get_or_create(&KindLabel { kind: KIND }).inc();

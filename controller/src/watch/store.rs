@@ -3,23 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fairway_crds::{DEFAULT_CLASS, ServiceRoute, ServiceRouteSpec};
+use fairway_crds::{DEFAULT_CLASS, ServiceRoute};
 use fairway_snapshot::ObjectId;
 use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::runtime::watcher::Event;
 
 use super::Guarded;
 use super::grants::{GrantEvent, ReferenceGrant};
-use super::kinds::RouteContent;
 use super::observed::{Observed, ObservedObjects};
 use super::progress::Progress;
 use super::scope::Scope;
 use super::shared::Shared;
 use crate::Inputs;
-use crate::inputs::{Grant, Objects, Service, Unreadable};
-use crate::versions::{ROUTES, SERVICES, Version, Versions, WorldVersions};
+use crate::inputs::{Grant, Route, Service, Unreadable};
+use crate::versions::{ROUTES, SERVICES, Version, Versions};
 
 /// The world so far.
 #[derive(Debug)]
@@ -43,16 +41,15 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(namespaces: &[String], observed: Arc<ObservedObjects>) -> Self {
-        let fresh = || (0..namespaces.len().max(1)).map(|_| Scope::default()).collect();
         Self {
             inputs: Inputs::default(),
             observed,
-            routes: fresh(),
-            services: fresh(),
+            routes: Scope::of(namespaces),
+            services: Scope::of(namespaces),
             seen: Versions::default(),
             routes_progress: Progress::new(ROUTES, namespaces),
             services_progress: Progress::new(SERVICES, namespaces),
-            grants: fresh(),
+            grants: Scope::of(namespaces),
             unreadable_services: BTreeMap::new(),
             words: Shared::default(),
             shapes: Shared::default(),
@@ -84,17 +81,17 @@ impl Store {
         match event {
             Event::Init => self.routes[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put(object, Self::put_route, |versions| &mut versions.routes);
+                let id = self.put_route(object);
                 self.routes[scope].saw(&id);
             }
             Event::InitDone => {
-                for id in self.routes[scope].complete() {
+                let known = self.inputs.routes.keys().chain(self.inputs.unreadable.keys());
+                for id in self.routes[scope].complete(known) {
                     self.remove_route(&id);
                 }
             }
             Event::Delete(object) => {
                 let id = self.name(&object.metadata);
-                self.routes[scope].names.remove(&id);
                 self.remove_route(&id);
             }
         }
@@ -105,46 +102,30 @@ impl Store {
         match event {
             Event::Init => self.services[scope].listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put(object, Self::put_service, |versions| &mut versions.services);
+                let id = self.put_service(object);
                 self.services[scope].saw(&id);
             }
             Event::InitDone => {
-                for id in self.services[scope].complete() {
+                let known = self.inputs.services.keys().chain(self.unreadable_services.keys());
+                for id in self.services[scope].complete(known) {
                     self.remove_service(&id);
                 }
             }
             Event::Delete(object) => {
                 let id = self.name(&object.metadata);
-                self.services[scope].names.remove(&id);
                 self.remove_service(&id);
             }
         }
-    }
-
-    /// Takes an object in, and notes its version when what is compiled of it changed.
-    fn put<K: Resource>(
-        &mut self,
-        object: K,
-        put: fn(&mut Self, K) -> ObjectId,
-        versions: fn(&mut WorldVersions) -> &mut Objects<Version>,
-    ) -> ObjectId {
-        let version = object.meta().resource_version.as_deref().map(Version::from);
-        let before = std::mem::take(&mut self.dirty);
-        let id = put(self, object);
-        if let Some(version) = version.filter(|_| self.dirty) {
-            versions(&mut self.inputs.versions).insert(id.clone(), version);
-        }
-        self.dirty |= before;
-        id
     }
 
     pub(super) fn grant(&mut self, scope: usize, event: GrantEvent) {
         let event = match event {
             GrantEvent::Told(event) => *event,
             GrantEvent::None => {
-                let none = Scope { ready: true, ..Scope::default() };
-                let before = std::mem::replace(&mut self.grants[scope], none);
-                return before.names.iter().for_each(|id| self.remove_grant(id));
+                // A list without any.
+                self.grants[scope].listing = Some(BTreeSet::new());
+                let gone = self.grants[scope].complete(self.inputs.grants.keys());
+                return gone.iter().for_each(|id| self.remove_grant(id));
             }
         };
         match event {
@@ -154,13 +135,12 @@ impl Store {
                 self.grants[scope].saw(&id);
             }
             Event::InitDone => {
-                for id in self.grants[scope].complete() {
+                for id in self.grants[scope].complete(self.inputs.grants.keys()) {
                     self.remove_grant(&id);
                 }
             }
             Event::Delete(object) => {
                 let id = self.name(&object.metadata);
-                self.grants[scope].names.remove(&id);
                 self.remove_grant(&id);
             }
         }
@@ -193,6 +173,7 @@ impl Store {
     /// ports; the objects that refer to it are told so, and the log says why, once.
     fn put_service(&mut self, object: Guarded<KubeService>) -> ObjectId {
         let id = self.name(&object.metadata);
+        let version = object.metadata.resource_version.as_deref().map(Version::from);
         match object.content {
             Ok(written) => {
                 self.unreadable_services.remove(&id);
@@ -205,11 +186,18 @@ impl Store {
                 if self.inputs.services.get(&id).is_none_or(|known| **known != service) {
                     let service = self.shapes.share(Arc::new(service));
                     self.inputs.services.insert(id.clone(), service);
+                    if let Some(version) = version {
+                        self.inputs.versions.services.insert(id.clone(), version);
+                    }
                     self.dirty = true;
                 }
             }
             Err(raw) => {
-                self.dirty |= self.inputs.services.remove(&id).is_some();
+                let was_known = self.inputs.services.remove(&id).is_some();
+                self.dirty |= was_known;
+                if let Some(version) = version.filter(|_| was_known) {
+                    self.inputs.versions.services.insert(id.clone(), version);
+                }
                 if self.unreadable_services.get(&id) != Some(&raw.error) {
                     tracing::warn!(service = %id, error = %raw.error, "service not readable, taken as not there");
                     self.unreadable_services.insert(id.clone(), raw.error);
@@ -230,14 +218,12 @@ impl Store {
     fn put_route(&mut self, object: Guarded<ServiceRoute>) -> ObjectId {
         let id = self.name(&object.metadata);
         self.observed.set(&id, Observed::of(&object));
+        let version = object.metadata.resource_version.as_deref().map(Version::from);
         match object.content {
             Ok(content) => {
-                let RouteContent { mut spec, .. } = *content;
-                fit(&mut spec);
-                let metadata = compiled(object.metadata);
-                let route = ServiceRoute { metadata, spec, status: None };
+                let route = Route::new(&object.metadata, &content.spec).at(version);
                 self.dirty |= self.inputs.unreadable.remove(&id).is_some();
-                if self.inputs.routes.get(&id).is_none_or(|known| **known != route) {
+                if self.inputs.routes.get(&id).is_none_or(|known| !known.says_what(&route)) {
                     self.inputs.routes.insert(id.clone(), Arc::new(route));
                     self.dirty = true;
                 }
@@ -248,9 +234,10 @@ impl Store {
                     Some(written) => written.as_str().map(str::to_owned),
                 };
                 let generation = object.metadata.generation;
-                let unreadable = Unreadable { generation, class, message: raw.error };
+                let unreadable = Unreadable { generation, version, class, message: raw.error };
                 self.dirty |= self.inputs.routes.remove(&id).is_some();
-                if self.inputs.unreadable.get(&id).is_none_or(|known| **known != unreadable) {
+                let known = self.inputs.unreadable.get(&id);
+                if known.is_none_or(|known| !known.says_what(&unreadable)) {
                     tracing::warn!(object = %id, error = %unreadable.message, "object not readable");
                     self.inputs.unreadable.insert(id.clone(), Arc::new(unreadable));
                     self.dirty = true;
@@ -269,26 +256,6 @@ impl Store {
     fn remove_route(&mut self, id: &ObjectId) {
         self.dirty |= self.inputs.routes.remove(id).is_some();
         self.dirty |= self.inputs.unreadable.remove(id).is_some();
-        self.inputs.versions.routes.remove(id);
         self.observed.remove(id);
     }
-}
-
-/// Keeps what is compiled: name, generation and age.
-fn compiled(metadata: ObjectMeta) -> ObjectMeta {
-    ObjectMeta { resource_version: None, ..metadata }
-}
-
-/// Gives back the room that lists have beside what they hold: reading makes each of them larger.
-fn fit(spec: &mut ServiceRouteSpec) {
-    for rule in &mut spec.rules {
-        for matched in &mut rule.matches {
-            matched.methods.shrink_to_fit();
-        }
-        rule.matches.shrink_to_fit();
-        rule.backends.shrink_to_fit();
-    }
-    spec.rules.shrink_to_fit();
-    spec.hosts.shrink_to_fit();
-    spec.listeners.shrink_to_fit();
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_controller::Inputs;
+use fairway_controller::inputs::Route;
 use fairway_crds::ServiceRoute;
 use fairway_snapshot::{ObjectId, Target, Upstream};
 use serde_json::json;
@@ -25,7 +26,7 @@ fn inputs() -> Inputs {
     }))
     .unwrap();
     let mut inputs = Inputs::default();
-    inputs.routes.insert(ObjectId::new("market", "finance"), Arc::new(route));
+    inputs.routes.insert(ObjectId::new("market", "finance"), Arc::new(Route::from(&route)));
     inputs.services.insert(ObjectId::new("market", "exists"), Arc::default());
     inputs
 }

@@ -56,26 +56,27 @@ impl Outcome {
     }
 }
 
-/// Builds the program.
+/// Builds the programs that send requests and changes.
 pub(super) fn build() -> anyhow::Result<()> {
-    step("build the load generator", || {
+    step("build the load generators", || {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(root());
         // As the tests are built: what it needs is there already after them.
-        pass(cargo.args(["build", "--package", "fairway-tests", "--bin", "load"]))
+        pass(cargo.args(["build", "--package", "fairway-tests", "--bin=load", "--bin=changes"]))
     })
 }
 
-fn program() -> PathBuf {
+/// One of them.
+pub(super) fn program(name: &str) -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug/load")
+    target.join("debug").join(name)
 }
 
 impl Load {
     /// Sends so many requests a second to a path, on kept connections or on fresh ones.
     pub(super) fn start(address: &str, path: &str, rate: u32, fresh: bool) -> anyhow::Result<Self> {
-        let mut command = cluster::inside(program());
+        let mut command = cluster::inside(program("load"));
         command.args([address, path, "--rate", &rate.to_string()]);
         if fresh {
             // One that hangs must not keep the others from being sent.

@@ -1,11 +1,14 @@
 //! What a gateway costs in memory: idle, with many routes and Services, and under many changes.
 
+use std::io::Read;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 
 use super::tools::{self, TEAM};
-use super::{Extent, Figures, team};
+use super::{Extent, Figures, load, team};
 use crate::cluster;
 use crate::steps::say;
 
@@ -15,7 +18,7 @@ pub(super) fn run(extent: Extent) -> anyhow::Result<Figures> {
     std::thread::sleep(Duration::from_secs(5));
     let mut figures = vec![format!("idle: {}", tell(&resident()?))];
     fill("Service", services, service)?;
-    fill("ServiceRoute", routes, |number| route(number, 0))?;
+    fill("ServiceRoute", routes, route)?;
     let last = format!("http://{address}/many/{}/quotes", routes - 1);
     // No pod is behind those Services: 503 shows that the route is there.
     tools::answers(&last, 503, Duration::from_secs(120))?;
@@ -82,7 +85,7 @@ spec:
 }
 
 /// A route to one of a hundred Services.
-fn route(number: usize, version: usize) -> String {
+fn route(number: usize) -> String {
     format!(
         "apiVersion: fairway.dev/v1alpha1
 kind: ServiceRoute
@@ -90,34 +93,62 @@ metadata: {{name: many-{number}, namespace: {TEAM}}}
 spec:
   rules:
     - match: [{{path: /many/{number}/*}}]
-      rewrite: {{path: /v{version}/*}}
+      rewrite: {{path: /v0/*}}
       backends: [{{service: many-{}, port: http}}]
 ",
         number % 100
     )
 }
 
-/// Fifty changes a second; gives their number, and how memory grew over the second half.
-fn change(time: Duration, routes: usize) -> anyhow::Result<(usize, String)> {
+/// Fifty changes a second by a program of its own, for kubectl takes longer for each than they may.
+/// Gives their number, and how memory grew over the second half.
+fn change(time: Duration, routes: usize) -> anyhow::Result<(u64, String)> {
+    let mut program = cluster::inside(load::program("changes"))
+        .env("KUBECONFIG", cluster::folder().join("admin.kubeconfig"))
+        .args([TEAM, &routes.to_string(), &format!("--seconds={}", time.as_secs())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start the changes")?;
     let began = Instant::now();
-    let (mut count, mut version) = (0, 0);
-    let mut half = None;
-    while began.elapsed() < time {
-        let at = Instant::now();
-        version += 1;
-        let some = (0..50).map(|offset| route((version * 50 + offset) % routes, version));
-        cluster::apply(&some.collect::<Vec<_>>().join("---\n"))?;
-        count += 50;
-        if half.is_none() && began.elapsed() > time / 2 {
-            half = Some(resident()?);
+    let mut samples = Vec::new();
+    let status = loop {
+        if let Some(status) = program.try_wait()? {
+            break status;
         }
-        std::thread::sleep(Duration::from_secs(1).saturating_sub(at.elapsed()));
-    }
-    let (half, end) = (half.unwrap_or_default(), resident()?);
-    let grown = half.iter().zip(&end).map(|((_, before), (_, after))| {
-        let mib = (*after as f64 - *before as f64) / 1024.0;
-        format!("{:+.2} MiB/min", mib * 60.0 / (time.as_secs_f64() / 2.0))
-    });
-    let rate = count as f64 / began.elapsed().as_secs_f64();
-    Ok((count, format!("{rate:.0} changes/s, {}", grown.collect::<Vec<_>>().join(" and "))))
+        std::thread::sleep(Duration::from_secs(1));
+        if began.elapsed() > time / 2 {
+            let kib = resident()?.into_iter().map(|(_, kib)| kib as f64).collect();
+            samples.push(Sample { minutes: began.elapsed().as_secs_f64() / 60.0, kib });
+        }
+    };
+    let mut text = String::new();
+    program.stdout.take().context("no output")?.read_to_string(&mut text)?;
+    let told: Value = serde_json::from_str(&text).with_context(|| format!("{status}: {text}"))?;
+    let (sent, failed) = (told["sent"].as_u64(), told["failed"].as_u64());
+    let (Some(sent), Some(0), Some(rate)) = (sent, failed, told["rate"].as_f64()) else {
+        bail!("changes failed: {text}");
+    };
+    let slopes = slopes(&samples).into_iter();
+    let slopes = slopes.map(|kib| format!("{:+.2} MiB/min", kib / 1024.0)).collect::<Vec<_>>();
+    Ok((sent, format!("{rate:.0} changes/s, {}", slopes.join(" and "))))
+}
+
+/// Resident memory of each gateway at one moment.
+struct Sample {
+    minutes: f64,
+    kib: Vec<f64>,
+}
+
+/// For each gateway the slope of the line that is nearest to its samples, in KiB a minute.
+fn slopes(samples: &[Sample]) -> Vec<f64> {
+    let mean =
+        |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
+    let minutes = mean(&|sample| sample.minutes);
+    let spread = mean(&|sample| (sample.minutes - minutes).powi(2));
+    let gateways = samples.first().map_or(0, |sample| sample.kib.len());
+    let slope = |gateway: usize| {
+        let middle = mean(&|sample| sample.kib[gateway]);
+        mean(&|sample| (sample.minutes - minutes) * (sample.kib[gateway] - middle)) / spread
+    };
+    (0..gateways).map(slope).collect()
 }

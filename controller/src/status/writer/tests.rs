@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use fairway_crds::ServiceRouteStatus;
 use fairway_snapshot::ObjectId;
@@ -50,8 +51,10 @@ async fn who_leads_no_more_sends_nothing() {
         Client::try_from(Config::new(format!("http://{address}").parse().unwrap())).unwrap();
     for over in [Leadership::Follower, Leadership::Until(tokio::time::Instant::now())] {
         let (client, id) = (client.clone(), ObjectId::new("ns", "a"));
-        let result = write(client, id, ServiceRouteStatus::default(), None, over).await.1;
-        assert!(matches!(result, Written::Deposed));
+        let write = write(client, id, ServiceRouteStatus::default(), None, over);
+        // A write that goes on waits for an answer, which nobody gives.
+        let given_up = tokio::time::timeout(Duration::from_secs(5), write).await;
+        assert!(matches!(given_up, Ok((_, Written::Deposed))), "the write went on");
     }
     assert!(listener.accept().is_err(), "somebody connected");
 }
