@@ -6,6 +6,7 @@
 mod answers;
 mod backends;
 pub mod diagnostic;
+mod interned;
 mod lower;
 mod matches;
 mod memo;
@@ -16,6 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,7 +77,7 @@ pub struct Verdict {
     /// The reason.
     pub reason: Reason,
     /// What a person reads.
-    pub message: String,
+    pub message: Cow<'static, str>,
 }
 
 /// Compiles all inputs.
@@ -84,8 +86,7 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
     memo.begin(options, inputs.kept);
     let mut objects: BTreeMap<ObjectId, Arc<Lowered>> = BTreeMap::new();
     for (id, route) in &inputs.routes {
-        let class = route.spec.class.as_deref().unwrap_or(fairway_crds::DEFAULT_CLASS);
-        if class == options.class {
+        if route.class() == options.class {
             objects.insert(id.clone(), memo.lowered(id, route, inputs, options));
         }
     }

@@ -8,6 +8,9 @@ use crate::schema;
 /// Conditions on one request; all that are given must hold.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("!has(self.path) || !has(self.pathRegex)", "a match has path or pathRegex, not both: write path: /e/fin/*, or pathRegex: /v[0-9]+/.*")
+)]
 pub struct RouteMatch {
     /// The path: /e/fin is exactly that; /e/fin/* is /e/fin and everything below it;
     /// /users/{id}/orders captures one whole segment. A final slash counts: /e/fin and /e/fin/
@@ -15,6 +18,15 @@ pub struct RouteMatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::path")]
     pub path: Option<String>,
+
+    /// Instead of path, a regular expression in the syntax of RE2 that matches the whole path, for
+    /// example /v[0-9]+/.*; named groups capture: /users/(?<id>[0-9]+). It is compared with
+    /// the normalised path, in which other characters than ASCII are percent-encoded. The longer
+    /// the text that it begins with, the stronger it is; path costs less where it can say the
+    /// same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub path_regex: Option<String>,
 
     /// The methods, any one of them. GET takes HEAD too unless another rule names HEAD. None:
     /// every method.

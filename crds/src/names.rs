@@ -21,6 +21,9 @@ pub const HEADER_NAME: &str =
 /// What is said of a condition that asks nothing, or several things.
 pub const ONE_CONDITION: &str =
     "a condition has one of value, pattern and present: write value: v2";
+/// What is said of a match with two paths.
+pub const ONE_PATH: &str =
+    "a match has path or pathRegex, not both: write path: /e/fin/*, or pathRegex: /v[0-9]+/.*";
 /// What one host, without pattern and port, looks like.
 pub const ONE_HOST: &str =
     "a host is one name without scheme, port, path, blanks or *: write api.example.com";

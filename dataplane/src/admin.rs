@@ -3,6 +3,8 @@
 
 mod guard;
 mod routes;
+mod why;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +13,7 @@ use arc_swap::ArcSwapOption;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use fairway_snapshot::Published;
 use prometheus_client::registry::Registry;
@@ -98,6 +100,7 @@ pub(crate) async fn serve_admin(listener: TcpListener, state: Arc<AdminState>) {
     let router = Router::new()
         .route("/", get(|| async { Html(include_str!("admin/page.html")) }))
         .route("/routes", get(routes::show))
+        .route("/why", post(why::answer))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), guard::check))
         .with_state(state);
     serve(listener, router).await;

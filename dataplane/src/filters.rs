@@ -1,10 +1,8 @@
 //! The filters of a request, in the one order in which they act, each with the reason for its
 //! place. No other file decides this order.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use fairway_snapshot::{Action, Filter, PathTemplate, Redirect, Route, Rule};
+use fairway_snapshot::{Filter, Rule};
 use http::Uri;
 use http::header::HOST;
 use http::uri::PathAndQuery;
@@ -15,30 +13,6 @@ use crate::forwarded::X_REQUEST_ID;
 use crate::headers::{strip_request, strip_response};
 use crate::message::{RequestHead, ResponseHead};
 use crate::timing;
-
-/// The path that goes on, to the backend or to where the client is sent: what the route's template
-/// makes of the normalised path, or the normalised path. It is decided while the route is at hand;
-/// nothing else needs the route.
-pub(crate) fn upstream_path<'p>(route: &Route, path: Cow<'p, str>) -> Cow<'p, str> {
-    let mut path = path;
-    for filter in &route.rule.filters {
-        match filter {
-            Filter::RewritePath(template) => path = expanded(template, route, path),
-            Filter::RewriteHost(_) => {}
-        }
-    }
-    match &route.rule.action {
-        Action::Redirect(Redirect { path: Some(template), .. }) => expanded(template, route, path),
-        _ => path,
-    }
-}
-
-fn expanded<'p>(template: &PathTemplate, route: &Route, path: Cow<'p, str>) -> Cow<'p, str> {
-    match route.path.captures(&path) {
-        Some(captures) => Cow::Owned(template.expand(&path, &captures)),
-        None => path,
-    }
-}
 
 /// What happens to the head of a request before it is sent.
 pub(crate) fn request(

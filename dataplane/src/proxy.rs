@@ -103,7 +103,7 @@ fn route(
     });
     match found {
         Find::Match(found) => {
-            let sent = match filters::upstream_path(found.route, path) {
+            let sent = match found.route.forwarded_path(path).map_err(ProxyError::Path)? {
                 Cow::Owned(path) => Some(path),
                 Cow::Borrowed(_) => None,
             };

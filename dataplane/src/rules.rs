@@ -23,7 +23,7 @@ pub(crate) struct RuleRuntime {
     /// Sum of all weights.
     total: u32,
     /// The fixed answer of the rule.
-    answer: Option<FixedAnswer>,
+    answer: Option<Box<FixedAnswer>>,
 }
 
 /// A fixed answer, as it is sent.
@@ -68,7 +68,7 @@ impl RuleRuntime {
             Action::Invalid { .. } | Action::Redirect(_) | Action::Respond(_) => &[],
         };
         let answer = match &rule.action {
-            Action::Respond(respond) => Some(FixedAnswer::new(respond)),
+            Action::Respond(respond) => Some(Box::new(FixedAnswer::new(respond))),
             Action::Forward(_) | Action::Redirect(_) | Action::Invalid { .. } => None,
         };
         let mut total = 0u32;
@@ -93,7 +93,7 @@ impl RuleRuntime {
     /// What the rule answers itself. `path` is what its redirect made of the path, when it did.
     pub(crate) fn reply(&self, head: &RequestHead, path: Option<&str>) -> Option<Reply> {
         if let Some(answer) = &self.answer {
-            return Some(Reply::fixed(answer.clone()));
+            return Some(Reply::fixed(FixedAnswer::clone(answer)));
         }
         let Action::Redirect(to) = &self.rule.action else { return None };
         let authority = head.headers.get(HOST).and_then(|host| host.to_str().ok());

@@ -17,11 +17,12 @@ Examples:
   fairway run                               serve the cluster of the current kubeconfig
   fairway check routes/                     what is wrong with these manifests?
   fairway routes --manifests routes/        which routes are there, and in which order?
+  fairway why GET /e/fin/x --manifests routes/   which rule takes this request, and why?
   fairway crds | kubectl apply -f -         install the custom resource definitions
 
 Exit codes:
   0  everything is well
-  1  check found something; get was not answered as expected
+  1  check found something; get was not answered as expected; why: another rule won
   2  could not run: wrong settings, a taken port, nothing to read";
 
 /// An API gateway for Kubernetes: teams apply ServiceRoutes beside their Services, and requests
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show the routes in the order in which they are tried.
     Routes(RoutesArgs),
+    /// Say which rule takes a request, and why no other.
+    Why(WhyArgs),
     /// Start three sample services and a gateway before them, to look around.
     Demo(DemoArgs),
     /// Serve one sample service of the demo, until SIGTERM; it accepts for 3 s more after that.
@@ -127,6 +130,42 @@ pub(crate) struct RoutesArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     /// How the routes are printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+const WHY_EXAMPLES: &str = "\
+Examples:
+  fairway why GET http://api.example.com/e/fin/quotes --manifests routes/
+  fairway why POST /e/fin/orders -H 'x-api-version: v2'       of the cluster of the current kubeconfig
+  fairway why GET /e/fin/x --from http://127.0.0.1:9902       of a running gateway, by its admin port
+  fairway why GET /e/fin/x --expect market/finance/quotes     why is it not this one?
+
+Exit codes: 0 explained, or the expected rule wins; 1 another rule wins, or none; 2 could not run.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = WHY_EXAMPLES)]
+pub(crate) struct WhyArgs {
+    /// The method, in capital letters.
+    pub(crate) method: String,
+    /// The URL, or the path alone for a request without a host of its own.
+    pub(crate) url: String,
+    /// A header of the request; may be given several times.
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+    /// The rule that should win, as namespace/name or namespace/name/rule.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) expect: Option<String>,
+    /// The listener that the request comes to. Default: the one with the port of the URL, or the
+    /// first.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) on: Option<String>,
+    /// Address of the admin port of a running gateway.
+    #[arg(long, value_name = "URL", conflicts_with = "manifests")]
+    pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    /// How it is printed.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,
 }

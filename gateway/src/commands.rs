@@ -9,6 +9,8 @@ pub(crate) mod demo_service;
 pub(crate) mod get;
 pub(crate) mod routes;
 pub(crate) mod run;
+mod source;
+pub(crate) mod why;
 
 use std::path::Path;
 

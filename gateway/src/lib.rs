@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => commands::run::main(&args),
         Command::Check(args) => commands::check::main(&args),
         Command::Routes(args) => commands::routes::main(&args),
+        Command::Why(args) => commands::why::main(&args),
         Command::Demo(args) => commands::demo::main(&args),
         Command::DemoService(args) => commands::demo_service::main(&args),
         Command::Get(args) => commands::get::main(&args),

@@ -48,8 +48,8 @@ fn compose_has_a_container_for_each_backend() {
     let routes = load(&[sample.join("routes")], &|_| None).unwrap().inputs.routes;
     let backends: Vec<_> = routes
         .values()
-        .flat_map(|route| &route.spec.rules)
-        .flat_map(|rule| &rule.backends)
+        .flat_map(|route| route.spec().unwrap().rules)
+        .flat_map(|rule| rule.backends)
         .collect();
     assert!(!backends.is_empty());
     for backend in backends {

@@ -12,11 +12,12 @@ use http::{HeaderMap, HeaderName};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
+use crate::table::Mismatch;
 use crate::text::{serde_as_text, triplet};
 
 /// The greatest compiled pattern, in bytes: one that is larger costs more than any condition is
 /// worth.
-const PATTERN_BYTES: usize = 256 * 1024;
+pub(crate) const PATTERN_BYTES: usize = 256 * 1024;
 
 /// Conditions on header fields and query parameters; all must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,15 @@ pub struct Conditions {
     /// On query parameters.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub query: Box<[QueryCondition]>,
+    /// How many on header fields could not be read. They hold, and count for the rank: a match that
+    /// answers 500 guards what somebody meant to treat specially.
+    #[serde(default, skip_serializing_if = "none")]
+    pub unreadable_headers: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A condition on the field lines of one name: it holds when any one of them is as wanted.
@@ -78,7 +88,7 @@ pub struct Pattern {
 pub enum PatternError {
     /// It cannot be read.
     #[error(
-        "{text:?} is not a pattern: {problem}; write a regular expression in the syntax of RE2, for example v[0-9]+"
+        "\"{text}\" is not a pattern: {problem}; write a regular expression in the syntax of RE2, for example v[0-9]+"
     )]
     Syntax {
         /// What is written.
@@ -87,7 +97,7 @@ pub enum PatternError {
         problem: String,
     },
     /// It is too large once it is compiled.
-    #[error("{0:?} is too large a pattern: shorten its repetitions")]
+    #[error("\"{0}\" is too large a pattern: shorten its repetitions")]
     TooLarge(String),
 }
 
@@ -100,15 +110,20 @@ impl FromStr for Pattern {
         let whole = build(text).and_then(|_| build(&format!(r"\A(?:{text})\z")));
         match whole {
             Ok(regex) => Ok(Self { text: text.into(), regex }),
-            Err(regex::Error::CompiledTooBig(_)) => Err(PatternError::TooLarge(text.to_owned())),
-            Err(error) => {
-                let told = error.to_string();
-                let problem = told.lines().last().unwrap_or_default();
-                let problem = problem.trim_start_matches("error: ").to_owned();
-                Err(PatternError::Syntax { text: text.to_owned(), problem })
-            }
+            Err(error) => Err(pattern_error(text, &error)),
         }
     }
+}
+
+/// What is wrong with a pattern, in one line.
+pub(crate) fn pattern_error(text: &str, error: &regex::Error) -> PatternError {
+    if let regex::Error::CompiledTooBig(_) = error {
+        return PatternError::TooLarge(text.to_owned());
+    }
+    let told = error.to_string();
+    let problem = told.lines().last().unwrap_or_default();
+    let problem = problem.trim_start_matches("error: ").to_owned();
+    PatternError::Syntax { text: text.to_owned(), problem }
 }
 
 impl Pattern {
@@ -145,16 +160,40 @@ impl Conditions {
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.headers.is_empty() && self.query.is_empty()
+        self.headers_written() == 0 && self.query.is_empty()
+    }
+
+    /// How many conditions on header fields somebody wrote.
+    pub(crate) fn headers_written(&self) -> usize {
+        self.headers.len() + self.unreadable_headers
     }
 
     /// Whether all of them hold. The headers of a CORS preflight are not those of the request that
     /// it asks for: they are not looked at when there are none.
     #[must_use]
     pub fn hold(&self, headers: Option<&HeaderMap>, query: Option<&str>) -> bool {
-        let of_headers = headers
-            .is_none_or(|headers| self.headers.iter().all(|condition| condition.holds(headers)));
-        of_headers && self.query.iter().all(|condition| condition.holds(query.unwrap_or_default()))
+        self.test(headers, query).is_ok()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    ///
+    /// The first condition that does not hold.
+    pub(crate) fn test(
+        &self,
+        headers: Option<&HeaderMap>,
+        query: Option<&str>,
+    ) -> Result<(), Mismatch> {
+        let fails = |headers| self.headers.iter().position(|wanted| !wanted.holds(headers));
+        if let Some(index) = headers.and_then(fails) {
+            return Err(Mismatch::Header(index));
+        }
+        let query = query.unwrap_or_default();
+        match self.query.iter().position(|wanted| !wanted.holds(query)) {
+            Some(index) => Err(Mismatch::Query(index)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -169,14 +208,19 @@ impl HeaderCondition {
 
 impl QueryCondition {
     fn holds(&self, query: &str) -> bool {
-        let mut named = query.split('&').filter_map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (*decoded(name) == *self.name.as_bytes()).then_some(value)
-        });
+        let mut values = self.values(query);
         if let ValueMatch::Present(wanted) = self.value {
-            return named.next().is_some() == wanted;
+            return values.next().is_some() == wanted;
         }
-        named.any(|value| self.value.matches(&decoded(value)))
+        values.any(|value| self.value.matches(&value))
+    }
+
+    /// The values that a query has under this name, decoded.
+    pub(crate) fn values<'q>(&self, query: &'q str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+        query.split('&').filter_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (*decoded(name) == *self.name.as_bytes()).then(|| decoded(value))
+        })
     }
 }
 

@@ -136,7 +136,7 @@ impl RoutesView {
                     .iter()
                     .flat_map(|host| {
                         let pattern = host.pattern.to_string();
-                        host.routes.iter().map(move |route| view(&pattern, route))
+                        host.routes.iter().map(move |route| route_view(&pattern, route))
                     })
                     .collect(),
             })
@@ -145,7 +145,8 @@ impl RoutesView {
     }
 }
 
-fn view(host: &str, route: &Route) -> RouteView {
+/// A route of a host, for people and scripts.
+pub(crate) fn route_view(host: &str, route: &Route) -> RouteView {
     let rule = &route.rule;
     let (backends, invalid) = match &rule.action {
         Action::Forward(backends) => (backends.as_slice(), None),
@@ -164,7 +165,7 @@ fn view(host: &str, route: &Route) -> RouteView {
         host: host.to_owned(),
         path: route.path.to_string(),
         methods: match &route.methods {
-            MethodMatch::Any => Vec::new(),
+            MethodMatch::Any | MethodMatch::Guarded => Vec::new(),
             MethodMatch::Only(set) => set.sorted().into_iter().map(ToString::to_string).collect(),
         },
         headers: headers.map(|one| format!("{}{}", one.name, one.value)).collect(),

@@ -1,12 +1,15 @@
 //! Names of things, each a type of its own, shared and cheap to copy.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 /// Name of an object of the control side, as `namespace/name`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// Objects are in the order of that text, as the Gateway API says for routes (HTTPRouteRule.matches).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ObjectId {
     /// The namespace.
     pub namespace: Arc<str>,
@@ -19,6 +22,26 @@ impl ObjectId {
     #[must_use]
     pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl Ord for ObjectId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.namespace == other.namespace {
+            return self.name.cmp(&other.name);
+        }
+        // A slash stands behind the namespace, and a hyphen comes before it: market-eu/a is before
+        // market/a.
+        fn bytes(id: &ObjectId) -> impl Iterator<Item = u8> {
+            id.namespace.bytes().chain([b'/']).chain(id.name.bytes())
+        }
+        bytes(self).cmp(bytes(other))
+    }
+}
+
+impl PartialOrd for ObjectId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -21,6 +21,7 @@ pub mod snapshot;
 pub mod table;
 mod text;
 pub mod upstream;
+pub mod why;
 
 pub use address::{AddressPolicy, Network};
 pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
@@ -32,7 +33,7 @@ pub use host::HostPattern;
 pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};
 pub use methods::{MethodMatch, MethodSet};
 pub use normalize::Normalization;
-pub use path::{PathPattern, PathTemplate};
+pub use path::{PathMatch, PathPattern, PathRegex, PathShape, PathTemplate};
 pub use policy::{Policy, Source, Sourced, Timeouts};
 pub use precedence::Precedence;
 pub use snapshot::{

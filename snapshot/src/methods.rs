@@ -129,6 +129,8 @@ pub enum MethodMatch {
     Any,
     /// These methods. Where `GET` covers `HEAD`, the lowering has put `HEAD` in.
     Only(MethodSet),
+    /// Methods were named, and not all could be read: every method, with the rank of some.
+    Guarded,
 }
 
 impl MethodMatch {
@@ -136,7 +138,7 @@ impl MethodMatch {
     #[must_use]
     pub fn matches(&self, method: &Method) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any | Self::Guarded => true,
             Self::Only(set) => set.contains(method),
         }
     }

@@ -93,11 +93,14 @@ pub enum Refusal {
     /// `//`, where it is refused.
     #[error("empty_segment_in_path")]
     EmptySegment,
+    /// What a regular expression captured would make a dot segment of the rewritten path.
+    #[error("dot_segment_in_rewritten_path")]
+    RewrittenDot,
 }
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoSlash,
         Self::Percent,
         Self::Control,
@@ -105,6 +108,7 @@ impl Refusal {
         Self::RawUtf8,
         Self::EncodedSlash,
         Self::EmptySegment,
+        Self::RewrittenDot,
     ];
 
     /// The machine word.
@@ -118,6 +122,7 @@ impl Refusal {
             Self::RawUtf8 => "raw_utf8_in_path",
             Self::EncodedSlash => "encoded_slash_in_path",
             Self::EmptySegment => "empty_segment_in_path",
+            Self::RewrittenDot => "dot_segment_in_rewritten_path",
         }
     }
 
@@ -132,6 +137,7 @@ impl Refusal {
             Self::RawUtf8 => "characters beyond ASCII are written percent-encoded here",
             Self::EncodedSlash => "an encoded slash or backslash is refused here",
             Self::EmptySegment => "an empty segment is refused here: write one /",
+            Self::RewrittenDot => "it would be rewritten to a path with . or .. segments",
         }
     }
 }

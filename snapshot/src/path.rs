@@ -3,6 +3,7 @@
 //! A pattern is a list of segments, each literal or a capture, and perhaps a rest (`/*`). It is
 //! kept in the normalised form of paths, so that matching compares bytes with bytes.
 
+mod regex;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use regex::{PathMatch, PathRegex, PathRegexError, PathShape};
 pub use template::{PathTemplate, TemplateError};
 
 use crate::normalize::{Normalization, normalize_path};
@@ -22,20 +24,19 @@ use crate::text::serde_as_text;
 /// A pattern: `/e/fin`, `/e/fin/*`, `/users/{id}/orders`, `/users/{id}/*`, `/*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathPattern {
-    /// The pattern as text, normalised.
+    /// The pattern as text, normalised. Braces and `*` stand in it for captures and the rest alone,
+    /// so that nothing else needs to be kept of it.
     text: Arc<str>,
-    segments: Arc<[Segment]>,
-    rest: bool,
 }
 
 /// One segment of a pattern. The text after the last slash is a segment too, so `/a/` has two,
 /// of which the second is empty.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Segment {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segment<'p> {
     /// These bytes.
-    Literal(Box<str>),
+    Literal(&'p str),
     /// One whole segment, not empty, remembered by this name.
-    Capture(Box<str>),
+    Capture(&'p str),
 }
 
 /// What is compared of a pattern: see [`crate::Precedence`].
@@ -46,13 +47,29 @@ pub enum Segment {
 pub enum PathRank {
     /// Exact paths and templates: segment by segment, literal before capture.
     Whole(SmallVec<[SegmentRank; 8]>),
-    /// Paths that end with `*`.
-    Prefix {
+    /// Regular expressions, and paths that end with `*`.
+    Open {
         /// The longer literal text before the first capture or `*` is stronger.
         literal: Reverse<usize>,
-        /// Then segment by segment; the rest is the weakest, so that the longer pattern wins.
-        segments: SmallVec<[SegmentRank; 8]>,
+        /// Then what stands behind it.
+        rank: OpenRank,
     },
+}
+
+/// What is compared behind the literal text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OpenRank {
+    /// Regular expressions, the longer first.
+    Regex(Reverse<usize>),
+    /// Segment by segment; the rest is the weakest, so that the longer pattern wins.
+    Prefix(SmallVec<[SegmentRank; 8]>),
+}
+
+impl PathRank {
+    /// Of a regular expression.
+    fn of_regex(literal: usize, length: usize) -> Self {
+        Self::Open { literal: Reverse(literal), rank: OpenRank::Regex(Reverse(length)) }
+    }
 }
 
 /// The kinds of segments, the stronger first.
@@ -65,6 +82,12 @@ pub enum SegmentRank {
     /// The rest.
     Rest,
 }
+
+/// A pattern without the names of its captures: its segments, and whether there is a rest.
+pub type PatternShape<'a> = (SmallVec<[Option<&'a str>; 8]>, bool);
+
+/// How a pattern ends that takes everything below.
+const REST: &str = "/*";
 
 /// What a pattern captured in one path: byte ranges of that path.
 pub type Captures = SmallVec<[std::ops::Range<usize>; 4]>;
@@ -130,19 +153,42 @@ impl FromStr for PathPattern {
             parts.pop();
         }
         let last = parts.len().wrapping_sub(1);
-        let mut segments = Vec::with_capacity(parts.len());
+        let mut normal = String::with_capacity(text.len());
+        let mut names: SmallVec<[&str; 4]> = SmallVec::new();
         for (index, part) in parts.into_iter().enumerate() {
             if part.is_empty() && (rest || index != last) {
                 return Err(PathError::Empty(text.to_owned()));
             }
-            segments.push(parse_segment(part, text, &segments)?);
+            normal.push('/');
+            match parse_segment(part, text)? {
+                Parsed::Literal(literal) => normal.push_str(&literal),
+                Parsed::Capture(name) if names.contains(&name) => {
+                    return Err(PathError::Duplicate {
+                        path: text.to_owned(),
+                        name: name.to_owned(),
+                    });
+                }
+                Parsed::Capture(name) => {
+                    names.push(name);
+                    normal.push_str(part);
+                }
+            }
         }
-        Ok(Self::new(segments, rest))
+        if rest {
+            normal.push_str(REST);
+        }
+        Ok(Self { text: normal.into() })
     }
 }
 
-/// One part between slashes of `path`; `before` are the segments that stand before it.
-fn parse_segment(part: &str, path: &str, before: &[Segment]) -> Result<Segment, PathError> {
+/// One part between slashes: literal text, normalised, or the name of a capture.
+enum Parsed<'t> {
+    Literal(String),
+    Capture(&'t str),
+}
+
+/// Parses one part between slashes of `path`.
+fn parse_segment<'t>(part: &'t str, path: &str) -> Result<Parsed<'t>, PathError> {
     if part.contains('*') {
         return Err(PathError::Wildcard(path.to_owned()));
     }
@@ -150,13 +196,7 @@ fn parse_segment(part: &str, path: &str, before: &[Segment]) -> Result<Segment, 
         if !is_capture_name(name) {
             return Err(PathError::Capture(path.to_owned()));
         }
-        if before
-            .iter()
-            .any(|segment| matches!(segment, Segment::Capture(other) if **other == *name))
-        {
-            return Err(PathError::Duplicate { path: path.to_owned(), name: name.to_owned() });
-        }
-        return Ok(Segment::Capture(name.into()));
+        return Ok(Parsed::Capture(name));
     }
     if part.contains(['{', '}']) {
         return Err(PathError::Capture(path.to_owned()));
@@ -169,7 +209,7 @@ fn parse_segment(part: &str, path: &str, before: &[Segment]) -> Result<Segment, 
     if !part.is_empty() && (normal == "/" || normal == "/.") {
         return Err(PathError::Dot(path.to_owned()));
     }
-    Ok(Segment::Literal(normal[1..].into()))
+    Ok(Parsed::Literal(normal[1..].to_owned()))
 }
 
 /// Whether `name` may stand between braces: a word that does not begin with a digit.
@@ -180,29 +220,10 @@ pub(crate) fn is_capture_name(name: &str) -> bool {
 }
 
 impl PathPattern {
-    fn new(segments: Vec<Segment>, rest: bool) -> Self {
-        let mut text = String::new();
-        for segment in &segments {
-            text.push('/');
-            match segment {
-                Segment::Literal(literal) => text.push_str(literal),
-                Segment::Capture(name) => {
-                    text.push('{');
-                    text.push_str(name);
-                    text.push('}');
-                }
-            }
-        }
-        if rest {
-            text.push_str("/*");
-        }
-        Self { text: text.into(), segments: segments.into(), rest }
-    }
-
     /// The pattern that matches every path: `/*`.
     #[must_use]
     pub fn everything() -> Self {
-        Self::new(Vec::new(), true)
+        Self { text: REST.into() }
     }
 
     /// The pattern as text, normalised.
@@ -212,30 +233,34 @@ impl PathPattern {
     }
 
     /// The segments before the rest.
-    #[must_use]
-    pub fn segments(&self) -> &[Segment] {
-        &self.segments
+    pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+        let front = self.text.strip_suffix(REST).unwrap_or(&self.text);
+        // Each begins with its slash.
+        front.split('/').skip(1).map(|part| {
+            let name = part.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+            name.map_or(Segment::Literal(part), Segment::Capture)
+        })
     }
 
     /// Whether the pattern ends with `/*`.
     #[must_use]
-    pub const fn has_rest(&self) -> bool {
-        self.rest
+    pub fn has_rest(&self) -> bool {
+        self.text.ends_with(REST)
     }
 
     /// Whether the pattern is one path: no capture, no rest.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        !self.rest && self.segments.iter().all(|segment| matches!(segment, Segment::Literal(_)))
+        !self.text.contains(['{', '*'])
     }
 
     /// Names of the captures in the order in which [`Self::captures`] gives them; `*` is the last.
     pub fn capture_names(&self) -> impl Iterator<Item = &str> {
-        let named = self.segments.iter().filter_map(|segment| match segment {
+        let named = self.segments().filter_map(|segment| match segment {
             Segment::Literal(_) => None,
-            Segment::Capture(name) => Some(&**name),
+            Segment::Capture(name) => Some(name),
         });
-        named.chain(self.rest.then_some("*"))
+        named.chain(self.has_rest().then_some("*"))
     }
 
     /// Whether a normalised path matches, tested segment by segment. The table finds the same
@@ -252,17 +277,17 @@ impl PathPattern {
     pub fn captures(&self, path: &str) -> Option<Captures> {
         let mut captures = Captures::new();
         let mut at = 0;
-        for segment in self.segments.iter() {
+        for segment in self.segments() {
             let begin = at + path[at..].strip_prefix('/').map(|_| 1)?;
             let end = path[begin..].find('/').map_or(path.len(), |length| begin + length);
             match segment {
-                Segment::Literal(literal) if path[begin..end] == **literal => {}
+                Segment::Literal(literal) if path[begin..end] == *literal => {}
                 Segment::Capture(_) if begin < end => captures.push(begin..end),
                 Segment::Literal(_) | Segment::Capture(_) => return None,
             }
             at = end;
         }
-        if self.rest {
+        if self.has_rest() {
             captures.push(at..path.len());
         } else if at != path.len() {
             return None;
@@ -274,28 +299,28 @@ impl PathPattern {
     #[must_use]
     pub fn rank(&self) -> PathRank {
         let mut segments: SmallVec<[SegmentRank; 8]> = self
-            .segments
-            .iter()
+            .segments()
             .map(|segment| match segment {
                 Segment::Literal(_) => SegmentRank::Literal,
                 Segment::Capture(_) => SegmentRank::Capture,
             })
             .collect();
-        if !self.rest {
+        if !self.has_rest() {
             return PathRank::Whole(segments);
         }
         segments.push(SegmentRank::Rest);
-        PathRank::Prefix { literal: Reverse(self.literal_prefix().len()), segments }
+        let literal = Reverse(self.literal_prefix().len());
+        PathRank::Open { literal, rank: OpenRank::Prefix(segments) }
     }
 
     /// The pattern without the names of its captures: equal for patterns that take the same paths.
     #[must_use]
-    pub fn shape(&self) -> (SmallVec<[Option<&str>; 8]>, bool) {
-        let segments = self.segments.iter().map(|segment| match segment {
-            Segment::Literal(literal) => Some(&**literal),
+    pub fn shape(&self) -> PatternShape<'_> {
+        let segments = self.segments().map(|segment| match segment {
+            Segment::Literal(literal) => Some(literal),
             Segment::Capture(_) => None,
         });
-        (segments.collect(), self.rest)
+        (segments.collect(), self.has_rest())
     }
 
     /// The text before the first capture or `*`: `/users/` of `/users/{id}/*`.

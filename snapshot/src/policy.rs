@@ -23,7 +23,7 @@ pub enum Source {
 }
 
 /// A value and the place that set it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sourced<T> {
     /// The value.
@@ -47,7 +47,7 @@ impl<T> Sourced<T> {
 }
 
 /// How long each part of a request may take; `None` is no limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeouts {
     /// From the end of the request's body to the head of the response, retries included.
@@ -80,7 +80,7 @@ impl Default for Timeouts {
 }
 
 /// All policies of a rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// How long each part of a request may take.

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 
 use crate::path::{PathRank, SegmentRank};
-use crate::{HostPattern, MethodMatch, ObjectId, Route};
+use crate::{Conditions, HostPattern, MethodMatch, ObjectId, Route};
 
 /// The key by which routes are sorted; the smallest that matches a request wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +39,8 @@ impl<'a> Precedence<'a> {
         Self {
             host,
             path: route.path.rank(),
-            names_methods: Reverse(matches!(route.methods, MethodMatch::Only(_))),
-            headers: Reverse(conditions.map_or(0, |conditions| conditions.headers.len())),
+            names_methods: Reverse(!matches!(route.methods, MethodMatch::Any)),
+            headers: Reverse(conditions.map_or(0, Conditions::headers_written)),
             query: Reverse(conditions.map_or(0, |conditions| conditions.query.len())),
             created: route.rule.created,
             object: &route.rule.id.object,

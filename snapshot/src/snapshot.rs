@@ -1,5 +1,6 @@
 //! The snapshot: listeners, their hosts, and for each host its routes in order.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,9 +8,10 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+use crate::normalize::Refusal;
 use crate::{
-    Conditions, Filter, HostPattern, ListenerName, MethodMatch, Normalization, PathPattern, Policy,
-    Redirect, ResourceId, Respond, RuleId, Upstream, UpstreamId,
+    Conditions, Filter, HostPattern, ListenerName, MethodMatch, Normalization, PathMatch,
+    PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId, Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -80,7 +82,7 @@ pub struct Host {
 #[serde(rename_all = "camelCase")]
 pub struct Route {
     /// The path.
-    pub path: PathPattern,
+    pub path: PathMatch,
     /// The methods.
     pub methods: MethodMatch,
     /// What it asks of header fields and query parameters.
@@ -105,8 +107,8 @@ pub struct Rule {
     pub semantics: Semantics,
     /// Filters, in the order in which they act within their phase.
     pub filters: Vec<Filter>,
-    /// Effective policy.
-    pub policy: Policy,
+    /// Effective policy; rules that have the same share one.
+    pub policy: Arc<Policy>,
     /// Where the request ends.
     pub action: Action,
 }
@@ -202,6 +204,44 @@ pub enum InvalidReason {
 pub enum Resource {}
 
 impl Route {
+    /// The path that goes on, to the backend or to where the client is sent: what the rule's
+    /// template makes of the normalised path, or the normalised path.
+    ///
+    /// # Errors
+    ///
+    /// A regular expression captured a part of a segment that makes `.` or `..` of another: the
+    /// backend would take it for a step up, past where the template leads.
+    pub fn forwarded_path<'p>(&self, path: Cow<'p, str>) -> Result<Cow<'p, str>, Refusal> {
+        let mut path = path;
+        for filter in &self.rule.filters {
+            match filter {
+                Filter::RewritePath(template) => path = self.expanded(template, path)?,
+                Filter::RewriteHost(_) => {}
+            }
+        }
+        match &self.rule.action {
+            Action::Redirect(Redirect { path: Some(template), .. }) => {
+                self.expanded(template, path)
+            }
+            _ => Ok(path),
+        }
+    }
+
+    fn expanded<'p>(
+        &self,
+        template: &PathTemplate,
+        path: Cow<'p, str>,
+    ) -> Result<Cow<'p, str>, Refusal> {
+        let Some(captures) = self.path.captures(&path) else { return Ok(path) };
+        let made = template.expand(&path, &captures);
+        // The captures of a pattern are whole segments of a normalised path.
+        let partial = matches!(self.path, PathMatch::Regex { .. });
+        if partial && made.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(Refusal::RewrittenDot);
+        }
+        Ok(Cow::Owned(made))
+    }
+
     /// Whether its conditions on headers and query hold, or it has none. Without headers those are
     /// not looked at: see [`Conditions::hold`].
     #[must_use]

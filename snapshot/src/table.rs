@@ -6,7 +6,8 @@
 
 mod paths;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod witness;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::{
     WrongMethod,
 };
 use paths::PathIndex;
+pub use witness::{Mismatch, Witness};
 
 /// A map with a fast hash that is seeded per process.
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -107,8 +109,8 @@ impl<X> Default for RouteTable<X> {
 }
 
 impl<X: Clone> RouteTable<X> {
-    /// Builds the indexes. `attach` is called once for each rule of a host that is new or changed;
-    /// a host that is the same `Arc` as in `previous` keeps its indexes and what was attached.
+    /// Builds the indexes. `attach` is called once for each rule that is not the same `Arc` as in
+    /// `previous`, under the same host. A host that is the same `Arc` keeps its indexes too.
     pub fn build(
         snapshot: &Snapshot,
         previous: Option<&Self>,
@@ -154,7 +156,7 @@ impl<X: Clone> ListenerTable<X> {
             let before = previous.and_then(|table| table.host(&host.pattern));
             let indexed = match before {
                 Some(before) if Arc::ptr_eq(&before.host, host) => Arc::clone(before),
-                _ => Arc::new(HostTable::build(host, attach)),
+                _ => Arc::new(HostTable::build(host, before.map(|before| &**before), attach)),
             };
             match &host.pattern {
                 HostPattern::Exact(name) => {
@@ -193,25 +195,49 @@ impl<X> ListenerTable<X> {
     /// it the first route in order whose conditions all hold.
     #[must_use]
     pub fn find(&self, request: &RouteRequest<'_>) -> Find<'_, X> {
+        self.find_with(request, &mut ())
+    }
+
+    /// The same, seen by a witness.
+    pub fn find_with<'t, W: Witness<'t>>(
+        &'t self,
+        request: &RouteRequest<'_>,
+        witness: &mut W,
+    ) -> Find<'t, X> {
+        let mut decided = None;
         for table in self.tiers(request.host) {
-            let (found, known) = table.search(request, request.method, Some(request.headers));
-            if let Some(found) = found {
-                return Find::Match(found);
+            witness.host(&table.host.pattern, decided.is_some());
+            let headers = Some(request.headers);
+            let (found, known) = table.search(request, request.method, headers, witness);
+            if decided.is_none() {
+                decided = match found {
+                    Some(found) => Some(Find::Match(found)),
+                    None => known.then(|| table.known_path(request, witness)),
+                };
             }
-            if known {
-                return table.known_path(request);
+            if decided.is_some() && !W::SEES_ALL {
+                break;
             }
         }
-        Find::NotFound
+        decided.unwrap_or(Find::NotFound)
     }
 }
 
 // === impl HostTable ===
 
 impl<X: Clone> HostTable<X> {
-    fn build(host: &Arc<Host>, attach: &mut impl FnMut(&Arc<Rule>) -> X) -> Self {
-        // A rule with several matches stands in several routes; it is attached to once.
-        let mut made: HashMap<*const Rule, X> = HashMap::new();
+    fn build(
+        host: &Arc<Host>,
+        before: Option<&Self>,
+        attach: &mut impl FnMut(&Arc<Rule>) -> X,
+    ) -> Self {
+        // A rule with several matches stands in several routes; it is attached to once. One that
+        // stood in the table before keeps what was attached to it then.
+        let mut made: FastMap<*const Rule, X> = FastMap::default();
+        if let Some(before) = before {
+            let rules = before.host.routes.iter().map(|route| Arc::as_ptr(&route.rule));
+            made.extend(rules.zip(before.attached.iter().cloned()));
+        }
         let attached = host
             .routes
             .iter()
@@ -226,17 +252,24 @@ impl<X: Clone> HostTable<X> {
 impl<X> HostTable<X> {
     /// The first route for a request with this method and these headers, and whether any route
     /// knows the path.
-    fn search(
-        &self,
+    fn search<'t, W: Witness<'t>>(
+        &'t self,
         request: &RouteRequest<'_>,
         method: &Method,
         headers: Option<&HeaderMap>,
-    ) -> (Option<RouteMatch<'_, X>>, bool) {
+        witness: &mut W,
+    ) -> (Option<RouteMatch<'t, X>>, bool) {
         let mut known = false;
-        let found = self.paths.first(request.path, |index| {
+        let mut found = None;
+        self.paths.first(request.path, |index| {
             known = true;
             let route = &self.host.routes[index];
-            route.methods.matches(method) && route.asks_no_more(headers, request.query)
+            let test = route.test(method, headers, request.query);
+            witness.tested(route, test);
+            if test.is_ok() {
+                found = found.or(Some(index));
+            }
+            found.is_some() && !W::SEES_ALL
         });
         (found.map(|index| self.matched(index)), known)
     }
@@ -251,18 +284,25 @@ impl<X> HostTable<X> {
 
     /// The answer for a path that is known, with a method that is not. Routes whose other
     /// conditions do not hold have no say in it.
-    fn known_path(&self, request: &RouteRequest<'_>) -> Find<'_, X> {
-        if let Some(asked) = request.preflight
-            && let (Some(found), _) = self.search(request, asked, None)
-        {
-            return Find::Match(found);
+    fn known_path<'t, W: Witness<'t>>(
+        &'t self,
+        request: &RouteRequest<'_>,
+        witness: &mut W,
+    ) -> Find<'t, X> {
+        if let Some(asked) = request.preflight {
+            witness.preflight();
+            if let (Some(found), _) = self.search(request, asked, None, witness) {
+                return Find::Match(found);
+            }
         }
         let mut allow = MethodSet::default();
         let mut refuses = false;
         let mut answers_options = false;
+        // The headers of a preflight are not those of the request that it asks for.
+        let headers = request.preflight.is_none().then_some(request.headers);
         self.paths.first(request.path, |index| {
             let route = &self.host.routes[index];
-            if !route.asks_no_more(Some(request.headers), request.query) {
+            if !route.asks_no_more(headers, request.query) {
                 return false;
             }
             if let MethodMatch::Only(methods) = &route.methods {

@@ -13,6 +13,7 @@ mod second_opinion;
 mod swaps;
 mod timeouts;
 mod told;
+mod why;
 
 use fairway_tests::http::Answer;
 

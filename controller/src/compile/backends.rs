@@ -13,6 +13,7 @@ use fairway_snapshot::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::interned::Interned;
 use super::{CompileOptions, Discovery, ExternalHosts, Severity, UnknownService, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
@@ -26,8 +27,8 @@ pub(super) struct Resolver<'a> {
     pub(super) options: &'a CompileOptions,
     /// The upstreams that were found.
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
-    /// Those of all objects, so that each is held once.
-    pub(super) shared: &'a mut BTreeMap<UpstreamId, Arc<Upstream>>,
+    /// What all objects share.
+    pub(super) shared: &'a mut Interned,
     /// The upstreams whose endpoints must be told, and which those are.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     /// Every Service that was asked for, found or not.
@@ -85,7 +86,8 @@ impl Resolver<'_> {
             problem(Problem::new(".weight", Reason::InvalidRule, message));
             return None;
         }
-        let reference: Arc<str> = self.reference(written).into();
+        let reference = self.reference(written);
+        let reference = self.shared.word(&reference);
         let resolved = match (&written.service, &written.host) {
             (Some(service), None) => self.service(written, service),
             (None, Some(host)) => self.host(written, host),
@@ -113,16 +115,7 @@ impl Resolver<'_> {
 
     /// Notes an upstream.
     fn found(&mut self, upstream: Upstream) -> UpstreamId {
-        let id = upstream.id();
-        let known = self.shared.get_key_value(&id);
-        let (id, upstream) = match known {
-            Some((id, upstream)) => (id.clone(), Arc::clone(upstream)),
-            None => {
-                let upstream = Arc::new(upstream);
-                self.shared.insert(id.clone(), Arc::clone(&upstream));
-                (id, upstream)
-            }
-        };
+        let (id, upstream) = self.shared.upstream(upstream);
         if !self.upstreams.iter().any(|(known, _)| *known == id) {
             self.upstreams.push((id.clone(), upstream));
         }

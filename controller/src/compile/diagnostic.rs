@@ -77,15 +77,15 @@ impl Verdict {
     }
 
     /// True without problems; else the reason of the first, and a message that lists them.
-    fn of(wrong: &[&Diagnostic], good: Reason, message: &str) -> Self {
+    fn of(wrong: &[&Diagnostic], good: Reason, message: &'static str) -> Self {
         let Some(first) = wrong.first() else {
-            return Self { status: true, reason: good, message: message.to_owned() };
+            return Self { status: true, reason: good, message: message.into() };
         };
         let mut lines: Vec<String> = wrong.iter().take(LISTED).map(ToString::to_string).collect();
         if wrong.len() > LISTED {
             lines.push(format!("and {} more", wrong.len() - LISTED));
         }
-        Self { status: false, reason: first.reason, message: lines.join("\n") }
+        Self { status: false, reason: first.reason, message: lines.join("\n").into() }
     }
 }
 

@@ -2,26 +2,28 @@
 //! is parsed here, once.
 
 mod outcome;
+mod rewrites;
 mod routes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_crds::{RouteRule, ServiceRoute};
+use fairway_crds::{RouteRule, ServiceRouteSpec};
 use fairway_snapshot::{
     Action, Backend, Filter, HostPattern, ListenerName, ObjectId, PathTemplate, Route, RuleId,
     Upstream, UpstreamId,
 };
-use http::HeaderValue;
 
 use super::answers;
 use super::backends::Resolver;
 use super::diagnostic::{Diagnostic, Severity};
+use super::interned::Interned;
 use super::matches::{self, ParsedMatch};
 use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
+use crate::inputs::{Route as WrittenRoute, Unreadable};
 
 pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
@@ -40,7 +42,7 @@ pub(super) struct Lowered {
 }
 
 /// What lowering an object looked at beside the object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Asked {
     /// The Services, found or not.
     pub(super) services: Vec<ObjectId>,
@@ -65,18 +67,23 @@ impl Lowered {
     }
 }
 
-/// Lowers an object; also says which Services it asked for. `shared` holds the upstreams of all
-/// objects: equal ones become one.
+/// Lowers an object; also says which Services it asked for. Equal values of all objects
+/// become one in `shared`.
 pub(super) fn lower(
     id: &ObjectId,
-    route: &ServiceRoute,
+    route: &WrittenRoute,
     inputs: &Inputs,
     options: &CompileOptions,
-    shared: &mut BTreeMap<UpstreamId, Arc<Upstream>>,
+    shared: &mut Interned,
 ) -> (Lowered, Asked) {
+    let spec = match route.spec() {
+        Ok(spec) => spec,
+        Err(error) => return unreadable(id, route, &error),
+    };
     let mut lowering = Lowering {
         object: Arc::new(id.clone()),
-        route,
+        created: route.created,
+        spec: &spec,
         options,
         resolver: Resolver {
             object: id,
@@ -100,19 +107,36 @@ pub(super) fn lower(
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
         .collect();
     let hash = hash(&hosts, &groups);
-    let share = Share::of(&route.spec.rules, &hosts, &groups);
+    let share = Share::of(&spec.rules, &hosts, &groups);
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
-    let status = status(route, served, &share, hash, lowering.diagnostics);
+    let status = status(route.generation, served, &share, hash, lowering.diagnostics);
     let Resolver { mut upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
     upstreams.shrink_to_fit();
     let asked = Asked { services: asked, grants, neighbours };
     (Lowered { hosts, groups, upstreams, wanted, status: Arc::new(status) }, asked)
 }
 
+/// An object whose text cannot be read serves nothing and is told.
+fn unreadable(id: &ObjectId, route: &WrittenRoute, error: &serde_json::Error) -> (Lowered, Asked) {
+    let message = error.to_string();
+    let unreadable =
+        Unreadable { generation: route.generation, version: None, class: None, message };
+    let status = Arc::new(unreadable_status(id, &unreadable));
+    let lowered = Lowered {
+        hosts: Vec::new(),
+        groups: Vec::new(),
+        upstreams: Vec::new(),
+        wanted: BTreeMap::new(),
+        status,
+    };
+    (lowered, Asked::default())
+}
+
 struct Lowering<'a> {
     object: Arc<ObjectId>,
-    route: &'a ServiceRoute,
+    created: i64,
+    spec: &'a ServiceRouteSpec,
     options: &'a CompileOptions,
     resolver: Resolver<'a>,
     diagnostics: Vec<Diagnostic>,
@@ -139,6 +163,10 @@ struct Made {
 
 impl<'a> Lowering<'a> {
     fn tell(&mut self, rule: Option<&Arc<str>>, field: String, reason: Reason, message: String) {
+        // A template is read for each match, and its mistakes are told once.
+        if self.diagnostics.iter().any(|known| known.field == field && known.message == message) {
+            return;
+        }
         self.diagnostics.push(Diagnostic {
             object: (*self.object).clone(),
             rule: rule.cloned(),
@@ -151,7 +179,7 @@ impl<'a> Lowering<'a> {
 
     /// The class chose us, so that only its form can be wrong.
     fn class(&mut self) {
-        if let Some(message) = self.route.spec.class.as_deref().and_then(names::class) {
+        if let Some(message) = self.spec.class.as_deref().and_then(names::class) {
             self.tell(None, "spec.class".to_owned(), Reason::InvalidRule, message);
         }
     }
@@ -159,11 +187,11 @@ impl<'a> Lowering<'a> {
     /// The hosts, without those that cannot be read; if none can be, nothing is served, rather
     /// than everything.
     fn hosts(&mut self) -> Vec<HostPattern> {
-        if self.route.spec.hosts.is_empty() {
+        if self.spec.hosts.is_empty() {
             return vec![HostPattern::Any];
         }
         let mut hosts = Vec::new();
-        for (index, text) in self.route.spec.hosts.iter().enumerate() {
+        for (index, text) in self.spec.hosts.iter().enumerate() {
             match text.parse::<HostPattern>() {
                 Ok(host) if hosts.contains(&host) => {}
                 Ok(host) => hosts.push(host),
@@ -179,11 +207,11 @@ impl<'a> Lowering<'a> {
 
     fn listeners(&mut self) -> Vec<ListenerName> {
         let known = &self.options.listeners;
-        if self.route.spec.listeners.is_empty() {
+        if self.spec.listeners.is_empty() {
             return known.keys().cloned().collect();
         }
         let mut listeners = Vec::new();
-        for (index, text) in self.route.spec.listeners.iter().enumerate() {
+        for (index, text) in self.spec.listeners.iter().enumerate() {
             let name = ListenerName::from(text.as_str());
             if !known.contains_key(&name) {
                 let names = known.keys().map(ListenerName::as_str).collect::<Vec<_>>().join(", ");
@@ -198,10 +226,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn rules(&mut self) -> Vec<ParsedRule<'a>> {
-        let mut parsed: Vec<ParsedRule<'a>> = Vec::with_capacity(self.route.spec.rules.len());
-        for (index, written) in (0u16..).zip(&self.route.spec.rules) {
+        let mut parsed: Vec<ParsedRule<'a>> = Vec::with_capacity(self.spec.rules.len());
+        for (index, written) in (0u16..).zip(&self.spec.rules) {
             let default = || format!("rule-{index}");
-            let name: Arc<str> = written.name.clone().unwrap_or_else(default).into();
+            let name = written.name.clone().unwrap_or_else(default);
+            let name = self.resolver.shared.word(&name);
             let id = RuleId { object: Arc::clone(&self.object), index, name };
             let field = format!("spec.rules[{index}]");
             if let Some(message) = names::rule(&id.name) {
@@ -324,65 +353,5 @@ impl<'a> Lowering<'a> {
                 message: "every backend has weight 0, so that every request is answered with 503: give one a weight".to_owned(),
             });
         }
-    }
-
-    /// What of a rule depends on one match, or why that answers 500. A template is resolved against
-    /// the captures of its pattern.
-    fn made(
-        &mut self,
-        id: &RuleId,
-        written: &RouteRule,
-        field: &str,
-        parsed: &ParsedMatch,
-        host: &Result<Option<Filter>, String>,
-    ) -> Result<Made, String> {
-        let rewrite = written.rewrite.as_ref().and_then(|rewrite| rewrite.path.as_ref());
-        let redirect = written.redirect.as_ref().and_then(|redirect| redirect.path.as_ref());
-        let path = self.template(id, rewrite, format!("{field}.rewrite.path"), parsed);
-        let location = self.template(id, redirect, format!("{field}.redirect.path"), parsed);
-        if let Some(problem) = &parsed.problem {
-            return Err(problem.clone());
-        }
-        let path = path?.map(Filter::RewritePath);
-        let filters = path.into_iter().chain(host.clone()?).collect();
-        Ok(Made { filters, location: location? })
-    }
-
-    /// A template for the captures of a match.
-    fn template(
-        &mut self,
-        id: &RuleId,
-        text: Option<&String>,
-        field: String,
-        parsed: &ParsedMatch,
-    ) -> Result<Option<PathTemplate>, String> {
-        let Some(text) = text else { return Ok(None) };
-        PathTemplate::parse(text, &parsed.path).map(Some).map_err(|error| {
-            let message = error.to_string();
-            self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
-            message
-        })
-    }
-
-    /// The Host that backends see, or why the rule answers 500.
-    fn rewritten_host(
-        &mut self,
-        id: &RuleId,
-        written: &RouteRule,
-        field: &str,
-    ) -> Result<Option<Filter>, String> {
-        let Some(rewrite) = &written.rewrite else { return Ok(None) };
-        let (field, read) = if written.backends.is_empty() {
-            let message = fairway_crds::names::REWRITE_OF_BACKENDS.to_owned();
-            (format!("{field}.rewrite"), Err(message))
-        } else {
-            let Some(host) = &rewrite.host else { return Ok(None) };
-            let read = answers::one_host(host)
-                .and_then(|host| HeaderValue::from_str(&host).map_err(|error| error.to_string()));
-            (format!("{field}.rewrite.host"), read)
-        };
-        read.map(|host| Some(Filter::RewriteHost(host))).inspect_err(|message| {
-            self.tell(Some(&id.name), field, Reason::InvalidRule, message.clone());
-        })
     }
 }

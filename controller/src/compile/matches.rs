@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use fairway_crds::{RouteMatch, names};
 use fairway_snapshot::{
-    Conditions, HeaderCondition, MethodMatch, MethodSet, PathPattern, Pattern, QueryCondition,
-    ValueMatch,
+    Conditions, HeaderCondition, MethodMatch, MethodSet, PathMatch, PathPattern, PathRegex,
+    Pattern, QueryCondition, ValueMatch,
 };
 use http::{HeaderName, Method};
 
 /// A match whose path could be read.
 pub(super) struct ParsedMatch {
     pub(super) index: u16,
-    pub(super) path: PathPattern,
+    pub(super) path: PathMatch,
     pub(super) methods: MethodMatch,
     pub(super) conditions: Option<Arc<Conditions>>,
     /// Whether it names HEAD itself.
@@ -35,16 +35,9 @@ pub(super) fn parse(
     let given = if matches.is_empty() { &everything[..] } else { matches };
     let mut parsed = Vec::with_capacity(given.len());
     for (index, written) in (0u16..).zip(given) {
-        let path = match &written.path {
-            None => Some(PathPattern::everything()),
-            Some(text) => match text.parse::<PathPattern>() {
-                Ok(pattern) => Some(pattern),
-                Err(error) => {
-                    problem(format!("{field}.match[{index}].path"), error.to_string());
-                    None
-                }
-            },
-        };
+        let path = path(written).map_err(|(below, message)| {
+            problem(format!("{field}.match[{index}]{below}"), message);
+        });
         let mut wrong = None;
         let mut set = MethodSet::default();
         for (number, text) in written.methods.iter().enumerate() {
@@ -63,10 +56,11 @@ pub(super) fn parse(
             wrong.get_or_insert_with(|| message.clone());
             problem(format!("{field}.match[{index}].{below}"), message);
         });
-        if let Some(path) = path {
+        if let Ok(path) = path {
             let names_head = set.contains(&Method::HEAD);
             let methods = match wrong {
                 None if !set.is_empty() => MethodMatch::Only(set),
+                Some(_) if !written.methods.is_empty() => MethodMatch::Guarded,
                 None | Some(_) => MethodMatch::Any,
             };
             parsed.push(ParsedMatch {
@@ -82,16 +76,34 @@ pub(super) fn parse(
     parsed
 }
 
-/// The conditions of a match, without those on headers that have no name.
+/// The path of a match, or the field that is wrong with what is wrong with it.
+fn path(written: &RouteMatch) -> Result<PathMatch, (&'static str, String)> {
+    match (&written.path, &written.path_regex) {
+        (None, None) => Ok(PathMatch::everything()),
+        (Some(text), None) => {
+            let read = text.parse::<PathPattern>();
+            read.map(PathMatch::Pattern).map_err(|error| (".path", error.to_string()))
+        }
+        (None, Some(text)) => {
+            let read = text.parse::<PathRegex>().map(|regex| PathMatch::Regex { regex });
+            read.map_err(|error| (".pathRegex", error.to_string()))
+        }
+        (Some(_), Some(_)) => Err(("", names::ONE_PATH.to_owned())),
+    }
+}
+
+/// The conditions of a match; those on headers without a readable name are counted.
 fn conditions(
     written: &RouteMatch,
     mut problem: impl FnMut(String, String),
 ) -> Option<Arc<Conditions>> {
     let mut headers = Vec::new();
+    let mut unreadable_headers = 0;
     for (number, one) in written.headers.iter().enumerate() {
         let field = format!("headers[{number}]");
         let name = HeaderName::from_bytes(one.name.as_bytes());
         if name.is_err() {
+            unreadable_headers += 1;
             problem(format!("{field}.name"), format!("{:?}: {}", one.name, names::HEADER_NAME));
         }
         let value = wanted(&one.value, &one.pattern, one.present, &field, &mut problem);
@@ -103,7 +115,8 @@ fn conditions(
         let value = wanted(&one.value, &one.pattern, one.present, &field, &mut problem);
         query.push(QueryCondition { name: one.name.as_str().into(), value });
     }
-    let conditions = Conditions { headers: headers.into(), query: query.into() };
+    let conditions =
+        Conditions { headers: headers.into(), query: query.into(), unreadable_headers };
     (!conditions.is_empty()).then(|| Arc::new(conditions))
 }
 

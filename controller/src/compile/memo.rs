@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fairway_crds::ServiceRoute;
-use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId, Upstream, UpstreamId};
+use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
 
 use super::CompileOptions;
 use super::backends::neighbours;
+use super::interned::Interned;
 use super::lower::{self, Lowered};
 use crate::Inputs;
-use crate::inputs::Service;
+use crate::inputs::{Route, Service};
 
 /// What compiling remembers of the last time: the lowered form of each object and everything that
 /// it was made from, and each host and the objects that it was made from.
@@ -21,14 +21,13 @@ pub struct Memo {
     kept: bool,
     objects: BTreeMap<ObjectId, Remembered>,
     hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
-    /// The upstreams of all objects.
-    upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    shared: Interned,
     next_hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
 }
 
 #[derive(Debug)]
 struct Remembered {
-    route: Arc<ServiceRoute>,
+    route: Arc<Route>,
     /// Every Service that was asked for, with what was found.
     services: Vec<(ObjectId, Option<Arc<Service>>)>,
     /// Every Service of another namespace, and whether a grant permitted it.
@@ -60,7 +59,7 @@ impl Memo {
     pub(super) fn lowered(
         &mut self,
         id: &ObjectId,
-        route: &Arc<ServiceRoute>,
+        route: &Arc<Route>,
         inputs: &Inputs,
         options: &CompileOptions,
     ) -> Arc<Lowered> {
@@ -75,7 +74,7 @@ impl Memo {
         {
             return Arc::clone(&known.lowered);
         }
-        let (lowered, asked) = lower::lower(id, route, inputs, options, &mut self.upstreams);
+        let (lowered, asked) = lower::lower(id, route, inputs, options, &mut self.shared);
         let lowered = Arc::new(lowered);
         let look = |id: &ObjectId| inputs.services.get(id).cloned();
         let remembered = Remembered {
@@ -116,7 +115,7 @@ impl Memo {
     pub(super) fn end(&mut self, objects: &BTreeMap<ObjectId, Arc<Lowered>>) {
         self.objects.retain(|id, _| objects.contains_key(id));
         self.hosts = std::mem::take(&mut self.next_hosts);
-        self.upstreams.retain(|_, upstream| Arc::strong_count(upstream) > 1);
+        self.shared.forget();
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod golden;
 mod reasons;
+mod routes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use proptest::prelude::*;
 
 use super::{CompileOptions, Discovery, Memo, compile};
 use crate::Inputs;
-use crate::inputs::{Grant, Permitted, Service, ServicePort};
+use crate::inputs::{Grant, Permitted, Route, Service, ServicePort};
 
 /// A Service with one port.
 fn service(port: u16) -> Arc<Service> {
@@ -22,7 +23,7 @@ fn service(port: u16) -> Arc<Service> {
     Arc::new(Service { ports, ..Service::default() })
 }
 
-fn route(path: &str, service: &str, hosts: &[&str]) -> Arc<ServiceRoute> {
+fn written(path: &str, service: &str, hosts: &[&str]) -> ServiceRoute {
     let backend = BackendRef {
         service: Some(service.to_owned()),
         port: Some(IntOrString::String("http".to_owned())),
@@ -32,7 +33,15 @@ fn route(path: &str, service: &str, hosts: &[&str]) -> Arc<ServiceRoute> {
     let rule = RouteRule { matches, backends: vec![backend], ..RouteRule::default() };
     let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
     let spec = ServiceRouteSpec { hosts, rules: vec![rule], ..ServiceRouteSpec::default() };
-    Arc::new(ServiceRoute::new("x", spec))
+    ServiceRoute::new("x", spec)
+}
+
+fn held(route: &ServiceRoute) -> Arc<Route> {
+    Arc::new(Route::from(route))
+}
+
+fn route(path: &str, service: &str, hosts: &[&str]) -> Arc<Route> {
+    held(&written(path, service, hosts))
 }
 
 /// An edit of the world.
@@ -85,9 +94,9 @@ fn apply(inputs: &mut Inputs, edit: &Edit) {
             inputs.grants.remove(&ObjectId::new("ns", format!("grant-{name}")));
         }
         Edit::PutAcross(name, service) => {
-            let mut made = ServiceRoute::clone(&route("/across/*", &service_name(*service), &[]));
+            let mut made = written("/across/*", &service_name(*service), &[]);
             made.spec.rules[0].backends[0].namespace = Some("ns".to_owned());
-            inputs.routes.insert(ObjectId::new("away", format!("object-{name}")), Arc::new(made));
+            inputs.routes.insert(ObjectId::new("away", format!("object-{name}")), held(&made));
         }
         Edit::NoService(name) => {
             inputs.services.remove(&ObjectId::new("ns", service_name(*name)));
@@ -160,10 +169,10 @@ fn a_rule_of_an_object_that_is_older_than_the_schema_is_told_its_name() {
         ("", "\"\": a rule is named with lower case letters"),
         (&"a".repeat(64), "has 64 characters: write at most 63"),
     ] {
-        let mut object = (*route("/a", "service-0", &[])).clone();
+        let mut object = written("/a", "service-0", &[]);
         object.spec.rules[0].name = Some(name.to_owned());
         let id = ObjectId::new("ns", "a");
-        inputs.routes.insert(id.clone(), Arc::new(object));
+        inputs.routes.insert(id.clone(), held(&object));
         let compilation = compile(&inputs, &CompileOptions::default(), &mut Memo::default());
         let status = &compilation.statuses[&id];
         assert!(!status.accepted.status && status.accepted.message.contains(told), "{status:?}");
@@ -173,11 +182,11 @@ fn a_rule_of_an_object_that_is_older_than_the_schema_is_told_its_name() {
 
 #[test]
 fn a_class_that_the_schema_refuses_is_told() {
-    let mut object = (*route("/a", "service-0", &[])).clone();
+    let mut object = written("/a", "service-0", &[]);
     object.spec.class = Some("Ours".to_owned());
     let id = ObjectId::new("ns", "a");
     let mut inputs = Inputs::default();
-    inputs.routes.insert(id.clone(), Arc::new(object));
+    inputs.routes.insert(id.clone(), held(&object));
     let options = CompileOptions { class: "Ours".to_owned(), ..CompileOptions::default() };
     let compilation = compile(&inputs, &options, &mut Memo::default());
     let told = &compilation.statuses[&id].accepted.message;
@@ -207,9 +216,9 @@ fn the_hash_is_an_objects_own() {
 fn upstreams_whose_endpoints_must_be_told_are_named_with_their_port() {
     let mut inputs = Inputs::default();
     apply(&mut inputs, &Edit::Service(0, 80));
-    let mut object = (*route("/a", "service-0", &[])).clone();
+    let mut object = written("/a", "service-0", &[]);
     object.spec.rules[0].backends[0].discovery = Some("endpoints".to_owned());
-    inputs.routes.insert(ObjectId::new("ns", "a"), Arc::new(object));
+    inputs.routes.insert(ObjectId::new("ns", "a"), held(&object));
     let mut memo = Memo::default();
     let mut wanted = |kept: bool, options: &CompileOptions| {
         inputs.kept = kept;
@@ -230,12 +239,12 @@ fn upstreams_whose_endpoints_must_be_told_are_named_with_their_port() {
     assert!(wanted(false, &folder).is_empty());
     // What the backend says wins over the operator's default, and that over nothing.
     let endpoints = CompileOptions { discovery: Discovery::Endpoints, ..CompileOptions::default() };
-    for (written, count) in [(Some("dns"), 0), (None, 1)] {
-        let mut object = (*route("/a", "service-0", &[])).clone();
-        object.spec.rules[0].backends[0].discovery = written.map(str::to_owned);
+    for (discovery, count) in [(Some("dns"), 0), (None, 1)] {
+        let mut object = written("/a", "service-0", &[]);
+        object.spec.rules[0].backends[0].discovery = discovery.map(str::to_owned);
         let mut inputs = inputs.clone();
-        inputs.routes.insert(ObjectId::new("ns", "a"), Arc::new(object));
+        inputs.routes.insert(ObjectId::new("ns", "a"), held(&object));
         let compilation = compile(&inputs, &endpoints, &mut Memo::default());
-        assert_eq!(compilation.wanted.len(), count, "{written:?}");
+        assert_eq!(compilation.wanted.len(), count, "{discovery:?}");
     }
 }

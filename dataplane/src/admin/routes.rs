@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use fairway_snapshot::UpstreamId;
-use fairway_snapshot::dump::{CountsView, EndpointsView, RoutesView};
+use fairway_snapshot::dump::{BackendView, CountsView, EndpointsView, RoutesView};
 
 use super::AdminState;
 use crate::telemetry::rule_metrics::RuleTotals;
@@ -34,14 +34,19 @@ pub(super) async fn show(State(state): State<Arc<AdminState>>) -> Json<RoutesVie
         for route in &mut listener.routes {
             let key = (route.namespace.clone(), route.route.clone(), route.rule.clone());
             route.counts = totals.get(&key).map(counts);
-            for backend in &mut route.backends {
-                let upstream = backend.upstream.as_deref().map(UpstreamId::from);
-                let known = upstream.and_then(|id| state.discovery.show(&id));
-                backend.endpoints = known.map(endpoints);
-            }
+            find(&state, &mut route.backends);
         }
     }
     Json(view)
+}
+
+/// Says of each backend where this gateway finds it.
+pub(super) fn find(state: &AdminState, backends: &mut [BackendView]) {
+    for backend in backends {
+        let upstream = backend.upstream.as_deref().map(UpstreamId::from);
+        let known = upstream.and_then(|id| state.discovery.show(&id));
+        backend.endpoints = known.map(endpoints);
+    }
 }
 
 fn counts(totals: &RuleTotals) -> CountsView {

@@ -92,14 +92,8 @@ fn any_was_read(paths: &[PathBuf], problems: &[FileProblem]) -> bool {
 
 /// What the compiler says of manifests that could be read, of every class.
 fn compiled(loaded: &Loaded, options: &CompileOptions) -> Vec<Finding> {
-    let classes: std::collections::BTreeSet<String> = loaded
-        .inputs
-        .routes
-        .values()
-        .map(|route| {
-            route.spec.class.clone().unwrap_or_else(|| fairway_crds::DEFAULT_CLASS.to_owned())
-        })
-        .collect();
+    let classes: std::collections::BTreeSet<String> =
+        loaded.inputs.routes.values().map(|route| route.class().to_owned()).collect();
     let mut findings = Vec::new();
     for class in classes {
         let options = CompileOptions { class, ..options.clone() };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Captures, PathPattern, is_capture_name};
+use super::{Captures, PathMatch, is_capture_name};
 use crate::normalize::{Normalization, normalize_path};
 
 /// A path with holes for captures: `/fin/*`, `/orders/of/{id}`.
@@ -42,7 +42,7 @@ pub enum TemplateError {
     #[error("{0:?}: a capture is a name between braces: write /orders/of/{{id}}")]
     Brace(String),
     /// The pattern does not capture that name.
-    #[error("{text:?} uses {name}, which the path {pattern:?} does not capture{}", hint(.captured))]
+    #[error("{text:?} uses {name}, which the path \"{pattern}\" does not capture{}", hint(.captured))]
     Unknown {
         /// The template.
         text: String,
@@ -77,7 +77,7 @@ impl PathTemplate {
     /// # Errors
     ///
     /// The first thing that is wrong, with what to write instead.
-    pub fn parse(text: &str, pattern: &PathPattern) -> Result<Self, TemplateError> {
+    pub fn parse(text: &str, pattern: &PathMatch) -> Result<Self, TemplateError> {
         if !text.starts_with('/') {
             return Err(TemplateError::NoSlash(text.to_owned()));
         }
@@ -87,6 +87,10 @@ impl PathTemplate {
         };
         if front.contains('*') {
             return Err(TemplateError::Wildcard(text.to_owned()));
+        }
+        if text.split('/').any(|segment| matches!(segment, "." | "..")) {
+            let problem = "write the path without . and .. segments";
+            return Err(TemplateError::Malformed { text: text.to_owned(), problem });
         }
         let mut parts = Vec::new();
         let mut remaining = front;
@@ -127,8 +131,7 @@ impl PathTemplate {
     }
 }
 
-/// Adds literal text in its normalised form; pieces of a segment are normalised alone, so dot
-/// segments stay what they are and are refused.
+/// Adds literal text in its normalised form.
 fn push_literal(parts: &mut Vec<Part>, literal: &str, text: &str) -> Result<(), TemplateError> {
     if literal.is_empty() {
         return Ok(());
@@ -139,28 +142,27 @@ fn push_literal(parts: &mut Vec<Part>, literal: &str, text: &str) -> Result<(), 
             "a path holds no query, fragment or blank: the query string of the request is kept as it is",
         ));
     }
-    if literal.split('/').any(|segment| segment == "." || segment == "..") {
-        return Err(malformed("write the path without . and .. segments"));
-    }
-    // A slash in front makes the piece a path; it is taken off again.
-    let written = format!("/{literal}");
+    // A piece of a segment is no segment: between letters its dots are only dots. They are taken off
+    // again.
+    let written = format!("/x{literal}x");
     let keep = Normalization {
         empty_segments: crate::normalize::EmptySegments::Keep,
         ..Normalization::default()
     };
     let normal = normalize_path(&written, &keep).map_err(|refusal| malformed(refusal.advice()))?;
-    parts.push(Part::Literal(normal[1..].into()));
+    parts.push(Part::Literal(normal[2..normal.len() - 1].into()));
     Ok(())
 }
 
-fn capture_index(name: &str, text: &str, pattern: &PathPattern) -> Result<u16, TemplateError> {
-    let index = pattern.capture_names().position(|captured| captured == name);
+fn capture_index(name: &str, text: &str, pattern: &PathMatch) -> Result<u16, TemplateError> {
+    let index = pattern.capture_names().into_iter().position(|captured| captured == name);
     index.and_then(|index| u16::try_from(index).ok()).ok_or_else(|| TemplateError::Unknown {
         text: text.to_owned(),
         name: if name == "*" { "*".to_owned() } else { format!("{{{name}}}") },
-        pattern: pattern.to_string(),
+        pattern: pattern.as_str().to_owned(),
         captured: pattern
             .capture_names()
+            .into_iter()
             .map(|name| if name == "*" { name.to_owned() } else { format!("{{{name}}}") })
             .collect(),
     })

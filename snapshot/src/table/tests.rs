@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{Find, ListenerTable, RouteRequest, RouteTable};
 use crate::{
     Action, Conditions, Host, HostPattern, Listener, ListenerName, MethodMatch, Normalization,
-    ObjectId, Policy, Precedence, Protocol, Route, Rule, RuleId, Semantics, Snapshot,
+    ObjectId, PathMatch, Precedence, Protocol, Route, Rule, RuleId, Semantics, Snapshot,
 };
 
 /// A route as a test writes it: host, path, methods, conditions, and the object's age and name.
@@ -33,11 +33,19 @@ fn methods(names: &[&str]) -> MethodMatch {
     MethodMatch::Only(parsed.iter().collect())
 }
 
+/// A pattern, or an expression behind `~`.
+fn path(text: &str) -> PathMatch {
+    match text.strip_prefix('~') {
+        Some(text) => PathMatch::Regex { regex: text.parse().unwrap() },
+        None => PathMatch::Pattern(text.parse().unwrap()),
+    }
+}
+
 fn route(written: &Written, index: usize) -> Route {
     let object = Arc::new(ObjectId::new("ns", format!("object-{}", written.object)));
     let index = u16::try_from(index).unwrap();
     Route {
-        path: written.path.parse().unwrap(),
+        path: path(written.path),
         methods: methods(written.methods),
         conditions: (!written.conditions.is_empty())
             .then(|| Arc::new(serde_json::from_str(written.conditions).unwrap())),
@@ -47,10 +55,15 @@ fn route(written: &Written, index: usize) -> Route {
             created: written.created,
             semantics: Semantics::default(),
             filters: Vec::new(),
-            policy: Policy::default(),
+            policy: Arc::default(),
             action: Action::Forward(Vec::new()),
         }),
     }
+}
+
+/// A route that takes everything of a path.
+pub(crate) fn route_to(path: PathMatch) -> Route {
+    Route { path, ..route(&plain("/"), 0) }
 }
 
 fn name() -> ListenerName {
@@ -141,7 +154,7 @@ fn scan(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<u16, u16> {
 
 const HOSTS: [&str; 5] = ["*", "a.example", "*.example", "*.b.example", "c.b.example"];
 /// With some shapes under two names, which must make no difference.
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 27] = [
     "/*",
     "/a",
     "/a/",
@@ -162,6 +175,13 @@ const PATHS: [&str; 20] = [
     "/a/{longer}/*",
     "/{a}/{longer}",
     "/{x}/{y}/*",
+    "~/a/.*",
+    "~/[a-z]/b",
+    "~/[a-y]/b",
+    "~/a/b.*",
+    "~.*",
+    "~/a(?:/b)?(?:/c)?",
+    "~/a/b/c",
 ];
 const METHODS: [&[&str]; 4] = [&[], &["GET"], &["POST", "PUT"], &["PURGE", "GET"]];
 const CONDITIONS: [&str; 6] = [
@@ -246,6 +266,12 @@ fn each_criterion_decides() {
         ("the more specific path", plain("/a/b/*"), plain("/a/*")),
         ("the more specific path", plain("/a/{y}/*"), plain("/a/*")),
         ("the more specific path", plain("/a/*"), plain("/{x}/*")),
+        ("the more specific path", plain("/{x}/{y}"), plain("~/a/b")),
+        ("the more specific path", plain("~/a/.*"), plain("/a/*")),
+        ("the more specific path", plain("/a/*"), plain("~/.*")),
+        ("the more specific path", plain("~/a/b.*"), plain("~/a/.*")),
+        ("the more specific path", plain("~/[a-z]/b"), plain("~/[ab]/b")),
+        ("the older object", plain("~/[a-c]/b"), Written { created: 1, ..plain("~/[a-b]/b") }),
         ("naming methods", Written { methods: get, ..plain("/a/b") }, plain("/a/b")),
         ("naming methods", Written { methods: get, ..plain("/a/{y}/*") }, plain("/a/{b}/*")),
         (
@@ -311,7 +337,10 @@ fn a_host_that_did_not_change_keeps_its_indexes() {
     });
     assert_eq!(attached, 2);
     let mut second = first.clone();
-    let changed = Host { pattern: HostPattern::Any, routes: vec![route(&plain("/c"), 0)] };
+    let kept = first.listeners[&name()].hosts.iter().find(|host| host.pattern == HostPattern::Any);
+    let kept = kept.unwrap().routes[0].clone();
+    let routes = vec![kept, route(&plain("/c"), 0)];
+    let changed = Host { pattern: HostPattern::Any, routes };
     for host in &mut second.listeners.get_mut(&name()).unwrap().hosts {
         if host.pattern == HostPattern::Any {
             *host = Arc::new(changed.clone());
@@ -322,7 +351,7 @@ fn a_host_that_did_not_change_keeps_its_indexes() {
         again += 1;
         100
     });
-    assert_eq!(again, 1, "only the rule of the changed host is new");
+    assert_eq!(again, 1, "only one rule of the changed host is new");
     let listener = next.listener(&name()).unwrap();
     let headers = &HeaderMap::new();
     let method = &Method::GET;
@@ -333,5 +362,6 @@ fn a_host_that_did_not_change_keeps_its_indexes() {
         other => panic!("{other:?}"),
     };
     assert!(attached("a.example", "/b") <= 2);
+    assert!(attached("x", "/a") <= 2, "it is the rule that stood there before");
     assert_eq!(attached("x", "/c"), 100);
 }

@@ -1,7 +1,7 @@
 //! What lowering says of an object: its hash and its status.
 
+use fairway_crds::RouteRule;
 use fairway_crds::conditions::Reason;
-use fairway_crds::{RouteRule, ServiceRoute};
 use fairway_snapshot::{Action, Backend, HostPattern, ListenerName, ObjectId};
 use sha2::{Digest, Sha256};
 
@@ -71,14 +71,14 @@ fn serves(action: &Action) -> bool {
 }
 
 pub(super) fn status(
-    route: &ServiceRoute,
+    generation: Option<i64>,
     hosts: Vec<String>,
     share: &Share,
     hash: String,
     diagnostics: Vec<Diagnostic>,
 ) -> ObjectStatus {
     ObjectStatus {
-        generation: route.metadata.generation,
+        generation,
         hosts,
         rules: share.rules,
         invalid_rules: share.invalid,

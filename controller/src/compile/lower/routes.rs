@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use fairway_crds::Policy as WrittenPolicy;
 use fairway_crds::conditions::Reason;
-use fairway_crds::{Policy as WrittenPolicy, ServiceRoute};
 use fairway_snapshot::{Action, ListenerName, Policy, Redirect, Route, Rule, Semantics, Source};
 
 use super::super::CompileOptions;
@@ -20,6 +20,7 @@ impl<'a> Lowering<'a> {
         let mut routes = Vec::new();
         for rule in rules {
             let (policy, wrong) = self.policy(rule, listener);
+            let policy = self.resolver.shared.policy(policy);
             let mut made: Vec<Arc<Rule>> = Vec::new();
             for (parsed, own) in rule.matches.iter().zip(&rule.made) {
                 let (Made { filters, location }, problem) = match own {
@@ -35,10 +36,10 @@ impl<'a> Lowering<'a> {
                 };
                 let lowered = Rule {
                     id: rule.id.clone(),
-                    created: created(self.route),
+                    created: self.created,
                     semantics: Semantics::default(),
                     filters,
-                    policy: policy.clone(),
+                    policy: Arc::clone(&policy),
                     action,
                 };
                 // Matches with the same captures share one rule.
@@ -95,7 +96,7 @@ impl<'a> Lowering<'a> {
             operator(Source::Listener, Some(listener)),
             Layer {
                 source: Source::Spec,
-                policy: self.route.spec.policy.as_ref(),
+                policy: self.spec.policy.as_ref(),
                 field: "spec.policy".to_owned(),
             },
             Layer {
@@ -122,8 +123,4 @@ pub(super) fn by_policy<'o>(
         }
     }
     groups
-}
-
-fn created(route: &ServiceRoute) -> i64 {
-    route.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
 }

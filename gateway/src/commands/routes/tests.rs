@@ -1,34 +1,11 @@
-//! How people write the address of an admin port, and what the table shows.
+//! What the table shows.
 
 use fairway_controller::compile::UnknownService;
 use fairway_controller::files::load;
 use fairway_controller::{CompileOptions, Memo, compile};
 use fairway_snapshot::dump::RoutesView;
 
-use super::{routes_url, table};
-
-#[test]
-fn an_address_is_enough() {
-    let cases = [
-        ("127.0.0.1:9902", "http://127.0.0.1:9902/routes"),
-        ("localhost:9902", "http://localhost:9902/routes"),
-        ("[::1]:9902", "http://[::1]:9902/routes"),
-        ("http://127.0.0.1:9902", "http://127.0.0.1:9902/routes"),
-        ("http://127.0.0.1:9902/", "http://127.0.0.1:9902/routes"),
-        ("http://127.0.0.1:9902/routes", "http://127.0.0.1:9902/routes"),
-        ("http://example.com/fairway/", "http://example.com/fairway/routes"),
-    ];
-    for (from, expected) in cases {
-        assert_eq!(routes_url(from).unwrap().as_str(), expected, "{from}");
-    }
-    for from in ["", "https://127.0.0.1:9902", "127.0.0.1:port", "http://", "ftp://a:1", "a b:1"] {
-        let told = routes_url(from).unwrap_err();
-        let expected = format!(
-            "--from {from:?} is not the address of an admin port: write http://127.0.0.1:9902"
-        );
-        assert_eq!(told, expected);
-    }
-}
+use super::table;
 
 /// The table of a route with one rule.
 fn shown(rule: &str) -> String {

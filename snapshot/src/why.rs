@@ -1,0 +1,298 @@
+//! Why a request gets where it gets: the lookup itself, with a witness that writes down what was
+//! tested, and in words what decided.
+
+mod ask;
+mod expect;
+mod view;
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, Method};
+
+use crate::dump::{RoutesView, route_view};
+use crate::normalize::normalize_path;
+use crate::table::{Find, Mismatch, RouteRequest, RouteTable, Witness};
+use crate::{
+    Action, Conditions, Filter, HostPattern, ListenerName, MethodMatch, MethodSet, Precedence,
+    RedirectedRequest, Route, Rule, Scheme, Snapshot, ValueMatch,
+};
+pub use ask::WhyRequest;
+pub use view::{Asked, CandidateView, ExpectedView, OutcomeView, Verdict, WhyView};
+
+/// A request, as somebody asks about it.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// The listener that it comes to.
+    pub listener: &'a ListenerName,
+    /// The method.
+    pub method: &'a Method,
+    /// `Host` as it would stand in the request, with a port when it has one.
+    pub authority: &'a str,
+    /// The path as it would be sent.
+    pub path: &'a str,
+    /// The query, without its question mark.
+    pub query: Option<&'a str>,
+    /// The header fields beside `Host`.
+    pub headers: &'a HeaderMap,
+    /// The method that a CORS preflight asks for.
+    pub preflight: Option<&'a Method>,
+    /// The rule that should win, as `namespace/name` or `namespace/name/rule`.
+    pub expect: Option<&'a str>,
+}
+
+/// A route that knows the path, and what became of it.
+struct Candidate<'t> {
+    host: &'t HostPattern,
+    route: &'t Route,
+    test: Result<(), Mismatch>,
+    /// A more specific host had decided before.
+    shadowed: bool,
+}
+
+/// Writes down what a lookup tests.
+#[derive(Default)]
+struct Record<'t> {
+    host: Option<(&'t HostPattern, bool)>,
+    candidates: Vec<Candidate<'t>>,
+}
+
+impl<'t> Witness<'t> for Record<'t> {
+    const SEES_ALL: bool = true;
+
+    fn host(&mut self, host: &'t HostPattern, decided: bool) {
+        self.host = Some((host, decided));
+    }
+
+    fn preflight(&mut self) {
+        // The host is searched once more, with the method that is asked for.
+        let Some((host, _)) = self.host else { return };
+        self.candidates.retain(|candidate| candidate.host != host);
+    }
+
+    fn tested(&mut self, route: &'t Route, test: Result<(), Mismatch>) {
+        let Some((host, shadowed)) = self.host else { return };
+        self.candidates.push(Candidate { host, route, test, shadowed });
+    }
+}
+
+/// Answers a question about a snapshot; `None` when it has no such listener.
+#[must_use]
+pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
+    let listener = snapshot.listeners.get(question.listener)?;
+    let table = RouteTable::build(snapshot, None, |_| ());
+    let table = table.listener(question.listener)?;
+    let host = host_of(question.authority);
+    let mut asked = Asked {
+        listener: question.listener.to_string(),
+        method: question.method.to_string(),
+        host: host.clone(),
+        path: question.path.to_owned(),
+        query: question.query.map(str::to_owned),
+    };
+    let path = match normalize_path(question.path, &listener.normalization) {
+        Ok(path) => path,
+        Err(refusal) => {
+            let outcome = OutcomeView::refused(400, refusal.advice());
+            return Some(WhyView { asked, outcome, candidates: Vec::new(), expected: None });
+        }
+    };
+    asked.path = path.to_string();
+    let request = RouteRequest {
+        host: &host,
+        path: &path,
+        method: question.method,
+        headers: question.headers,
+        query: question.query,
+        preflight: question.preflight,
+    };
+    let mut record = Record::default();
+    let found = table.find_with(&request, &mut record);
+    let winner = match &found {
+        Find::Match(found) => Some((found.host, found.route)),
+        _ => None,
+    };
+    let tell = |candidate| candidate_view(candidate, winner, &record.candidates, &request);
+    let candidates: Vec<CandidateView> = record.candidates.iter().map(tell).collect();
+    let expected = question
+        .expect
+        .map(|wanted| expect::expected(wanted, snapshot, question.listener, &asked, &candidates));
+    let outcome = outcome(&found, question, &path);
+    Some(WhyView { asked, outcome, candidates, expected })
+}
+
+/// The host of an authority, as it is compared: in lower case, without port and final dot.
+fn host_of(authority: &str) -> String {
+    let end = authority.find(']').map_or(0, |bracket| bracket + 1);
+    let port = authority[end..].find(':').map_or(authority.len(), |colon| end + colon);
+    let name = &authority[..port];
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+fn outcome(found: &Find<'_, ()>, question: &Question<'_>, path: &str) -> OutcomeView {
+    match found {
+        Find::Match(found) => matched(found.route, question, path),
+        Find::MethodNotAllowed { allow } => OutcomeView {
+            allow: Some(allowed(allow)),
+            ..OutcomeView::refused(405, "rules know the path, and none of them takes the method")
+        },
+        Find::Options { allow } => OutcomeView {
+            allow: Some(allowed(allow)),
+            ..OutcomeView::refused(204, "no rule takes OPTIONS: Fairway answers what is allowed")
+        },
+        Find::NotFound => OutcomeView::refused(404, "no rule takes the request"),
+    }
+}
+
+fn allowed(methods: &MethodSet) -> String {
+    methods.sorted().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What happens to a request that a route takes.
+fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
+    let rule = &route.rule;
+    let forwarded = match route.forwarded_path(Cow::Borrowed(path)) {
+        Ok(forwarded) => forwarded,
+        Err(refusal) => return OutcomeView::refused(400, refusal.advice()),
+    };
+    let view = route_view("", route);
+    let mut outcome = OutcomeView {
+        rule: Some(rule.id.to_string()),
+        timeouts: Some(view.timeouts),
+        ..OutcomeView::default()
+    };
+    match &rule.action {
+        Action::Forward(_) => {
+            outcome.path = Some(with_query(&forwarded, question.query));
+            outcome.host = Some(host_sent(rule, question.authority));
+            outcome.backends = view.backends;
+            if outcome.backends.iter().all(|backend| backend.weight == 0) {
+                outcome.status = Some(503);
+                outcome.message = Some("every backend has weight 0".to_owned());
+            }
+        }
+        Action::Redirect(to) => {
+            outcome.status = Some(to.status);
+            outcome.location = Some(to.location(&RedirectedRequest {
+                scheme: Scheme::Http,
+                authority: question.authority,
+                path: &forwarded,
+                query: question.query,
+            }));
+        }
+        Action::Respond(with) => outcome.status = Some(with.status),
+        Action::Invalid { message } => {
+            outcome.status = Some(500);
+            outcome.message = Some(message.to_string());
+        }
+    }
+    outcome
+}
+
+fn with_query(path: &str, query: Option<&str>) -> String {
+    query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
+}
+
+fn host_sent(rule: &Rule, authority: &str) -> String {
+    let rewritten = rule.filters.iter().find_map(|filter| match filter {
+        Filter::RewriteHost(host) => Some(String::from_utf8_lossy(host.as_bytes()).into_owned()),
+        Filter::RewritePath(_) => None,
+    });
+    rewritten.unwrap_or_else(|| authority.to_owned())
+}
+
+fn candidate_view(
+    candidate: &Candidate<'_>,
+    winner: Option<(&HostPattern, &Route)>,
+    all: &[Candidate<'_>],
+    request: &RouteRequest<'_>,
+) -> CandidateView {
+    let (verdict, reason) = verdict(candidate, winner, all, request);
+    CandidateView {
+        rule: candidate.route.rule.id.to_string(),
+        match_index: candidate.route.match_index,
+        verdict,
+        reason,
+        route: route_view(&candidate.host.to_string(), candidate.route),
+    }
+}
+
+fn verdict(
+    candidate: &Candidate<'_>,
+    winner: Option<(&HostPattern, &Route)>,
+    all: &[Candidate<'_>],
+    request: &RouteRequest<'_>,
+) -> (Verdict, String) {
+    if candidate.shadowed {
+        let decided = all.iter().find(|other| !other.shadowed).map(|other| other.host.to_string());
+        let decided = decided.unwrap_or_default();
+        let reason = format!("the more specific host {decided} has rules that know the path");
+        return (Verdict::NotAsked, reason);
+    }
+    if let Err(mismatch) = candidate.test {
+        return (Verdict::Fails, failed(mismatch, candidate.route, request));
+    }
+    let Some((host, route)) = winner else { return (Verdict::NotAsked, String::new()) };
+    let key = Precedence::of(candidate.host, candidate.route);
+    if std::ptr::eq(route, candidate.route) {
+        let second = all.iter().filter(|other| {
+            !other.shadowed && other.test.is_ok() && !std::ptr::eq(other.route, route)
+        });
+        let second = second.map(|other| Precedence::of(other.host, other.route)).min();
+        let reason = second.and_then(|second| key.decided_by(&second));
+        return (Verdict::Wins, reason.map_or_else(String::new, |reason| format!("by {reason}")));
+    }
+    let criterion = Precedence::of(host, route).decided_by(&key).unwrap_or_default();
+    (Verdict::Loses, format!("{} wins by {criterion}", route.rule.id))
+}
+
+/// What of the request a route does not take, and what the request has instead.
+fn failed(mismatch: Mismatch, route: &Route, request: &RouteRequest<'_>) -> String {
+    let none = Conditions::default();
+    let conditions = route.conditions.as_deref().unwrap_or(&none);
+    match mismatch {
+        Mismatch::Method => {
+            let asked = request.preflight.unwrap_or(request.method);
+            let taken = match &route.methods {
+                MethodMatch::Any | MethodMatch::Guarded => String::new(),
+                MethodMatch::Only(methods) => allowed(methods),
+            };
+            format!("it takes {taken}, and not {asked}")
+        }
+        Mismatch::Header(index) => {
+            let Some(wanted) = conditions.headers.get(index) else { return String::new() };
+            let lines = request.headers.get_all(&wanted.name).iter();
+            let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
+            wants("header", wanted.name.as_str(), &wanted.value, &lines.collect::<Vec<_>>())
+        }
+        Mismatch::Query(index) => {
+            let Some(wanted) = conditions.query.get(index) else { return String::new() };
+            let values = wanted.values(request.query.unwrap_or_default());
+            let values = values.map(|value| String::from_utf8_lossy(&value).into_owned());
+            wants("query parameter", &wanted.name, &wanted.value, &values.collect::<Vec<_>>())
+        }
+    }
+}
+
+fn wants(what: &str, name: &str, wanted: &ValueMatch, values: &[String]) -> String {
+    let has = match values {
+        [] => "the request has none".to_owned(),
+        values => format!("the request has {}", values.join(", ")),
+    };
+    match wanted {
+        ValueMatch::Exact(value) => format!("it wants {what} {name} to be {value}; {has}"),
+        ValueMatch::Pattern(pattern) => format!("it wants {what} {name} to match {pattern}; {has}"),
+        ValueMatch::Present(true) => format!("it wants {what} {name}; {has}"),
+        ValueMatch::Present(false) => format!("it wants no {what} {name}; {has}"),
+    }
+}
+
+/// The names of all rules of a listener, for those who mistyped one.
+fn rules(snapshot: &Snapshot) -> Vec<String> {
+    let view = RoutesView::new(snapshot);
+    let routes = view.listeners.into_iter().flat_map(|listener| listener.routes);
+    let mut names: Vec<String> =
+        routes.map(|route| format!("{}/{}/{}", route.namespace, route.route, route.rule)).collect();
+    names.sort();
+    names.dedup();
+    names
+}

@@ -1,0 +1,116 @@
+//! A question as people and scripts write it.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde::{Deserialize, Serialize};
+
+use super::{Question, WhyView, why};
+use crate::{ListenerName, Snapshot};
+
+/// Which request is asked about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WhyRequest {
+    /// The method.
+    pub method: String,
+    /// `http://api.example.com/e/fin/x?y=1`, or the path alone for a request to no special host.
+    pub url: String,
+    /// Header fields as `name: value`. A `host` among them wins over that of the URL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
+    /// The listener. Default: the one with the port of the URL, or the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<String>,
+    /// The rule that should win: `namespace/name` or `namespace/name/rule`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+}
+
+impl WhyRequest {
+    /// Answers it.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read, with what to write instead.
+    pub fn answer(&self, snapshot: &Snapshot) -> Result<WhyView, String> {
+        let method: Method = self.method.parse().map_err(|_| {
+            format!("{:?} is not a method: write one word, for example GET", self.method)
+        })?;
+        let (authority, path, query) = parts(&self.url)?;
+        let mut headers = HeaderMap::new();
+        for line in &self.headers {
+            let (name, value) = header(line)?;
+            headers.append(name, value);
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
+        let authority = host.unwrap_or_else(|| authority.to_owned());
+        let listener = listener(snapshot, self.listener.as_deref(), &authority)?;
+        let asked = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let preflight = asked
+            .filter(|_| method == Method::OPTIONS && headers.contains_key(header::ORIGIN))
+            .and_then(|asked| Method::from_bytes(asked.as_bytes()).ok());
+        let question = Question {
+            listener: &listener,
+            method: &method,
+            authority: &authority,
+            path,
+            query,
+            headers: &headers,
+            preflight: preflight.as_ref(),
+            expect: self.expect.as_deref(),
+        };
+        why(snapshot, &question).ok_or_else(|| format!("there is no listener {listener}"))
+    }
+}
+
+/// Authority, path and query of a URL. A fragment is never sent.
+fn parts(url: &str) -> Result<(&str, &str, Option<&str>), String> {
+    let wrong = || {
+        format!(
+            "{url:?} is not a URL: write http://api.example.com/e/fin/x, or the path alone: /e/fin/x"
+        )
+    };
+    let url_alone = url.split('#').next().unwrap_or_default();
+    let (authority, target) = if url_alone.starts_with('/') {
+        ("", url_alone)
+    } else {
+        let behind = url_alone.strip_prefix("http://");
+        let behind = behind.or_else(|| url_alone.strip_prefix("https://")).ok_or_else(wrong)?;
+        let end = behind.find(['/', '?']).unwrap_or(behind.len());
+        behind.split_at(end)
+    };
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    if url_alone.contains([' ', '\t']) || authority.contains('@') {
+        return Err(wrong());
+    }
+    Ok((authority, if path.is_empty() { "/" } else { path }, query))
+}
+
+fn header(line: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = || format!("{line:?} is not a header: write 'x-api-version: v2'");
+    let (name, value) = line.split_once(':').ok_or_else(wrong)?;
+    let name = name.trim().parse().map_err(|_| wrong())?;
+    Ok((name, value.trim().parse().map_err(|_| wrong())?))
+}
+
+/// The listener that is named; else the one with the port of the authority, else the first.
+fn listener(
+    snapshot: &Snapshot,
+    named: Option<&str>,
+    authority: &str,
+) -> Result<ListenerName, String> {
+    let all = || snapshot.listeners.keys();
+    if let Some(named) = named {
+        let known = all().find(|name| name.as_str() == named).cloned();
+        return known.ok_or_else(|| {
+            let names = all().map(ListenerName::as_str).collect::<Vec<_>>().join(", ");
+            format!("there is no listener {named:?}: write one of {names}")
+        });
+    }
+    let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let bound = snapshot.listeners.iter().find(|(_, listener)| Some(listener.bind.port()) == port);
+    let chosen = bound.map(|(name, _)| name).or_else(|| all().next());
+    chosen.cloned().ok_or_else(|| "there is no listener".to_owned())
+}
