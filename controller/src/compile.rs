@@ -5,7 +5,9 @@
 
 mod answers;
 mod backends;
+mod conflicts;
 pub mod diagnostic;
+mod headers;
 mod interned;
 mod lower;
 mod matches;
@@ -65,7 +67,10 @@ pub struct ObjectStatus {
     pub accepted: Verdict,
     /// Whether every reference was found.
     pub resolved_refs: Verdict,
-    /// Everything that was found, in the order of the object's fields.
+    /// Which requests go to another rule, or are taken from another object; none where none do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflicted: Option<Verdict>,
+    /// Everything that was found; what concerns other rules comes last.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -110,6 +115,11 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
             hosts,
         };
         snapshot.listeners.insert(name.clone(), listener);
+    }
+    for (id, found) in conflicts::told(memo.overlaps()) {
+        if let Some(status) = statuses.get_mut(&id) {
+            *status = memo.conflicted(&id, status, found);
+        }
     }
     let wanted = wanted(&objects, &snapshot);
     memo.end(&objects);

@@ -6,7 +6,7 @@ mod told;
 pub mod writer;
 
 use fairway_crds::ServiceRouteStatus;
-use fairway_crds::conditions::{ACCEPTED, PROGRAMMED, RESOLVED_REFS, Reason};
+use fairway_crds::conditions::{ACCEPTED, CONFLICTED, PROGRAMMED, RESOLVED_REFS, Reason};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -53,21 +53,28 @@ pub fn status(
         hosts: object.hosts.clone(),
         rules: object.rules,
         hash: object.hash.clone(),
-        conditions: vec![
-            condition(
+        conditions: [
+            Some(condition(
                 ACCEPTED,
                 object.accepted.status,
                 object.accepted.reason,
                 &object.accepted.message,
-            ),
-            condition(
+            )),
+            Some(condition(
                 RESOLVED_REFS,
                 object.resolved_refs.status,
                 object.resolved_refs.reason,
                 &object.resolved_refs.message,
-            ),
-            condition(PROGRAMMED, good, reason, &message),
-        ],
+            )),
+            Some(condition(PROGRAMMED, good, reason, &message)),
+            object
+                .conflicted
+                .as_ref()
+                .map(|found| condition(CONFLICTED, found.status, found.reason, &found.message)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     };
     let same = previous.is_some_and(|told| told.is(&desired));
     (!same).then_some(desired)

@@ -7,6 +7,10 @@ pub const RESOLVED_REFS: &str = "ResolvedRefs";
 /// Condition: every ready replica has applied a snapshot that holds this object as it is written.
 pub const PROGRAMMED: &str = "Programmed";
 
+/// Condition: some requests that the object asks for go to another rule, or it takes some that
+/// another object asks for. Absent where that is not so.
+pub const CONFLICTED: &str = "Conflicted";
+
 /// Why a condition has its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -36,6 +40,12 @@ pub enum Reason {
     PartiallyInvalid,
     /// A listener could not be bound.
     AddressInUse,
+    /// `Conflicted`: another rule takes every request that a rule asks for.
+    Unreachable,
+    /// `Conflicted`: a rule of another object takes some of them, and only age or name decides.
+    PartlyTaken,
+    /// `Conflicted`: it takes requests that another object asks for.
+    TakesFromAnother,
 }
 
 impl Reason {
@@ -56,6 +66,9 @@ impl Reason {
             Self::Pending => "Pending",
             Self::PartiallyInvalid => "PartiallyInvalid",
             Self::AddressInUse => "AddressInUse",
+            Self::Unreachable => "Unreachable",
+            Self::PartlyTaken => "PartlyTaken",
+            Self::TakesFromAnother => "TakesFromAnother",
         }
     }
 }

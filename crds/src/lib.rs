@@ -21,7 +21,7 @@ pub use answers::{Redirect, Respond};
 pub use backend::BackendRef;
 pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
 pub use matches::{HeaderMatch, QueryMatch, RouteMatch};
-pub use policy::{Policy, Timeouts};
+pub use policy::{HeaderEdits, Headers, Limits, Policy, Timeouts};
 pub use service_route::{Rewrite, RouteRule, ServiceRoute, ServiceRouteSpec};
 pub use status::ServiceRouteStatus;
 pub use yaml::{documents, yaml};

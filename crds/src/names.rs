@@ -24,6 +24,14 @@ pub const ONE_CONDITION: &str =
 /// What is said of a match with two paths.
 pub const ONE_PATH: &str =
     "a match has path or pathRegex, not both: write path: /e/fin/*, or pathRegex: /v[0-9]+/.*";
+/// What is said of a field that policies do not change.
+pub const HEADER_OF_OURS: &str =
+    "belongs to the connection or to the framing of messages, which are the gateway's: remove it";
+/// What is said of `Host` among the fields that a policy changes.
+pub const HOST_IS_REWRITTEN: &str =
+    "Host is changed by rewrite: write rewrite: {host: api.example.com}";
+/// What is said of a mode.
+pub const MODE: &str = "a mode is Enforce or Observe: write Observe to count without refusing";
 /// What one host, without pattern and port, looks like.
 pub const ONE_HOST: &str =
     "a host is one name without scheme, port, path, blanks or *: write api.example.com";

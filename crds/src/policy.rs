@@ -1,11 +1,15 @@
 //! Policy: one struct with the same meaning on a rule, on a spec, on a listener and on the
 //! installation. The more specific place replaces field by field.
 
+mod headers;
+mod limits;
 mod timeouts;
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+pub use headers::{HeaderEdits, Headers};
+pub use limits::Limits;
 pub use timeouts::Timeouts;
 
 /// How requests are treated on their way.
@@ -15,4 +19,13 @@ pub struct Policy {
     /// How long each part of a request may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
+
+    /// How header fields are changed. Each list that is set replaces the whole list of a less
+    /// specific place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Headers>,
+
+    /// How much of a request is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
 }

@@ -142,6 +142,21 @@ pub(crate) fn header_map(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(crate) fn header_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array", "maxItems": 16, "x-kubernetes-list-type": "set",
+        "items": { "type": "string", "minLength": 1, "maxLength": 128 }
+    })
+}
+
+pub(crate) fn bytes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "format": "int64", "minimum": 0 })
+}
+
+pub(crate) fn mode(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["Enforce", "Observe"] })
+}
+
 pub(crate) fn class(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": 63, "default": crate::DEFAULT_CLASS,

@@ -33,6 +33,8 @@ pub(crate) struct BodyError(ProxyError);
 /// What a client sends.
 pub(crate) struct ClientBody {
     body: WireBody,
+    /// The most that it may come to, and whether it is broken off there.
+    limit: Option<(u64, bool)>,
     exchange: Rc<Exchange>,
 }
 
@@ -58,7 +60,12 @@ pub(crate) struct BodyLimits {
 
 impl ClientBody {
     pub(crate) fn new(body: WireBody, exchange: Rc<Exchange>) -> Self {
-        Self { body, exchange }
+        Self { body, limit: None, exchange }
+    }
+
+    /// Breaks the body off when it comes to more bytes than this, or only notes that it does.
+    pub(crate) fn limit(&mut self, most: u64, enforced: bool) {
+        self.limit = Some((most, enforced));
     }
 
     /// Reads what has come already and throws it away, so that the connection can go on after an
@@ -115,7 +122,15 @@ impl ClientBody {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     let length = u64::try_from(data.len()).unwrap_or_default();
-                    self.exchange.received.set(self.exchange.received.get() + length);
+                    let received = self.exchange.received.get() + length;
+                    self.exchange.received.set(received);
+                    let beyond = self.limit.filter(|(most, _)| received > *most);
+                    if beyond.is_some_and(|(_, enforced)| !enforced) {
+                        self.exchange.over.set(true);
+                    } else if beyond.is_some() {
+                        self.exchange.broken.set(Some(ProxyError::BodyTooLarge));
+                        return Poll::Ready(Some(Err(ProxyError::BodyTooLarge)));
+                    }
                 }
                 if self.body.is_end_stream() {
                     self.exchange.request_ended.set(Some(now));

@@ -14,6 +14,7 @@ use http::header::{ACCEPT, HOST, USER_AGENT};
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::downstream::ClientConnection;
+use crate::edits::MadeValues;
 use crate::error::ProxyError;
 use crate::forwarded::{RequestId, request_id};
 use crate::message::RequestHead;
@@ -36,6 +37,8 @@ pub(crate) struct RequestContext {
     pub(crate) accept: Option<HeaderValue>,
     /// The rule that took the request.
     pub(crate) rule: Option<Arc<RuleRuntime>>,
+    /// What its policy made of header values for this request.
+    pub(crate) made: Option<Box<MadeValues>>,
     /// Index of the backend that was picked.
     pub(crate) backend: Option<usize>,
     /// The address of the last attempt.
@@ -68,6 +71,8 @@ pub(crate) struct Exchange {
     pub(crate) moved: Cell<Instant>,
     /// Whether the client was waited for when the body was asked for last.
     pub(crate) awaits_client: Cell<bool>,
+    /// Whether the request's body came to more than a policy that only counts would take.
+    pub(crate) over: Cell<bool>,
     /// Why the request's body broke off.
     pub(crate) broken: Cell<Option<ProxyError>>,
 }
@@ -99,6 +104,7 @@ impl RequestContext {
             agent: head.headers.get(USER_AGENT).cloned(),
             accept: head.headers.get(ACCEPT).cloned(),
             rule: None,
+            made: None,
             backend: None,
             endpoint: None,
             attempts: 0,
@@ -113,9 +119,15 @@ impl RequestContext {
                 sending: Cell::new(false),
                 moved: Cell::new(started),
                 awaits_client: Cell::new(false),
+                over: Cell::new(false),
                 broken: Cell::new(None),
             }),
         })
+    }
+
+    /// The method.
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
     }
 
     /// The error that the log tells: what was noticed, or that the client left.
@@ -138,6 +150,9 @@ impl Drop for RequestContext {
             self.status.unwrap_or_else(|| error.map_or(StatusCode::OK, ProxyError::status));
         self.connection.request_ended(self.started + duration);
         self.worker.metrics.request_ended();
+        if self.exchange.over.get() {
+            self.worker.metrics.observed(ProxyError::BodyTooLarge);
+        }
         match &self.rule {
             Some(rule) => rule.metrics.record(self.worker.index, status.as_u16(), duration),
             None => self.worker.metrics.unrouted(status.as_u16(), error),

@@ -53,6 +53,9 @@ pub enum ProxyError {
     /// The target is longer than what can be forwarded.
     #[error("target_too_long")]
     TargetTooLong,
+    /// The body is larger than the rule takes (RFC 9110 section 15.5.14).
+    #[error("body_too_large")]
+    BodyTooLarge,
     /// The client's body broke off or is malformed.
     #[error("request_body_error")]
     RequestBodyError,
@@ -143,6 +146,7 @@ impl ProxyError {
                 row(501, "The transfer coding is not supported", Downstream, false)
             }
             Self::TargetTooLong => row(414, "The target is too long", Downstream, false),
+            Self::BodyTooLarge => row(413, "The body is too large", Downstream, false),
             Self::RequestBodyError => {
                 row(400, "The body of the request broke off", Downstream, false)
             }
@@ -196,6 +200,7 @@ impl ProxyError {
             Self::MethodNotSupported => "method_not_supported",
             Self::TransferCodingNotSupported => "transfer_coding_not_supported",
             Self::TargetTooLong => "target_too_long",
+            Self::BodyTooLarge => "body_too_large",
             Self::RequestBodyError => "request_body_error",
             Self::ClientIdleTimeout => "client_idle_timeout",
             Self::ClientClosed => "client_closed",
@@ -239,6 +244,7 @@ impl ProxyError {
             Self::RouteNotFound => "No rule of this gateway takes this host and path.",
             Self::MethodNotAllowed => "The methods that are allowed stand in Allow.",
             Self::NoHost => "Send one Host field.",
+            Self::BodyTooLarge => "Send less, or in several requests.",
             Self::MethodNotSupported => "CONNECT opens tunnels, and this gateway opens none.",
             Self::TransferCodingNotSupported => {
                 "Send the body with Content-Length, or chunked alone."
@@ -278,6 +284,7 @@ impl ProxyError {
             Self::MethodNotSupported,
             Self::TransferCodingNotSupported,
             Self::TargetTooLong,
+            Self::BodyTooLarge,
             Self::RequestBodyError,
             Self::ClientIdleTimeout,
             Self::ClientClosed,

@@ -8,6 +8,7 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 
 use crate::context::RequestContext;
+use crate::edits;
 use crate::error::ProxyError;
 use crate::forwarded::X_REQUEST_ID;
 use crate::headers::{strip_request, strip_response};
@@ -29,6 +30,13 @@ pub(crate) fn request(
     // Last what we say of the request ourselves: nothing may change it any more.
     context.connection.forwarded.apply(&mut head.headers);
     head.headers.insert(X_REQUEST_ID, context.id.header());
+    // What the policy changes: it may change what stands above, and must see it.
+    let made = context.made.as_deref().map_or(&[][..], |made| &made.request);
+    for filter in &rule.filters {
+        if let Filter::RequestHeaders(edits) = filter {
+            edits::apply(edits, made, &mut head.headers);
+        }
+    }
     // The host after what tells the client's.
     for filter in &rule.filters {
         if let Filter::RewriteHost(host) = filter {
@@ -46,6 +54,13 @@ pub(crate) fn response(context: &RequestContext, head: &mut ResponseHead) {
 
 /// What every answer gets, our own ones too.
 pub(crate) fn finish(context: &RequestContext, headers: &mut http::HeaderMap) {
+    let filters = context.rule.as_ref().map_or(&[][..], |rule| &rule.rule.filters);
+    for filter in filters {
+        if let Filter::ResponseHeaders(edits) = filter {
+            let made = context.made.as_deref().map_or(&[][..], |made| &made.response);
+            edits::apply(edits, made, headers);
+        }
+    }
     timing::apply(context, headers);
     // A connection that is being drained ends with this answer.
     if context.worker.draining.get() {

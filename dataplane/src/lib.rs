@@ -12,6 +12,7 @@ mod authority;
 mod body;
 mod context;
 mod downstream;
+mod edits;
 mod error;
 mod filters;
 mod forwarded;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fairway_snapshot::{Find, RouteRequest};
+use fairway_snapshot::{Find, Mode, RouteRequest};
 use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, EXPECT, HOST, ORIGIN};
 
@@ -14,6 +14,7 @@ use crate::authority::host;
 use crate::body::{Body, BodyLimits, ClientBody, UpstreamBody};
 use crate::context::RequestContext;
 use crate::downstream::{ClientConnection, WireBody};
+use crate::edits::Taken;
 use crate::error::ProxyError;
 use crate::headers::check_request;
 use crate::message::{RequestHead, ResponseHead};
@@ -21,7 +22,7 @@ use crate::reply::{Reply, local_reply};
 use crate::rules::RuleRuntime;
 use crate::upstream::http1::Outgoing;
 use crate::worker::Worker;
-use crate::{filters, retry};
+use crate::{edits, filters, retry};
 
 /// Answers one request.
 pub(crate) async fn serve(
@@ -58,8 +59,11 @@ async fn forward(
     body: &mut Option<ClientBody>,
 ) -> Result<crate::attempt::Answer, Reply> {
     check_request(&head)?;
-    let (rule, path) = route(context, &mut head)?;
+    let (rule, Taken { path, made }) = route(context, &mut head)?;
     context.rule = Some(Arc::clone(&rule));
+    context.made = made;
+    let path = path.map_err(ProxyError::Path)?;
+    take_body(&rule, body)?;
     if let Some(reply) = rule.reply(&head, path.as_deref()) {
         return Err(reply);
     }
@@ -78,12 +82,25 @@ async fn forward(
     Ok(retry::send(context, upstream, request, limits).await?)
 }
 
+/// Holds a body against its limit: one that says too much is refused before it is read, one that
+/// says nothing when it comes to be too much.
+fn take_body(rule: &RuleRuntime, body: &mut Option<ClientBody>) -> Result<(), ProxyError> {
+    let limits = &rule.rule.policy.limits;
+    let (Some(body), Some(most)) = (body, limits.body_bytes.value) else { return Ok(()) };
+    let enforced = limits.mode.value == Mode::Enforce;
+    if enforced && body.length().is_some_and(|length| length > most) {
+        return Err(ProxyError::BodyTooLarge);
+    }
+    body.limit(most, enforced);
+    Ok(())
+}
+
 /// Matches the request against the table that is live now. Nothing of the table is kept: a
 /// request sees one revision, and a new one need not wait for it.
 fn route(
     context: &RequestContext,
     head: &mut RequestHead,
-) -> Result<(Arc<RuleRuntime>, Option<String>), Reply> {
+) -> Result<(Arc<RuleRuntime>, Taken), Reply> {
     let host = host(head)?;
     let mut live = context.worker.live.borrow_mut();
     let Some(table) = live.load().table.listener(&context.connection.listener) else {
@@ -103,11 +120,13 @@ fn route(
     });
     match found {
         Find::Match(found) => {
-            let sent = match found.route.forwarded_path(path).map_err(ProxyError::Path)? {
+            let request = edits::Request { context, host: &host, path: &path };
+            let made = edits::made(found.route, &request);
+            let path = found.route.forwarded_path(path).map(|path| match path {
                 Cow::Owned(path) => Some(path),
                 Cow::Borrowed(_) => None,
-            };
-            Ok((Arc::clone(found.attached), sent))
+            });
+            Ok((Arc::clone(found.attached), Taken { path, made }))
         }
         Find::MethodNotAllowed { allow } => Err(Reply::method_not_allowed(&allow)),
         Find::Options { allow } => Err(Reply::options(&allow)),

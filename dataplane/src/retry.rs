@@ -21,8 +21,12 @@ use crate::upstream::http1::Outgoing;
 
 /// The pause before each try after the first, in the middle; half of it and one and a half are the
 /// bounds. The first comes at once: mostly another endpoint or a new connection is all it takes.
-const PAUSES: [Duration; 3] =
-    [Duration::ZERO, Duration::from_millis(20), Duration::from_millis(100)];
+const PAUSES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+];
 
 /// Sends a request to an upstream, trying again where that is safe.
 pub(crate) async fn send(

@@ -13,7 +13,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::table::Mismatch;
-use crate::text::{serde_as_text, triplet};
+use crate::text::{header_name, serde_as_text, triplet};
 
 /// The greatest compiled pattern, in bytes: one that is larger costs more than any condition is
 /// worth.
@@ -44,7 +44,7 @@ fn none(count: &usize) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderCondition {
     /// The name of the field.
-    #[serde(with = "name")]
+    #[serde(with = "header_name")]
     pub name: HeaderName,
     /// What is wanted.
     #[serde(flatten)]
@@ -267,24 +267,4 @@ fn decoded(text: &str) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(out)
-}
-
-/// The name of a header field as text.
-mod name {
-    use http::HeaderName;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        name: &HeaderName,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(name.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<HeaderName, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
 }

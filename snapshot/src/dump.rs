@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Backend, Filter, MethodMatch, Route, Snapshot, Sourced, Timeouts};
+use crate::{
+    Action, Backend, FieldTemplate, Filter, MethodMatch, Route, Snapshot, Sourced, Timeouts,
+};
 
 /// Every route of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,12 @@ pub struct RouteView {
     /// The path and the host that the backend sees, when they are rewritten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewrite: Option<String>,
+    /// How header fields are changed, for people: `request set x-team: finance`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<String>,
+    /// The greatest body in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<u64>,
     /// What the rule answers itself: `redirect 308 /fin`, `respond 200 text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
@@ -153,9 +161,12 @@ pub(crate) fn route_view(host: &str, route: &Route) -> RouteView {
         Action::Invalid { message } => (&[][..], Some(message.to_string())),
         Action::Redirect(_) | Action::Respond(_) => (&[][..], None),
     };
-    let rewrites = rule.filters.iter().map(|filter| match filter {
-        Filter::RewritePath(template) => template.to_string(),
-        Filter::RewriteHost(host) => format!("host {}", String::from_utf8_lossy(host.as_bytes())),
+    let rewrites = rule.filters.iter().filter_map(|filter| match filter {
+        Filter::RewritePath(template) => Some(template.to_string()),
+        Filter::RewriteHost(host) => {
+            Some(format!("host {}", String::from_utf8_lossy(host.as_bytes())))
+        }
+        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => None,
     });
     let rewrites: Vec<String> = rewrites.collect();
     let conditions = route.conditions.as_deref();
@@ -174,12 +185,33 @@ pub(crate) fn route_view(host: &str, route: &Route) -> RouteView {
         route: rule.id.object.name.to_string(),
         rule: rule.id.name.to_string(),
         rewrite: (!rewrites.is_empty()).then(|| rewrites.join(", ")),
+        edits: edits(&rule.filters),
+        body_bytes: rule.policy.limits.body_bytes.value,
         answer: answer(&rule.action),
         invalid,
         backends: backends.iter().map(backend_view).collect(),
         timeouts: rule.policy.timeouts.clone(),
         counts: None,
     }
+}
+
+/// How header fields are changed, for people.
+fn edits(filters: &[Filter]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for filter in filters {
+        let (whose, edits) = match filter {
+            Filter::RequestHeaders(edits) => ("request", edits),
+            Filter::ResponseHeaders(edits) => ("response", edits),
+            Filter::RewritePath(_) | Filter::RewriteHost(_) => continue,
+        };
+        for (what, fields) in [("set", &edits.set), ("add", &edits.add)] {
+            let told =
+                |field: &FieldTemplate| format!("{whose} {what} {}: {}", field.name, field.value);
+            lines.extend(fields.iter().map(told));
+        }
+        lines.extend(edits.remove.iter().map(|name| format!("{whose} remove {name}")));
+    }
+    lines
 }
 
 /// What a rule answers itself, for people.

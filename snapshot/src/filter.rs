@@ -1,10 +1,12 @@
 //! What changes a request or a response on its way: a closed set, each with its phase.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use crate::PathTemplate;
 use crate::text::header_value;
+use crate::{HeaderEdits, PathTemplate};
 
 /// When a filter acts. A request passes the phases in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +34,10 @@ pub enum Filter {
     RewritePath(PathTemplate),
     /// Replaces the `Host` that the backend sees; `X-Forwarded-Host` tells the client's.
     RewriteHost(#[serde(with = "header_value")] HeaderValue),
+    /// Changes the header fields of the request.
+    RequestHeaders(Arc<HeaderEdits>),
+    /// Changes those of the answer, whoever gives it.
+    ResponseHeaders(Arc<HeaderEdits>),
 }
 
 impl Filter {
@@ -39,7 +45,10 @@ impl Filter {
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match self {
-            Self::RewritePath(_) | Self::RewriteHost(_) => Phase::RequestHead,
+            Self::RewritePath(_) | Self::RewriteHost(_) | Self::RequestHeaders(_) => {
+                Phase::RequestHead
+            }
+            Self::ResponseHeaders(_) => Phase::ResponseHead,
         }
     }
 }

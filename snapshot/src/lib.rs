@@ -9,6 +9,7 @@ pub mod address;
 pub mod answer;
 pub mod conditions;
 pub mod dump;
+pub mod edits;
 pub mod filter;
 pub mod host;
 pub mod ids;
@@ -28,13 +29,14 @@ pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
 pub use conditions::{
     Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
 };
+pub use edits::{FieldTemplate, HeaderEdits, ValueSource, ValueTemplate, Variable};
 pub use filter::{Filter, Phase};
 pub use host::HostPattern;
 pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};
 pub use methods::{MethodMatch, MethodSet};
 pub use normalize::Normalization;
-pub use path::{PathMatch, PathPattern, PathRegex, PathShape, PathTemplate};
-pub use policy::{Policy, Source, Sourced, Timeouts};
+pub use path::{Captures, PathMatch, PathPattern, PathRegex, PathShape, PathTemplate};
+pub use policy::{Limits, Mode, Policy, Source, Sourced, Timeouts};
 pub use precedence::Precedence;
 pub use snapshot::{
     Action, Backend, Host, InvalidReason, Listener, Protocol, Published, Resource, Route, Rule,

@@ -85,6 +85,42 @@ impl Default for Timeouts {
 pub struct Policy {
     /// How long each part of a request may take.
     pub timeouts: Timeouts,
+    /// How much of a request is taken.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
+}
+
+/// How much of a request is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// The greatest body in bytes; `None` is no limit.
+    pub body_bytes: Sourced<Option<u64>>,
+    /// Whether what is beyond it is refused.
+    pub mode: Sourced<Mode>,
+}
+
+/// Whether a policy refuses, or only counts what it would refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// It refuses.
+    #[default]
+    Enforce,
+    /// It counts.
+    Observe,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: Sourced::built_in(None), mode: Sourced::built_in(Mode::Enforce) }
+    }
+}
+
+impl Limits {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A limit in milliseconds beside its source; without a limit the value is null.

@@ -216,7 +216,8 @@ impl Route {
         for filter in &self.rule.filters {
             match filter {
                 Filter::RewritePath(template) => path = self.expanded(template, path)?,
-                Filter::RewriteHost(_) => {}
+                Filter::RewriteHost(_) | Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => {
+                }
             }
         }
         match &self.rule.action {

@@ -45,6 +45,8 @@ struct Candidate<'t> {
     host: &'t HostPattern,
     route: &'t Route,
     test: Result<(), Mismatch>,
+    /// Whether the method was the one that a preflight asks for.
+    preflight: bool,
     /// A more specific host had decided before.
     shadowed: bool,
 }
@@ -53,6 +55,7 @@ struct Candidate<'t> {
 #[derive(Default)]
 struct Record<'t> {
     host: Option<(&'t HostPattern, bool)>,
+    preflight: bool,
     candidates: Vec<Candidate<'t>>,
 }
 
@@ -61,17 +64,20 @@ impl<'t> Witness<'t> for Record<'t> {
 
     fn host(&mut self, host: &'t HostPattern, decided: bool) {
         self.host = Some((host, decided));
+        self.preflight = false;
     }
 
     fn preflight(&mut self) {
         // The host is searched once more, with the method that is asked for.
         let Some((host, _)) = self.host else { return };
+        self.preflight = true;
         self.candidates.retain(|candidate| candidate.host != host);
     }
 
     fn tested(&mut self, route: &'t Route, test: Result<(), Mismatch>) {
         let Some((host, shadowed)) = self.host else { return };
-        self.candidates.push(Candidate { host, route, test, shadowed });
+        let preflight = self.preflight;
+        self.candidates.push(Candidate { host, route, test, preflight, shadowed });
     }
 }
 
@@ -93,7 +99,12 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
         Ok(path) => path,
         Err(refusal) => {
             let outcome = OutcomeView::refused(400, refusal.advice());
-            return Some(WhyView { asked, outcome, candidates: Vec::new(), expected: None });
+            let expected = question.expect.map(|wanted| ExpectedView {
+                rule: wanted.to_owned(),
+                wins: false,
+                reason: format!("the path is refused: {}", refusal.advice()),
+            });
+            return Some(WhyView { asked, outcome, candidates: Vec::new(), expected });
         }
     };
     asked.path = path.to_string();
@@ -152,7 +163,10 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
     let rule = &route.rule;
     let forwarded = match route.forwarded_path(Cow::Borrowed(path)) {
         Ok(forwarded) => forwarded,
-        Err(refusal) => return OutcomeView::refused(400, refusal.advice()),
+        Err(refusal) => {
+            let refused = OutcomeView::refused(400, refusal.advice());
+            return OutcomeView { rule: Some(rule.id.to_string()), ..refused };
+        }
     };
     let view = route_view("", route);
     let mut outcome = OutcomeView {
@@ -163,7 +177,8 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
     match &rule.action {
         Action::Forward(_) => {
             outcome.path = Some(with_query(&forwarded, question.query));
-            outcome.host = Some(host_sent(rule, question.authority));
+            outcome.host =
+                Some(host_sent(rule, question.authority)).filter(|host| !host.is_empty());
             outcome.backends = view.backends;
             if outcome.backends.iter().all(|backend| backend.weight == 0) {
                 outcome.status = Some(503);
@@ -195,7 +210,7 @@ fn with_query(path: &str, query: Option<&str>) -> String {
 fn host_sent(rule: &Rule, authority: &str) -> String {
     let rewritten = rule.filters.iter().find_map(|filter| match filter {
         Filter::RewriteHost(host) => Some(String::from_utf8_lossy(host.as_bytes()).into_owned()),
-        Filter::RewritePath(_) => None,
+        Filter::RewritePath(_) | Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => None,
     });
     rewritten.unwrap_or_else(|| authority.to_owned())
 }
@@ -229,7 +244,7 @@ fn verdict(
         return (Verdict::NotAsked, reason);
     }
     if let Err(mismatch) = candidate.test {
-        return (Verdict::Fails, failed(mismatch, candidate.route, request));
+        return (Verdict::Fails, failed(mismatch, candidate, request));
     }
     let Some((host, route)) = winner else { return (Verdict::NotAsked, String::new()) };
     let key = Precedence::of(candidate.host, candidate.route);
@@ -246,12 +261,14 @@ fn verdict(
 }
 
 /// What of the request a route does not take, and what the request has instead.
-fn failed(mismatch: Mismatch, route: &Route, request: &RouteRequest<'_>) -> String {
+fn failed(mismatch: Mismatch, candidate: &Candidate<'_>, request: &RouteRequest<'_>) -> String {
+    let route = candidate.route;
     let none = Conditions::default();
     let conditions = route.conditions.as_deref().unwrap_or(&none);
     match mismatch {
         Mismatch::Method => {
-            let asked = request.preflight.unwrap_or(request.method);
+            let asked = request.preflight.filter(|_| candidate.preflight);
+            let asked = asked.unwrap_or(request.method);
             let taken = match &route.methods {
                 MethodMatch::Any | MethodMatch::Guarded => String::new(),
                 MethodMatch::Only(methods) => allowed(methods),

@@ -8,6 +8,7 @@ mod fastapi;
 mod framing;
 mod headers;
 mod names;
+mod policies;
 mod routing;
 mod second_opinion;
 mod swaps;

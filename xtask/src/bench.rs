@@ -6,6 +6,7 @@ mod measure;
 mod memory;
 mod peers;
 mod report;
+mod scale;
 
 use clap::{Args, ValueEnum};
 
@@ -23,6 +24,9 @@ pub(crate) struct BenchArgs {
     /// Routes that are there already, for `apply`.
     #[arg(long, default_value_t = 3000)]
     routes: usize,
+    /// A million rules too, for `scale`.
+    #[arg(long)]
+    million: bool,
     /// Changes that are measured, for `apply`.
     #[arg(long, default_value_t = 200)]
     changes: usize,
@@ -37,6 +41,8 @@ enum What {
     Apply,
     /// What the process needs beside 10,000 Services and many ServiceRoutes, on a real API server.
     Memory,
+    /// What 1,000, 10,000 and 100,000 rules cost: compile, change, lookup and memory.
+    Scale,
 }
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
@@ -47,5 +53,6 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         }
         What::Apply => apply::run(args.routes, args.changes),
         What::Memory => memory::run(),
+        What::Scale => scale::run(args.million),
     }
 }

@@ -5,18 +5,15 @@ use std::sync::Arc;
 
 use fairway_crds::{Redirect as WrittenRedirect, Respond as WrittenRespond, names};
 use fairway_snapshot::{HostPattern, Redirect, Respond, Scheme};
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
+
+use super::headers::OURS;
 
 /// What an answer is sent with where a redirect says nothing.
 const FOUND: u16 = 302;
 /// The statuses that send a client elsewhere.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
-/// Fields that belong to the connection or to the framing of a message, which are ours.
-const OURS: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
-
 /// Reads a redirect, all but its path, which each match resolves. What is wrong is told to `problem`
 /// with the field below that of the redirect.
 pub(super) fn redirect(

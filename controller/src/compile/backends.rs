@@ -68,7 +68,10 @@ impl Problem {
             | Reason::Programmed
             | Reason::Pending
             | Reason::PartiallyInvalid
-            | Reason::AddressInUse => None,
+            | Reason::AddressInUse
+            | Reason::Unreachable
+            | Reason::PartlyTaken
+            | Reason::TakesFromAnother => None,
         }
     }
 }

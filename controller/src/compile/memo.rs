@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
 
-use super::CompileOptions;
 use super::backends::neighbours;
+use super::conflicts::{self, Overlap};
 use super::interned::Interned;
 use super::lower::{self, Lowered};
+use super::{CompileOptions, Diagnostic, ObjectStatus};
 use crate::Inputs;
 use crate::inputs::{Route, Service};
 
@@ -35,12 +36,16 @@ struct Remembered {
     /// The names of all Services of its namespace, when a message was made from them.
     neighbours: Option<Vec<Arc<str>>>,
     lowered: Arc<Lowered>,
+    /// Its status with the conflicts that were found last.
+    conflicted: Option<(Vec<Diagnostic>, Arc<ObjectStatus>)>,
 }
 
 #[derive(Debug)]
 struct RememberedHost {
     objects: Vec<Arc<Lowered>>,
     host: Arc<Host>,
+    /// The conflicts among its routes.
+    overlaps: Vec<Overlap>,
 }
 
 impl Memo {
@@ -83,6 +88,7 @@ impl Memo {
             grants: asked.grants,
             neighbours: asked.neighbours,
             lowered: Arc::clone(&lowered),
+            conflicted: None,
         };
         self.objects.insert(id.clone(), remembered);
         lowered
@@ -95,20 +101,48 @@ impl Memo {
         listener: &ListenerName,
         pattern: &HostPattern,
         objects: Vec<Arc<Lowered>>,
-        make: impl FnOnce(&[Arc<Lowered>]) -> Host,
+        make: impl FnOnce(&[Arc<Lowered>]) -> (Host, Vec<Overlap>),
     ) -> Arc<Host> {
         let key = (listener.clone(), pattern.clone());
         let known = self.hosts.remove(&key);
-        let host = match known {
-            Some(known) if same(&known.objects, &objects) => known.host,
+        let (host, overlaps) = match known {
+            Some(known) if same(&known.objects, &objects) => (known.host, known.overlaps),
             Some(known) => {
-                let made = make(&objects);
-                if *known.host == made { known.host } else { Arc::new(made) }
+                let (made, overlaps) = make(&objects);
+                (if *known.host == made { known.host } else { Arc::new(made) }, overlaps)
             }
-            None => Arc::new(make(&objects)),
+            None => {
+                let (made, overlaps) = make(&objects);
+                (Arc::new(made), overlaps)
+            }
         };
-        self.next_hosts.insert(key, RememberedHost { objects, host: Arc::clone(&host) });
+        let remembered = RememberedHost { objects, host: Arc::clone(&host), overlaps };
+        self.next_hosts.insert(key, remembered);
         host
+    }
+
+    /// The conflicts of all hosts that were asked for.
+    pub(super) fn overlaps(&self) -> impl Iterator<Item = &Overlap> {
+        self.next_hosts.values().flat_map(|remembered| &remembered.overlaps)
+    }
+
+    /// The status of an object with its conflicts; the same value as long as they are the same.
+    pub(super) fn conflicted(
+        &mut self,
+        id: &ObjectId,
+        status: &ObjectStatus,
+        found: Vec<Diagnostic>,
+    ) -> Arc<ObjectStatus> {
+        let made = |found: Vec<Diagnostic>| Arc::new(conflicts::with(status, found));
+        let Some(remembered) = self.objects.get_mut(id) else { return made(found) };
+        match &remembered.conflicted {
+            Some((known, status)) if *known == found => Arc::clone(status),
+            _ => {
+                let status = made(found.clone());
+                remembered.conflicted = Some((found, Arc::clone(&status)));
+                status
+            }
+        }
     }
 
     /// Forgets what is gone.

@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
-use fairway_crds::{Policy as Written, Timeouts as WrittenTimeouts};
-use fairway_snapshot::{Policy, Source, Sourced, Timeouts};
+use fairway_crds::{
+    Limits as WrittenLimits, Policy as Written, Timeouts as WrittenTimeouts, names,
+};
+use fairway_snapshot::{Limits, Mode, PathMatch, Policy, Source, Sourced, Timeouts};
+
+use super::headers;
 
 /// A policy as somebody wrote it, and who.
 pub(super) struct Layer<'a> {
@@ -21,6 +25,7 @@ type Field<'a> = (&'static str, &'a Option<String>, &'a mut Sourced<Option<Durat
 /// Merges the layers, the stronger last. A value that cannot be read is told to `problem` with
 /// its field, and leaves what the weaker layers say.
 pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String)) -> Policy {
+    let limits = limits(layers, &mut problem);
     let mut timeouts = Timeouts::default();
     for layer in layers {
         let Some(written) = layer.policy.and_then(|policy| policy.timeouts.as_ref()) else {
@@ -42,7 +47,31 @@ pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String
             }
         }
     }
-    Policy { timeouts }
+    Policy { timeouts, limits }
+}
+
+fn limits(layers: &[Layer<'_>], problem: &mut impl FnMut(String, String)) -> Limits {
+    let mut limits = Limits::default();
+    for layer in layers {
+        let Some(written) = layer.policy.and_then(|policy| policy.limits.as_ref()) else {
+            continue;
+        };
+        let WrittenLimits { body_bytes, mode } = written;
+        let bytes = body_bytes.map(|bytes| Some(bytes).filter(|bytes| *bytes > 0));
+        limits.body_bytes.layer(bytes, layer.source);
+        match mode.as_deref() {
+            None => {}
+            Some("Enforce") => limits.mode.layer(Some(Mode::Enforce), layer.source),
+            Some("Observe") => limits.mode.layer(Some(Mode::Observe), layer.source),
+            Some(other) => {
+                problem(
+                    format!("{}.limits.mode", layer.field),
+                    format!("{other:?}: {}", names::MODE),
+                );
+            }
+        }
+    }
+    limits
 }
 
 /// A duration in the notation of the Gateway API (GEP-2257): one to four numbers with a unit of
@@ -86,6 +115,10 @@ pub fn policy_problems(policy: &Written) -> Vec<(String, String)> {
     let mut problems = Vec::new();
     let layer =
         Layer { source: Source::Installation, policy: Some(policy), field: "policy".to_owned() };
-    merge(&[layer], |field, problem| problems.push((field, problem)));
+    let layers = [layer];
+    merge(&layers, |field, problem| problems.push((field, problem)));
+    // What an operator writes is for every path: it may use what all of them capture.
+    let everything = PathMatch::everything();
+    headers::filters(&layers, &everything, &mut |field, problem| problems.push((field, problem)));
     problems
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fairway_snapshot::{Host, HostPattern, ListenerName, MethodMatch, ObjectId, Precedence, Route};
 use http::Method;
 
+use super::conflicts::{Overlap, overlaps};
 use super::lower::{Lowered, LoweredRoute};
 use super::memo::Memo;
 
@@ -31,7 +32,12 @@ pub(super) fn hosts(
         .collect()
 }
 
-fn host(listener: &ListenerName, pattern: &HostPattern, objects: &[Arc<Lowered>]) -> Host {
+/// A host, and the conflicts among its routes.
+fn host(
+    listener: &ListenerName,
+    pattern: &HostPattern,
+    objects: &[Arc<Lowered>],
+) -> (Host, Vec<Overlap>) {
     let all = || objects.iter().flat_map(|object| object.routes_of(listener).unwrap_or_default());
     // By shape, for what somebody calls a capture is nobody else's concern.
     let names_head: HashSet<_> = all()
@@ -51,7 +57,9 @@ fn host(listener: &ListenerName, pattern: &HostPattern, objects: &[Arc<Lowered>]
             route
         })
         .collect();
-    Host { pattern: pattern.clone(), routes: sorted(pattern, routes) }
+    let routes = sorted(pattern, routes);
+    let overlaps = overlaps(pattern, &routes);
+    (Host { pattern: pattern.clone(), routes }, overlaps)
 }
 
 /// The routes in the order of precedence. Each key is made once, and not for every comparison.

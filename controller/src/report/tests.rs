@@ -30,6 +30,7 @@ fn status(rules: u32, invalid_rules: u32, message: &str) -> Arc<ObjectStatus> {
         hash: "h".to_owned(),
         accepted: good(invalid_rules == 0, Reason::InvalidRule),
         resolved_refs: good(true, Reason::ResolvedRefs),
+        conflicted: None,
         diagnostics: Vec::new(),
     })
 }

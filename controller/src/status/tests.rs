@@ -18,6 +18,7 @@ fn object(invalid_rules: u32) -> ObjectStatus {
         hash: "abc".to_owned(),
         accepted: verdict(Reason::Accepted),
         resolved_refs: verdict(Reason::ResolvedRefs),
+        conflicted: None,
         diagnostics: Vec::new(),
     }
 }

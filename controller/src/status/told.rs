@@ -4,12 +4,12 @@
 use std::io;
 
 use fairway_crds::ServiceRouteStatus;
-use fairway_crds::conditions::{ACCEPTED, PROGRAMMED, RESOLVED_REFS};
+use fairway_crds::conditions::{ACCEPTED, CONFLICTED, PROGRAMMED, RESOLVED_REFS};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 /// The conditions that we write.
-const OURS: [&str; 3] = [ACCEPTED, RESOLVED_REFS, PROGRAMMED];
+const OURS: [&str; 4] = [ACCEPTED, RESOLVED_REFS, PROGRAMMED, CONFLICTED];
 
 /// A status, reduced to what the next one is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -64,6 +64,8 @@ metrics! {
         "Connections to backends that could not be opened";
     RETRIES: "fairway_upstream_retries", Counter, "",
         "Tries of requests after the first";
+    OBSERVED: "fairway_policy_observed", Counter, "reason",
+        "Requests that a policy with mode Observe would have refused, by the reason that it would have told";
     LOOKUPS: "fairway_dns_lookups", Counter, "result",
         "Names asked from DNS, by result: found or failed";
     REVISION: "fairway_snapshot_revision", Gauge, "",
@@ -148,6 +150,7 @@ impl DataPlaneCollector {
     fn encode_reasons(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut unrouted: BTreeMap<(&str, u16), u64> = BTreeMap::new();
         let mut failures: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut observed: BTreeMap<&str, u64> = BTreeMap::new();
         for worker in self.0.workers() {
             let counts = worker.unrouted.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, count) in counts.iter() {
@@ -157,6 +160,10 @@ impl DataPlaneCollector {
             for (reason, count) in counts.iter() {
                 *failures.entry(reason).or_default() += count;
             }
+            let counts = worker.observed.lock().unwrap_or_else(PoisonError::into_inner);
+            for (reason, count) in counts.iter() {
+                *observed.entry(reason).or_default() += count;
+            }
         }
         let mut family = begin(encoder, UNROUTED)?;
         for ((reason, status), count) in &unrouted {
@@ -164,10 +171,12 @@ impl DataPlaneCollector {
             let labels: Labels<'_, 2> = [("reason", reason), ("code", &code)];
             family.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(count, None)?;
         }
-        let mut family = begin(encoder, CONNECT_FAILURES)?;
-        for (reason, count) in &failures {
-            let labels: Labels<'_, 1> = [("reason", reason)];
-            family.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(count, None)?;
+        for (info, counts) in [(CONNECT_FAILURES, &failures), (OBSERVED, &observed)] {
+            let mut family = begin(encoder, info)?;
+            for (reason, count) in counts {
+                let labels: Labels<'_, 1> = [("reason", reason)];
+                encode_one(&mut family, &labels, *count)?;
+            }
         }
         let mut family = begin(encoder, LOOKUPS)?;
         for (result, count) in ["found", "failed"].into_iter().zip(&self.0.lookups) {

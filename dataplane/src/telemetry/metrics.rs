@@ -53,6 +53,8 @@ pub struct WorkerCounters {
     /// answered without a backend, so a lock that only a scrape contends for is cheap enough.
     pub(super) connect_failures: Mutex<HashMap<&'static str, u64>>,
     pub(super) unrouted: Mutex<HashMap<(&'static str, u16), u64>>,
+    /// Requests that a policy only counted.
+    pub(super) observed: Mutex<HashMap<&'static str, u64>>,
 }
 
 /// A worker's end of the metrics.
@@ -179,6 +181,12 @@ impl WorkerMetrics {
 
     pub(crate) fn retried(&self) {
         add(&self.0.retries, 1);
+    }
+
+    /// A policy would have refused a request, had it not only been asked to count.
+    pub(crate) fn observed(&self, refusal: ProxyError) {
+        let mut observed = self.0.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        *observed.entry(refusal.reason()).or_default() += 1;
     }
 
     /// A connection to a backend was opened, or failed.

@@ -57,7 +57,10 @@ fn text(view: &WhyView, wide: bool) -> String {
         let _ = writeln!(text, "  {name:<9} {value}");
     }
     if view.candidates.is_empty() {
-        text.push_str("\nNo rule of any host that fits knows this path.");
+        // Where the path is refused no rule is looked for.
+        if view.outcome.status == Some(404) {
+            text.push_str("\nNo rule of any host that fits knows this path.");
+        }
     } else {
         text.push_str("\nThe rules that know the path, the strongest first:\n");
         text.push_str(&candidates(&view.candidates, wide));

@@ -21,13 +21,9 @@ pub(super) fn write(results: &[Measured], rounds: usize, seconds: u64) -> anyhow
 }
 
 fn text(results: &[Measured], rounds: usize, seconds: u64, date: &str) -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    let model = model.trim_start_matches([' ', '\t', ':']);
-    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
-    let kernel = shell("uname", &["-r"]);
     let mut out = format!(
-        "# Cost per proxied request, {date}\n\n{cores} cores, {model}, Linux {kernel}. HTTP/1.1 keep-alive, 64 connections, a body of 100 bytes; origin and load on core 0, one proxy at a time with one worker on core 1; {rounds} rounds of {seconds} s in turn. CPU is user and system time of the proxy. Every answer was 200 with the origin's body; Fairway wrote one log line for each request where its log is on. Peers write no log.\n\n| proxy | CPU us per request, median | to nginx | requests/s | p50 | p99 | RSS idle MiB | RSS loaded MiB |\n|---|---|---|---|---|---|---|---|\n"
+        "# Cost per proxied request, {date}\n\n{}. HTTP/1.1 keep-alive, 64 connections, a body of 100 bytes; origin and load on core 0, one proxy at a time with one worker on core 1; {rounds} rounds of {seconds} s in turn. CPU is user and system time of the proxy. Every answer was 200 with the origin's body; Fairway wrote one log line for each request where its log is on. Peers write no log.\n\n| proxy | CPU us per request, median | to nginx | requests/s | p50 | p99 | RSS idle MiB | RSS loaded MiB |\n|---|---|---|---|---|---|---|---|\n",
+        machine()
     );
     let nginx = results.iter().find(|result| result.name == "nginx");
     let nginx = nginx.map_or(f64::NAN, |result| median(&result.rounds, |round| round.micros));
@@ -55,13 +51,22 @@ fn text(results: &[Measured], rounds: usize, seconds: u64, date: &str) -> String
     out
 }
 
+/// The machine in words.
+pub(super) fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    format!("{cores} cores, {model}, Linux {}", shell("uname", &["-r"]))
+}
+
 fn median(rounds: &[Round], value: impl Fn(&Round) -> f64) -> f64 {
     let mut values: Vec<f64> = rounds.iter().map(value).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn shell(program: &str, args: &[&str]) -> String {
+pub(super) fn shell(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output();
     let text = output.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&text).trim().to_owned()

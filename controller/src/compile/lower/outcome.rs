@@ -86,6 +86,7 @@ pub(super) fn status(
         hash,
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),
+        conflicted: None,
         diagnostics,
     }
 }
@@ -109,6 +110,7 @@ pub(in super::super) fn unreadable_status(id: &ObjectId, unreadable: &Unreadable
         hash: String::new(),
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),
+        conflicted: None,
         diagnostics,
     }
 }

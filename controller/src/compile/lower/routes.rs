@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use fairway_crds::Policy as WrittenPolicy;
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{Action, ListenerName, Policy, Redirect, Route, Rule, Semantics, Source};
+use fairway_snapshot::{
+    Action, Filter, ListenerName, PathMatch, Policy, Redirect, Route, Rule, Semantics, Source,
+};
 
-use super::super::CompileOptions;
 use super::super::policies::{Layer, merge};
+use super::super::{CompileOptions, headers};
 use super::{LoweredRoute, Lowering, Made, ParsedRule};
 
 impl<'a> Lowering<'a> {
@@ -23,10 +25,13 @@ impl<'a> Lowering<'a> {
             let policy = self.resolver.shared.policy(policy);
             let mut made: Vec<Arc<Rule>> = Vec::new();
             for (parsed, own) in rule.matches.iter().zip(&rule.made) {
-                let (Made { filters, location }, problem) = match own {
+                let (Made { mut filters, location }, problem) = match own {
                     Ok(own) => (own.clone(), wrong.clone()),
                     Err(message) => (Made::default(), Some(message.clone())),
                 };
+                let (edits, edits_wrong) = self.edits(rule, listener, &parsed.path);
+                filters.extend(edits);
+                let problem = problem.or(edits_wrong);
                 let action = match (problem, rule.action.clone()) {
                     (Some(message), _) => Action::Invalid { message: message.into() },
                     (None, Action::Redirect(to)) => {
@@ -83,6 +88,26 @@ impl<'a> Lowering<'a> {
             }
         }
         (policy, wrong)
+    }
+
+    /// The filters that change header fields, and the first thing that is wrong with them.
+    fn edits(
+        &mut self,
+        rule: &ParsedRule<'a>,
+        listener: &WrittenPolicy,
+        path: &PathMatch,
+    ) -> (Vec<Filter>, Option<String>) {
+        let mut told = Vec::new();
+        let filters =
+            headers::filters(&self.layers(rule, listener), path, &mut |field, message| {
+                told.push((field, message));
+            });
+        let wrong = told.first().map(|(_, message)| message.clone());
+        for (field, message) in told {
+            let of_rule = field.starts_with("spec.rules").then_some(&rule.id.name);
+            self.tell(of_rule, field, Reason::InvalidRule, message);
+        }
+        (filters, wrong)
     }
 
     fn layers<'l>(
