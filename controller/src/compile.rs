@@ -20,11 +20,11 @@ mod table;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{Action, Backend, Host, Listener, ObjectId, Snapshot, Upstream, UpstreamId};
+use fairway_snapshot::{Listener, ListenerName, ObjectId, Snapshot, Upstream, UpstreamId};
 
 pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
@@ -88,7 +88,7 @@ pub struct Verdict {
 /// Compiles all inputs.
 #[must_use]
 pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Compilation {
-    memo.begin(options, inputs.kept);
+    memo.begin(options, inputs);
     let mut objects: BTreeMap<ObjectId, Arc<Lowered>> = BTreeMap::new();
     for (id, route) in &inputs.routes {
         if route.class() == options.class {
@@ -107,7 +107,7 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
     let mut snapshot = Snapshot { version: Snapshot::VERSION, ..Snapshot::default() };
     for (name, settings) in &options.listeners {
         let hosts = table::hosts(name, &objects, memo);
-        collect_upstreams(&hosts, &objects, &mut snapshot.upstreams);
+        collect_upstreams(name, &objects, &mut snapshot.upstreams);
         let listener = Listener {
             bind: settings.bind,
             protocol: settings.protocol,
@@ -137,22 +137,20 @@ fn wanted(
         .collect()
 }
 
-/// The upstreams that routes refer to, and no others.
+/// The upstreams that routes of a listener refer to, and no others.
 fn collect_upstreams(
-    hosts: &[Arc<Host>],
+    listener: &ListenerName,
     objects: &BTreeMap<ObjectId, Arc<Lowered>>,
     upstreams: &mut BTreeMap<UpstreamId, Arc<Upstream>>,
 ) {
-    for route in hosts.iter().flat_map(|host| &host.routes) {
-        let Action::Forward(backends) = &route.rule.action else { continue };
-        for backend in backends {
-            if let Backend::Upstream { upstream, .. } = backend
-                && !upstreams.contains_key(upstream)
-                && let Some(lowered) = objects.get(&*route.rule.id.object)
-                && let Some((_, found)) = lowered.upstreams.iter().find(|(id, _)| id == upstream)
-            {
-                upstreams.insert(upstream.clone(), Arc::clone(found));
-            }
+    // Equal ones are one value: looking at where it stands costs less than comparing names.
+    let mut seen: HashSet<*const Upstream> = HashSet::new();
+    let serves = |lowered: &&Arc<Lowered>| {
+        !lowered.hosts.is_empty() && lowered.routes_of(listener).is_some()
+    };
+    for (id, upstream) in objects.values().filter(serves).flat_map(|lowered| &lowered.upstreams) {
+        if seen.insert(Arc::as_ptr(upstream)) {
+            upstreams.insert(id.clone(), Arc::clone(upstream));
         }
     }
 }

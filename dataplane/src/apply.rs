@@ -133,8 +133,6 @@ impl Applier {
             }
         }
         self.unbind(snapshot);
-        self.upstreams.retain(snapshot);
-        self.metrics.retain(snapshot);
         self.metrics.applied(published.revision, failures.len(), began.elapsed());
         tracing::debug!(revision = published.revision, "snapshot applied");
         let complete = failures.is_empty();
@@ -144,6 +142,10 @@ impl Applier {
             *current = applied;
             differs
         });
+        // Nobody waits for what is forgotten. What the table before held alone goes with it.
+        drop(before);
+        self.upstreams.retain(snapshot);
+        self.metrics.retain();
         complete
     }
 

@@ -260,6 +260,15 @@ impl Backend {
         }
     }
 
+    /// The upstream, when it was found.
+    #[must_use]
+    pub const fn upstream(&self) -> Option<&UpstreamId> {
+        match self {
+            Self::Upstream { upstream, .. } => Some(upstream),
+            Self::Invalid { .. } => None,
+        }
+    }
+
     /// The reference as the user wrote it.
     #[must_use]
     pub const fn reference(&self) -> &Arc<str> {

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
+use smallvec::SmallVec;
 
 use crate::normalize::Normalization;
 use crate::{
@@ -21,6 +22,10 @@ use crate::{
 };
 use paths::PathIndex;
 pub use witness::{Mismatch, Witness};
+
+/// A name in a table. Most are short, and then stand in the table itself: a name elsewhere would
+/// cost each lookup a wait for memory.
+type Name = SmallVec<[u8; 24]>;
 
 /// A map with a fast hash that is seeded per process.
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -85,8 +90,8 @@ pub struct ListenerTable<X = ()> {
     pub name: ListenerName,
     /// How its paths are normalised.
     pub normalization: Normalization,
-    exact: FastMap<Box<str>, Arc<HostTable<X>>>,
-    wildcards: FastMap<Box<str>, Arc<HostTable<X>>>,
+    exact: FastMap<Name, Arc<HostTable<X>>>,
+    wildcards: FastMap<Name, Arc<HostTable<X>>>,
     any: Option<Arc<HostTable<X>>>,
 }
 
@@ -160,10 +165,10 @@ impl<X: Clone> ListenerTable<X> {
             };
             match &host.pattern {
                 HostPattern::Exact(name) => {
-                    table.exact.insert((**name).into(), indexed);
+                    table.exact.insert(name.as_bytes().into(), indexed);
                 }
                 HostPattern::Wildcard(suffix) => {
-                    table.wildcards.insert((**suffix).into(), indexed);
+                    table.wildcards.insert(suffix.as_bytes().into(), indexed);
                 }
                 HostPattern::Any => table.any = Some(indexed),
             }
@@ -175,19 +180,19 @@ impl<X: Clone> ListenerTable<X> {
 impl<X> ListenerTable<X> {
     fn host(&self, pattern: &HostPattern) -> Option<&Arc<HostTable<X>>> {
         match pattern {
-            HostPattern::Exact(name) => self.exact.get(&**name),
-            HostPattern::Wildcard(suffix) => self.wildcards.get(&**suffix),
+            HostPattern::Exact(name) => self.exact.get(name.as_bytes()),
+            HostPattern::Wildcard(suffix) => self.wildcards.get(suffix.as_bytes()),
             HostPattern::Any => self.any.as_ref(),
         }
     }
 
     /// The host tables that speak for `host`, the most specific first.
     fn tiers<'t>(&'t self, host: &str) -> impl Iterator<Item = &'t Arc<HostTable<X>>> {
-        let exact = self.exact.get(host);
+        let exact = self.exact.get(host.as_bytes());
         let suffixes = host.match_indices('.').map(|(dot, _)| dot).filter(|dot| *dot > 0);
         let wildcards = suffixes
             .take_while(|_| !self.wildcards.is_empty())
-            .filter_map(|dot| self.wildcards.get(&host[dot..]));
+            .filter_map(|dot| self.wildcards.get(&host.as_bytes()[dot..]));
         exact.into_iter().chain(wildcards).chain(&self.any)
     }
 

@@ -5,7 +5,7 @@ mod outcome;
 mod rewrites;
 mod routes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
@@ -35,6 +35,7 @@ pub(super) struct Lowered {
     pub(super) hosts: Vec<HostPattern>,
     /// Routes by the listeners that serve them: one group where listeners have the same policy.
     groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
+    /// Those that its routes lead to.
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
     /// Those of them whose endpoints must be told.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
@@ -107,6 +108,15 @@ pub(super) fn lower(
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
         .collect();
     let hash = hash(&hosts, &groups);
+    let forwards =
+        groups.iter().flat_map(|(_, routes)| routes).flat_map(|lowered| {
+            match &lowered.route.rule.action {
+                Action::Forward(backends) => backends.as_slice(),
+                Action::Redirect(_) | Action::Respond(_) | Action::Invalid { .. } => &[],
+            }
+        });
+    let used: BTreeSet<&UpstreamId> = forwards.filter_map(Backend::upstream).collect();
+    lowering.resolver.upstreams.retain(|(id, _)| used.contains(id));
     let share = Share::of(&spec.rules, &hosts, &groups);
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();

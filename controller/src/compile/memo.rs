@@ -11,7 +11,7 @@ use super::interned::Interned;
 use super::lower::{self, Lowered};
 use super::{CompileOptions, Diagnostic, ObjectStatus};
 use crate::Inputs;
-use crate::inputs::{Route, Service};
+use crate::inputs::{Grant, Objects, Route, Service};
 
 /// What compiling remembers of the last time: the lowered form of each object and everything that
 /// it was made from, and each host and the objects that it was made from.
@@ -20,6 +20,11 @@ pub struct Memo {
     options: Option<CompileOptions>,
     /// Whether the inputs were kept ones.
     kept: bool,
+    /// What else objects are made from, as it was the last time.
+    services: Objects<Arc<Service>>,
+    grants: Objects<Arc<Grant>>,
+    /// Whether it is the same now.
+    same_around: bool,
     objects: BTreeMap<ObjectId, Remembered>,
     hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
     shared: Interned,
@@ -50,7 +55,8 @@ struct RememberedHost {
 
 impl Memo {
     /// Forgets everything when the options are others, or inputs that were kept are replaced.
-    pub(super) fn begin(&mut self, options: &CompileOptions, kept: bool) {
+    pub(super) fn begin(&mut self, options: &CompileOptions, inputs: &Inputs) {
+        let kept = inputs.kept;
         if self.options.as_ref() != Some(options) || self.kept != kept {
             self.objects.clear();
             self.hosts.clear();
@@ -58,6 +64,9 @@ impl Memo {
             self.kept = kept;
         }
         self.next_hosts.clear();
+        self.same_around = self.services.is(&inputs.services) && self.grants.is(&inputs.grants);
+        self.services = inputs.services.clone();
+        self.grants = inputs.grants.clone();
     }
 
     /// The lowered form of an object, from memory when nothing that it was made from differs.
@@ -70,12 +79,7 @@ impl Memo {
     ) -> Arc<Lowered> {
         if let Some(known) = self.objects.get(id)
             && Arc::ptr_eq(&known.route, route)
-            && known.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
-            && known.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
-            && known
-                .neighbours
-                .as_ref()
-                .is_none_or(|names| *names == neighbours(inputs, &id.namespace))
+            && (self.same_around || known.is_made_from(id, inputs))
         {
             return Arc::clone(&known.lowered);
         }
@@ -150,6 +154,16 @@ impl Memo {
         self.objects.retain(|id, _| objects.contains_key(id));
         self.hosts = std::mem::take(&mut self.next_hosts);
         self.shared.forget();
+    }
+}
+
+impl Remembered {
+    /// Whether everything beside the object that it was made from is as it was.
+    fn is_made_from(&self, id: &ObjectId, inputs: &Inputs) -> bool {
+        let names = |known: &Vec<Arc<str>>| *known == neighbours(inputs, &id.namespace);
+        self.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
+            && self.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
+            && self.neighbours.as_ref().is_none_or(names)
     }
 }
 

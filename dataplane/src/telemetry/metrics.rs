@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fairway_snapshot::{ObjectId, RuleId, Snapshot};
+use fairway_snapshot::{ObjectId, RuleId};
 
 use super::rule_metrics::{RuleMetrics, add};
 use crate::error::ProxyError;
@@ -93,18 +93,12 @@ impl Metrics {
         Arc::clone(&kept.metrics)
     }
 
-    /// Forgets the counters of rules that have been gone for a while.
-    pub(crate) fn retain(&self, snapshot: &Snapshot) {
-        let live: std::collections::HashSet<(&ObjectId, &str)> = snapshot
-            .listeners
-            .values()
-            .flat_map(|listener| &listener.hosts)
-            .flat_map(|host| &host.routes)
-            .map(|route| (&*route.rule.id.object, &*route.rule.id.name))
-            .collect();
+    /// Forgets the counters of rules that have been gone for a while: those that no table holds.
+    pub(crate) fn retain(&self) {
         let now = Instant::now();
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner).retain(|(object, name), kept| {
-            if live.contains(&(&**object, &**name)) {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, kept| {
+            if Arc::strong_count(&kept.metrics) > 1 {
+                kept.gone = None;
                 return true;
             }
             now.duration_since(*kept.gone.get_or_insert(now)) < KEEP_GONE

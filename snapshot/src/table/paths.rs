@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::FastMap;
+use super::{FastMap, Name};
 use crate::path::Segment;
 use crate::{PathMatch, PathPattern, PathRegex, Route};
 
@@ -12,7 +12,7 @@ type Routes = SmallVec<[u32; 2]>;
 
 #[derive(Debug)]
 pub(super) struct PathIndex {
-    exact: FastMap<Box<str>, Routes>,
+    exact: FastMap<Name, Routes>,
     tree: Node,
     /// Whether a path of the tree ends without a rest: if none does, only prefixes are searched.
     has_templates: bool,
@@ -45,8 +45,8 @@ struct Met<'n> {
 enum Literals {
     #[default]
     None,
-    One(Box<(Box<str>, Node)>),
-    Many(Box<FastMap<Box<str>, Node>>),
+    One(Box<(Name, Node)>),
+    Many(Box<FastMap<Name, Node>>),
 }
 
 impl PathIndex {
@@ -64,7 +64,7 @@ impl PathIndex {
 
     fn put_pattern(&mut self, number: u32, pattern: &PathPattern) {
         if pattern.is_exact() {
-            self.exact.entry(pattern.as_str().into()).or_default().push(number);
+            self.exact.entry(pattern.as_str().as_bytes().into()).or_default().push(number);
             return;
         }
         let mut node = &mut self.tree;
@@ -85,7 +85,7 @@ impl PathIndex {
     /// Calls `accept` with the index of each route that knows `path`, in the order of precedence,
     /// until it accepts one.
     pub(super) fn first(&self, path: &str, mut accept: impl FnMut(usize) -> bool) -> Option<usize> {
-        if let Some(routes) = self.exact.get(path)
+        if let Some(routes) = self.exact.get(path.as_bytes())
             && let Some(found) = offer(routes, &mut accept)
         {
             return Some(found);
@@ -124,26 +124,26 @@ impl Literals {
     fn get(&self, segment: &str) -> Option<&Node> {
         match self {
             Self::None => None,
-            Self::One(one) => (*one.0 == *segment).then_some(&one.1),
-            Self::Many(many) => many.get(segment),
+            Self::One(one) => (*one.0 == *segment.as_bytes()).then_some(&one.1),
+            Self::Many(many) => many.get(segment.as_bytes()),
         }
     }
 
     /// The node for a segment, which is made when there is none.
     fn entry(&mut self, segment: &str) -> &mut Node {
         if let Self::One(one) = self
-            && *one.0 != *segment
+            && *one.0 != *segment.as_bytes()
         {
             let (text, node) = std::mem::take(&mut **one);
             *self = Self::Many(Box::new(FastMap::from_iter([(text, node)])));
         }
         match self {
             Self::None => {
-                *self = Self::One(Box::new((segment.into(), Node::default())));
+                *self = Self::One(Box::new((segment.as_bytes().into(), Node::default())));
                 self.entry(segment)
             }
             Self::One(one) => &mut one.1,
-            Self::Many(many) => many.entry(segment.into()).or_default(),
+            Self::Many(many) => many.entry(segment.as_bytes().into()).or_default(),
         }
     }
 }

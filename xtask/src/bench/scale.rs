@@ -10,7 +10,7 @@ use super::report::{machine, shell};
 use crate::root;
 use crate::steps::{pass, say, step};
 
-const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+const SIZES: [usize; 4] = [1_000, 3_000, 10_000, 100_000];
 
 /// Measures each size with many hosts and with one, prints the table and keeps it.
 pub(super) fn run(million: bool) -> anyhow::Result<()> {
