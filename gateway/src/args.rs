@@ -99,8 +99,11 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   fairway check routes/
   fairway check routes/finance.yaml -o json
+  fairway check routes/ --deny warnings --ignore CouldBePath
 
-Exit codes: 0 clean, 1 something was found, 2 could not run, or nothing to read.";
+Each finding has an id in brackets: InvalidRule, Unreachable, CouldBePath, ...
+
+Exit codes: 0 no errors, 1 an error was found, or a warning that is denied, 2 could not run, or nothing to read.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = CHECK_EXAMPLES)]
@@ -108,11 +111,24 @@ pub(crate) struct CheckArgs {
     /// Folders or files with manifests.
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
+    /// End with 1 when there are warnings too.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) deny: Option<Denied>,
+    /// Leave findings with this id out; may be given several times.
+    #[arg(long, value_name = "ID")]
+    pub(crate) ignore: Vec<String>,
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     /// How findings are printed.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,
+}
+
+/// What check does not let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Denied {
+    /// Warnings as well as errors.
+    Warnings,
 }
 
 const ROUTES_EXAMPLES: &str = "\

@@ -172,6 +172,8 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
     let mut outcome = OutcomeView {
         rule: Some(rule.id.to_string()),
         timeouts: Some(view.timeouts),
+        edits: view.edits,
+        body_bytes: view.body_bytes,
         ..OutcomeView::default()
     };
     match &rule.action {

@@ -1,6 +1,7 @@
 //! `fairway check`: what is wrong with manifests, found by the reader and the compiler that the
 //! gateway uses.
 
+mod lints;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use fairway_controller::compile::{CompileOptions, ExternalHosts, Severity, UnknownService};
 use fairway_controller::files::{FileProblem, Loaded, load};
 use fairway_controller::{Memo, compile};
+use fairway_snapshot::ObjectId;
 use serde::Serialize;
 
 use super::{environment, shown};
@@ -40,15 +42,17 @@ pub(crate) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     let mut options = settings.options;
     options.unknown_service = UnknownService::TakeAsNamed;
     options.external_hosts = ExternalHosts::All;
-    let Checked { findings, notes, could_run } = check(&args.paths, &options);
+    let Checked { mut findings, notes, could_run } = check(&args.paths, &options);
+    findings.retain(|finding| !args.ignore.contains(&finding.reason));
     match args.output {
         Output::Json => output::json(&findings)?,
         Output::Table | Output::Wide => print(&findings, &notes),
     }
-    Ok(match findings.is_empty() {
-        true => 0,
-        false if could_run => FINDINGS,
-        false => COULD_NOT_RUN,
+    let fails = |finding: &Finding| finding.severity == "error" || args.deny.is_some();
+    Ok(match findings.iter().any(fails) {
+        _ if !could_run => COULD_NOT_RUN,
+        true => FINDINGS,
+        false => 0,
     })
 }
 
@@ -94,21 +98,13 @@ fn any_was_read(paths: &[PathBuf], problems: &[FileProblem]) -> bool {
 fn compiled(loaded: &Loaded, options: &CompileOptions) -> Vec<Finding> {
     let classes: std::collections::BTreeSet<String> =
         loaded.inputs.routes.values().map(|route| route.class().to_owned()).collect();
-    let mut findings = Vec::new();
+    let mut findings = lints::regexes(loaded);
     for class in classes {
         let options = CompileOptions { class, ..options.clone() };
         let compilation = compile(&loaded.inputs, &options, &mut Memo::default());
         for status in compilation.statuses.values() {
             for found in &status.diagnostics {
-                let place = loaded.locate(&found.object, &found.field);
-                let (file, line, column) = place.map_or_else(
-                    || (PathBuf::new(), 0, 0),
-                    |(file, line, column)| (file.to_owned(), line, column),
-                );
                 findings.push(Finding {
-                    file,
-                    line,
-                    column,
                     severity: match found.severity {
                         Severity::Error => "error",
                         Severity::Warning => "warning",
@@ -116,8 +112,8 @@ fn compiled(loaded: &Loaded, options: &CompileOptions) -> Vec<Finding> {
                     reason: found.reason.to_string(),
                     object: Some(found.object.to_string()),
                     rule: found.rule.as_deref().map(str::to_owned),
-                    field: Some(found.field.clone()),
                     message: found.message.clone(),
+                    ..Finding::at(loaded, &found.object, found.field.clone())
                 });
             }
         }
@@ -133,6 +129,14 @@ impl From<FileProblem> for Finding {
 }
 
 impl Finding {
+    /// About a field of an object.
+    fn at(loaded: &Loaded, object: &ObjectId, field: String) -> Self {
+        let place = loaded.locate(object, &field);
+        let (file, line, column) = place.unwrap_or((Path::new(""), 0, 0));
+        let message = String::new();
+        Self { line, column, field: Some(field), ..Self::of(file, message) }
+    }
+
     /// About a whole file or folder.
     fn of(file: &Path, message: String) -> Self {
         Self {

@@ -91,6 +91,12 @@ fn facts(outcome: &OutcomeView) -> Vec<(&'static str, String)> {
     for (name, value) in optional {
         facts.extend(value.clone().map(|value| (name, value)));
     }
+    for edit in &outcome.edits {
+        facts.push(("changes", edit.clone()));
+    }
+    if let Some(most) = outcome.body_bytes {
+        facts.push(("takes", format!("bodies of at most {most} bytes")));
+    }
     for backend in &outcome.backends {
         facts.push(("backend", told_backend(backend)));
     }

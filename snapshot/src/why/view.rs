@@ -62,6 +62,12 @@ pub struct OutcomeView {
     /// `Host` that the backend sees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// How header fields are changed: `request set x-team: finance`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<String>,
+    /// The greatest body that is taken, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<u64>,
     /// The backends, of which weight chooses one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backends: Vec<BackendView>,

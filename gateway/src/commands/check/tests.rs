@@ -76,3 +76,29 @@ fn nothing_to_read_differs_from_something_found() {
         assert_eq!(got, (could_run, found), "{folders:?}: {checked:?}");
     }
 }
+
+#[test]
+fn warnings_are_found_with_their_ids() {
+    let text = GOOD.replace(
+        "{match: [{path: /good}],",
+        "{match: [{pathRegex: /e/fin/.*}, {pathRegex: /e/fin}, {pathRegex: '/v[0-9]'}, {path: /x}, {path: /x}],",
+    );
+    let folder = folder(&[("a.yaml", &text)]);
+    let found = checked(&paths(&[folder.path()]), "fairway").findings;
+    let told: Vec<(&str, &str, &str)> = found
+        .iter()
+        .map(|one| (one.severity, one.reason.as_str(), one.field.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("warning", "CouldBePath", "spec.rules[0].match[0].pathRegex"),
+            ("warning", "CouldBePath", "spec.rules[0].match[1].pathRegex"),
+            ("warning", "Unreachable", "spec.rules[0].match[4]"),
+        ]
+    );
+    let messages: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(messages[0], "a path costs less: write path: /e/fin/*, which also takes /e/fin");
+    assert_eq!(messages[1], "a path costs less: write path: /e/fin");
+    assert!(found.iter().all(|one| one.line > 0), "{found:?}");
+}
