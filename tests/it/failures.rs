@@ -1,11 +1,15 @@
 //! What clients get when something is wrong, and what the log and metrics say of it.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, everything_to, route};
 use fairway_tests::http::{Client, ask, get};
 use fairway_tests::origin::{Echo, Raw, read_head, write};
 use fairway_tests::process::free_port;
 use tokio::io::AsyncReadExt;
+use tokio::net::{TcpSocket, TcpStream};
 
 #[tokio::test]
 async fn each_failure_has_its_status_and_reason() {
@@ -52,8 +56,8 @@ async fn each_failure_has_its_status_and_reason() {
     assert_eq!(plain.header("content-type"), Some("text/plain; charset=utf-8"));
     let metrics = gateway.metrics().await;
     let failed = metrics["fairway_upstream_connect_failures_total{reason=\"connect_refused\"}"];
-    // Nothing was sent, so that it is tried again, three times.
-    assert_eq!(failed, 4.0);
+    // Nothing was sent, so that it is tried again, four times.
+    assert_eq!(failed, 5.0);
     assert_eq!(
         metrics["fairway_unrouted_requests_total{reason=\"route_not_found\",code=\"404\"}"],
         2.0
@@ -141,4 +145,36 @@ async fn a_body_that_breaks_off_is_the_clients_fault() {
     assert_eq!((answer.status, answer.problem().as_str()), (400, "request_body_error"));
     assert_eq!(answer.header("connection"), Some("close"));
     assert_eq!(client.rest().await, b"");
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_answers_is_begun_anew_beside_it() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = socket.local_addr().unwrap();
+    let listener = socket.listen(1).unwrap();
+    // The queue of those who wait to be accepted is full: the kernel drops who comes, and the client
+    // would ask again after a second.
+    let waiting = [TcpStream::connect(address).await, TcpStream::connect(address).await];
+    let manifest = route(&format!(
+        "- backends: [{{host: 127.0.0.1, port: {}}}]\n  policy: {{timeouts: {{connect: 800ms}}}}\n",
+        address.port()
+    ));
+    let gateway = Gateway::start(&manifest).await;
+    let backend = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(waiting);
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                if !read_head(&mut stream).await.is_empty() {
+                    write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                }
+            });
+        }
+    });
+    assert_eq!(get(gateway.address(), "/").await.status, 200);
+    // One try: the connection was not given up, but begun anew.
+    gateway.metric("fairway_upstream_retries_total", 0.0).await;
+    backend.abort();
 }

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -27,6 +29,13 @@ pub(crate) struct UpstreamConnection {
     pub(crate) reused: bool,
 }
 
+/// How long an address may be silent before another connection is begun beside the first. Behind the
+/// address of a Service the kernel has chosen a pod for the first one, which may be gone without a
+/// word; it chooses anew for the next.
+const BESIDE: Duration = Duration::from_millis(250);
+/// Connections that are begun for one, at most.
+const DIALS: usize = 3;
+
 /// Opens a connection within `limit`.
 pub(crate) async fn connect(
     upstream: &UpstreamRuntime,
@@ -34,10 +43,10 @@ pub(crate) async fn connect(
     limit: Option<Duration>,
 ) -> Result<Box<UpstreamConnection>, ProxyError> {
     let stream = match limit {
-        Some(limit) => tokio::time::timeout(limit, TcpStream::connect(endpoint))
+        Some(limit) => tokio::time::timeout(limit, dial(endpoint))
             .await
             .map_err(|_| ProxyError::ConnectTimeout)?,
-        None => TcpStream::connect(endpoint).await,
+        None => dial(endpoint).await,
     }
     .map_err(|error| connect_error(&error))?;
     // Without it the last part of a body may wait for an acknowledgement of the part before.
@@ -52,6 +61,38 @@ pub(crate) async fn connect(
         opened: Instant::now(),
         reused: false,
     }))
+}
+
+/// The first connection that is open, of those that are begun one after another while nothing is
+/// heard. Nothing is sent over the others.
+async fn dial(endpoint: SocketAddr) -> io::Result<TcpStream> {
+    let mut dials = vec![Box::pin(TcpStream::connect(endpoint))];
+    let mut begun = 1;
+    let mut beside = pin!(tokio::time::sleep(BESIDE));
+    std::future::poll_fn(|cx| {
+        loop {
+            let mut index = 0;
+            while let Some(dial) = dials.get_mut(index) {
+                match dial.as_mut().poll(cx) {
+                    Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
+                    Poll::Ready(Err(error)) => {
+                        drop(dials.swap_remove(index));
+                        if dials.is_empty() {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                    Poll::Pending => index += 1,
+                }
+            }
+            if begun == DIALS || beside.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            begun += 1;
+            dials.push(Box::pin(TcpStream::connect(endpoint)));
+            beside.as_mut().reset(tokio::time::Instant::now() + BESIDE);
+        }
+    })
+    .await
 }
 
 fn connect_error(error: &io::Error) -> ProxyError {
