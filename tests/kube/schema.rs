@@ -17,7 +17,14 @@ fn good() -> Value {
             "class": "fairway",
             "hosts": ["api.example.com", "*.example.com", "*"],
             "listeners": ["http"],
-            "policy": { "timeouts": { "request": "1m30s" } },
+            "policy": {
+                "timeouts": { "request": "1m30s" },
+                "headers": {
+                    "request": { "set": { "x-id": "{id}" }, "add": { "via": "fairway" }, "remove": ["x-debug"] },
+                    "response": { "set": { "cache-control": "no-store" } },
+                },
+                "limits": { "bodyBytes": 1_048_576, "mode": "Observe" },
+            },
             "rules": [{
                 "name": "one",
                 "match": [{
@@ -49,6 +56,14 @@ fn bad() -> Vec<(&'static str, Value, &'static str)> {
         ("/spec/rules/0/match/0/path", json!("e/fin"), "a path begins with /"),
         ("/spec/rules/0/match/0/path", json!("/e/*/x"), "a * stands only at the end of a path"),
         ("/spec/rules/0/match/0/path", json!("/e?x=1"), "a path holds no query"),
+        (
+            "/spec/rules/0/match/0/pathRegex",
+            json!("/e/.*"),
+            "a match has path or pathRegex, not both",
+        ),
+        ("/spec/policy/limits/mode", json!("Warn"), "Unsupported value"),
+        ("/spec/policy/limits/bodyBytes", json!(-1), "greater than or equal to 0"),
+        ("/spec/policy/headers/request/remove", json!(["a", "a"]), "Duplicate value"),
         (
             "/spec/rules/0/match/0/methods/0",
             json!("get it"),
@@ -181,6 +196,8 @@ async fn samples_are_valid_and_every_field_is_explained() {
         ".spec.rules.respond",
         ".spec.rules.backends",
         ".spec.policy.timeouts",
+        ".spec.policy.headers.request",
+        ".spec.policy.limits",
         ".status",
     ] {
         let (code, said) = kube.kubectl(&["explain", &format!("serviceroute{field}")], "");
