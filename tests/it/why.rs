@@ -54,8 +54,8 @@ fn size() -> (u64, usize) {
     let number = |name: &str, usual: u64| {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
     };
-    let requests = number("FAIRWAY_WHY_REQUESTS", 50);
-    (number("FAIRWAY_WHY_WORLDS", 12), usize::try_from(requests).unwrap())
+    let requests = number("WHY_REQUESTS", 50);
+    (number("WHY_WORLDS", 12), usize::try_from(requests).unwrap())
 }
 
 fn one<'a, T: ?Sized>(random: &mut Rng, of: &[&'a T]) -> &'a T {
