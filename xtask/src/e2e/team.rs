@@ -67,7 +67,9 @@ pub(super) fn ready(values: &[&str], pods: u32) -> anyhow::Result<String> {
         "--timeout=90s",
     ])?;
     let address = tools::service_address()?;
-    tools::answers(&format!("http://{address}/e/fin/quotes"), 200, Duration::from_secs(30))?;
+    // Objects of these names were deleted a moment ago: the controllers of the node may stumble over
+    // what they remember of them, and then try again only after a while.
+    tools::answers(&format!("http://{address}/e/fin/quotes"), 200, Duration::from_secs(120))?;
     Ok(address)
 }
 
