@@ -22,7 +22,7 @@ Examples:
 
 Exit codes:
   0  everything is well
-  1  check found something; get was not answered as expected; why: another rule won
+  1  check found an error; get was not answered as expected; why: another rule won
   2  could not run: wrong settings, a taken port, nothing to read";
 
 /// An API gateway for Kubernetes: teams apply ServiceRoutes beside their Services, and requests
