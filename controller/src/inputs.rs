@@ -82,6 +82,7 @@ pub struct Unreadable {
 impl Unreadable {
     /// Whether nothing that is told of it differs.
     pub(crate) fn says_what(&self, other: &Self) -> bool {
-        Self { version: None, ..self.clone() } == Self { version: None, ..other.clone() }
+        (self.generation, &self.class, &self.message)
+            == (other.generation, &other.class, &other.message)
     }
 }

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod pod;
 pub mod replicas;
 pub mod report;
+mod shared;
 pub mod status;
 pub mod versions;
 pub mod watch;

@@ -12,7 +12,6 @@ mod kinds;
 mod observed;
 mod progress;
 mod scope;
-mod shared;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use fairway_snapshot::table::preflight;
 use fairway_snapshot::{Find, Mode, RouteRequest};
-use http::Method;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, EXPECT, HOST, ORIGIN};
+use http::header::{EXPECT, HOST};
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;
@@ -116,7 +116,7 @@ fn route(
         method: &head.method,
         headers: &head.headers,
         query: head.target.query(),
-        preflight: preflight(head).as_ref(),
+        preflight: preflight(&head.method, &head.headers).as_ref(),
     });
     match found {
         Find::Match(found) => {
@@ -132,15 +132,6 @@ fn route(
         Find::Options { allow } => Err(Reply::options(&allow)),
         Find::NotFound => Err(ProxyError::RouteNotFound.into()),
     }
-}
-
-/// The method that a CORS preflight asks for (Fetch standard, CORS-preflight request).
-fn preflight(head: &RequestHead) -> Option<Method> {
-    if head.method != Method::OPTIONS || !head.headers.contains_key(ORIGIN) {
-        return None;
-    }
-    let asked = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
-    Method::from_bytes(asked.as_bytes()).ok()
 }
 
 fn head_limits(context: &RequestContext, rule: &RuleRuntime) -> HeadLimits {

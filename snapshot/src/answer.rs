@@ -125,7 +125,7 @@ impl Redirect {
 }
 
 /// Host and port of an authority; an IPv6 address keeps its brackets.
-fn split(authority: &str) -> (&str, Option<u16>) {
+pub(crate) fn split(authority: &str) -> (&str, Option<u16>) {
     let end = authority.find(']').map_or(0, |bracket| bracket + 1);
     match authority[end..].find(':') {
         Some(colon) => {

@@ -105,18 +105,24 @@ impl FromStr for Pattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        let build = |text: &str| RegexBuilder::new(text).size_limit(PATTERN_BYTES).build();
-        // Alone first: a parenthesis too many would end the group that holds it at both ends.
-        let whole = build(text).and_then(|_| build(&format!(r"\A(?:{text})\z")));
-        match whole {
-            Ok(regex) => Ok(Self { text: text.into(), regex }),
-            Err(error) => Err(pattern_error(text, &error)),
-        }
+        let regex = whole(text, |text| RegexBuilder::new(text).size_limit(PATTERN_BYTES).build())?;
+        Ok(Self { text: text.into(), regex })
     }
 }
 
+/// An expression that matches a whole text or none of it.
+pub(crate) fn whole<R>(
+    text: &str,
+    build: impl Fn(&str) -> Result<R, regex::Error>,
+) -> Result<R, PatternError> {
+    // Alone first: a parenthesis too many would end the group that holds it at both ends.
+    let alone = build(text);
+    let whole = alone.and_then(|_| build(&format!(r"\A(?:{text})\z")));
+    whole.map_err(|error| pattern_error(text, &error))
+}
+
 /// What is wrong with a pattern, in one line.
-pub(crate) fn pattern_error(text: &str, error: &regex::Error) -> PatternError {
+fn pattern_error(text: &str, error: &regex::Error) -> PatternError {
     if let regex::Error::CompiledTooBig(_) = error {
         return PatternError::TooLarge(text.to_owned());
     }

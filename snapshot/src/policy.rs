@@ -23,7 +23,7 @@ pub enum Source {
 }
 
 /// A value and the place that set it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sourced<T> {
     /// The value.
@@ -47,7 +47,7 @@ impl<T> Sourced<T> {
 }
 
 /// How long each part of a request may take; `None` is no limit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeouts {
     /// From the end of the request's body to the head of the response, retries included.
@@ -80,7 +80,7 @@ impl Default for Timeouts {
 }
 
 /// All policies of a rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// How long each part of a request may take.
@@ -91,7 +91,7 @@ pub struct Policy {
 }
 
 /// How much of a request is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// The greatest body in bytes; `None` is no limit.
@@ -101,7 +101,7 @@ pub struct Limits {
 }
 
 /// Whether a policy refuses, or only counts what it would refuse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// It refuses.

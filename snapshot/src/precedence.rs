@@ -13,7 +13,8 @@ use crate::{Conditions, HostPattern, MethodMatch, ObjectId, Route};
 pub struct Precedence<'a> {
     /// Exact host, then the longest wildcard suffix, then any.
     pub host: &'a HostPattern,
-    /// Exact paths and templates segment by segment; then wildcards by their literal prefix.
+    /// Exact paths and templates segment by segment; then expressions and wildcards by their
+    /// literal prefix.
     pub path: PathRank,
     /// A route that names methods before one that does not.
     pub names_methods: Reverse<bool>,
@@ -47,6 +48,13 @@ impl<'a> Precedence<'a> {
             rule_index: route.rule.id.index,
             match_index: route.match_index,
         }
+    }
+
+    /// Whether both ask for equally much: then only age, name or place decides.
+    #[must_use]
+    pub fn asks_as(&self, other: &Self) -> bool {
+        let asks = |key: &Self| (key.names_methods, key.headers, key.query);
+        self.host == other.host && self.path == other.path && asks(self) == asks(other)
     }
 
     /// The first criterion in which two routes differ, in words; `None` when they are equal.

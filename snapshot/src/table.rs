@@ -12,6 +12,7 @@ mod witness;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{HeaderMap, Method};
 use smallvec::SmallVec;
 
@@ -45,6 +46,16 @@ pub struct RouteRequest<'a> {
     pub query: Option<&'a str>,
     /// The method that a CORS preflight asks for (`Access-Control-Request-Method`).
     pub preflight: Option<&'a Method>,
+}
+
+/// The method that a CORS preflight asks for (Fetch standard, CORS-preflight request).
+#[must_use]
+pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<Method> {
+    if *method != Method::OPTIONS || !headers.contains_key(ORIGIN) {
+        return None;
+    }
+    let asked = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
+    Method::from_bytes(asked.as_bytes()).ok()
 }
 
 /// What the table says of a request.
@@ -144,7 +155,7 @@ impl<X> RouteTable<X> {
 // === impl ListenerTable ===
 
 impl<X: Clone> ListenerTable<X> {
-    fn build(
+    pub(crate) fn build(
         name: &ListenerName,
         listener: &Listener,
         previous: Option<&Self>,

@@ -9,9 +9,10 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, Method};
 
-use crate::dump::{RoutesView, route_view};
+use crate::answer::split;
+use crate::dump::route_view;
 use crate::normalize::normalize_path;
-use crate::table::{Find, Mismatch, RouteRequest, RouteTable, Witness};
+use crate::table::{Find, ListenerTable, Mismatch, RouteRequest, Witness};
 use crate::{
     Action, Conditions, Filter, HostPattern, ListenerName, MethodMatch, MethodSet, Precedence,
     RedirectedRequest, Route, Rule, Scheme, Snapshot, ValueMatch,
@@ -85,8 +86,7 @@ impl<'t> Witness<'t> for Record<'t> {
 #[must_use]
 pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
     let listener = snapshot.listeners.get(question.listener)?;
-    let table = RouteTable::build(snapshot, None, |_| ());
-    let table = table.listener(question.listener)?;
+    let table = ListenerTable::build(question.listener, listener, None, &mut |_| ());
     let host = host_of(question.authority);
     let mut asked = Asked {
         listener: question.listener.to_string(),
@@ -133,9 +133,7 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
 
 /// The host of an authority, as it is compared: in lower case, without port and final dot.
 fn host_of(authority: &str) -> String {
-    let end = authority.find(']').map_or(0, |bracket| bracket + 1);
-    let port = authority[end..].find(':').map_or(authority.len(), |colon| end + colon);
-    let name = &authority[..port];
+    let (name, _) = split(authority);
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
@@ -303,15 +301,4 @@ fn wants(what: &str, name: &str, wanted: &ValueMatch, values: &[String]) -> Stri
         ValueMatch::Present(true) => format!("it wants {what} {name}; {has}"),
         ValueMatch::Present(false) => format!("it wants no {what} {name}; {has}"),
     }
-}
-
-/// The names of all rules of a listener, for those who mistyped one.
-fn rules(snapshot: &Snapshot) -> Vec<String> {
-    let view = RoutesView::new(snapshot);
-    let routes = view.listeners.into_iter().flat_map(|listener| listener.routes);
-    let mut names: Vec<String> =
-        routes.map(|route| format!("{}/{}/{}", route.namespace, route.route, route.rule)).collect();
-    names.sort();
-    names.dedup();
-    names
 }

@@ -14,6 +14,7 @@ use super::headers::OURS;
 const FOUND: u16 = 302;
 /// The statuses that send a client elsewhere.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+
 /// Reads a redirect, all but its path, which each match resolves. What is wrong is told to `problem`
 /// with the field below that of the redirect.
 pub(super) fn redirect(

@@ -7,7 +7,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -17,14 +16,12 @@ use fairway_snapshot::{
     ValueMatch,
 };
 
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::{Diagnostic, Severity, listed};
 use super::{ObjectStatus, Verdict};
 
 /// With how many stronger routes of the same paths one is compared: more of them differ in their
 /// conditions, and then nothing is hidden.
 const COMPARED: usize = 256;
-/// Conflicts that one condition lists; the rest is counted.
-const LISTED: usize = 8;
 
 /// A route that another keeps requests from.
 #[derive(Clone, Debug)]
@@ -61,7 +58,8 @@ fn overlap(host: &HostPattern, route: &Route, stronger: &[&Route]) -> Option<Ove
         if !may_meet(other, route) {
             continue;
         }
-        let criterion = Precedence::of(host, other).decided_by(&key).unwrap_or_default();
+        let stronger = Precedence::of(host, other);
+        let criterion = stronger.decided_by(&key).unwrap_or_default();
         if implied(other.conditions.as_deref(), route.conditions.as_deref()) {
             let all = match (&other.methods, &route.methods) {
                 (MethodMatch::Only(theirs), MethodMatch::Only(ours)) => {
@@ -77,7 +75,7 @@ fn overlap(host: &HostPattern, route: &Route, stronger: &[&Route]) -> Option<Ove
             }
         }
         // What differs in what they ask is meant so; equal ones are told apart by chance.
-        let equal = matches!(criterion, "the older object" | "namespace/name");
+        let equal = stronger.asks_as(&key) && stronger.object != key.object;
         if equal && part.is_none() {
             part = Some((other, criterion));
         }
@@ -225,15 +223,8 @@ fn of_winner(overlap: &Overlap) -> Diagnostic {
 pub(super) fn with(status: &ObjectStatus, conflicts: Vec<Diagnostic>) -> ObjectStatus {
     let worst = [Reason::Unreachable, Reason::PartlyTaken, Reason::TakesFromAnother];
     let reason = worst.into_iter().find(|reason| conflicts.iter().any(|one| one.reason == *reason));
-    let mut lines: Vec<String> = conflicts.iter().take(LISTED).map(ToString::to_string).collect();
-    if conflicts.len() > LISTED {
-        lines.push(format!("and {} more", conflicts.len() - LISTED));
-    }
-    let verdict = reason.map(|reason| Verdict {
-        status: true,
-        reason,
-        message: Cow::Owned(lines.join("\n")),
-    });
+    let verdict =
+        reason.map(|reason| Verdict { status: true, reason, message: listed(&conflicts).into() });
     let mut status = ObjectStatus { conflicted: verdict, ..status.clone() };
     status.diagnostics.extend(conflicts);
     status

@@ -81,12 +81,17 @@ impl Verdict {
         let Some(first) = wrong.first() else {
             return Self { status: true, reason: good, message: message.into() };
         };
-        let mut lines: Vec<String> = wrong.iter().take(LISTED).map(ToString::to_string).collect();
-        if wrong.len() > LISTED {
-            lines.push(format!("and {} more", wrong.len() - LISTED));
-        }
-        Self { status: false, reason: first.reason, message: lines.join("\n").into() }
+        Self { status: false, reason: first.reason, message: listed(wrong).into() }
     }
+}
+
+/// The first problems, a line each, and how many more there are.
+pub(super) fn listed<D: fmt::Display>(found: &[D]) -> String {
+    let mut lines: Vec<String> = found.iter().take(LISTED).map(ToString::to_string).collect();
+    if found.len() > LISTED {
+        lines.push(format!("and {} more", found.len() - LISTED));
+    }
+    lines.join("\n")
 }
 
 fn select(diagnostics: &[Diagnostic], mut wanted: impl FnMut(Reason) -> bool) -> Vec<&Diagnostic> {

@@ -14,9 +14,9 @@ use super::grants::{GrantEvent, ReferenceGrant};
 use super::observed::{Observed, ObservedObjects};
 use super::progress::Progress;
 use super::scope::Scope;
-use super::shared::Shared;
 use crate::Inputs;
 use crate::inputs::{Grant, Route, Service, Unreadable};
+use crate::shared::Shared;
 use crate::versions::{ROUTES, SERVICES, Version, Versions};
 
 /// The world so far.

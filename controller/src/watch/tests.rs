@@ -14,8 +14,8 @@ use super::grants::{GrantEvent, ReferenceGrant};
 use super::guard::Watched;
 use super::kinds::RouteContent;
 use super::observed::ObservedObjects;
-use super::shared::Shared;
 use super::store::Store;
+use crate::shared::Shared;
 use crate::status::Told;
 use crate::{CompileOptions, Inputs, Memo, compile};
 

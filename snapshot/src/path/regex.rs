@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Captures, PathPattern, PathRank, PatternShape};
 use crate::PatternError;
-use crate::conditions::{PATTERN_BYTES, pattern_error};
+use crate::conditions::{PATTERN_BYTES, whole};
 use crate::text::serde_as_text;
 
 /// What a route asks of a path.
@@ -79,10 +79,7 @@ impl FromStr for PathRegex {
             let (text, written) = (text.to_owned(), written.to_owned());
             return Err(PathRegexError::NotAscii { text, written, encoded });
         }
-        let build = |text: &str| RegexBuilder::new(text).size_limit(PATTERN_BYTES).build();
-        // Alone first: a parenthesis too many would end the group that holds it at both ends.
-        let whole = build(text).and_then(|_| build(&format!(r"\A(?:{text})\z")));
-        let regex = whole.map_err(|error| pattern_error(text, &error))?;
+        let regex = whole(text, |text| RegexBuilder::new(text).size_limit(PATTERN_BYTES).build())?;
         let hir = regex_syntax::parse(text).ok();
         let mut prefix = String::new();
         if let Some(hir) = &hir {

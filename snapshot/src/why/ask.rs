@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 
 use super::{Question, WhyView, why};
+use crate::answer::split;
+use crate::table::preflight;
 use crate::{ListenerName, Snapshot};
 
 /// Which request is asked about.
@@ -44,10 +46,7 @@ impl WhyRequest {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
         let authority = host.unwrap_or_else(|| authority.to_owned());
         let listener = listener(snapshot, self.listener.as_deref(), &authority)?;
-        let asked = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
-        let preflight = asked
-            .filter(|_| method == Method::OPTIONS && headers.contains_key(header::ORIGIN))
-            .and_then(|asked| Method::from_bytes(asked.as_bytes()).ok());
+        let asked_for = preflight(&method, &headers);
         let question = Question {
             listener: &listener,
             method: &method,
@@ -55,7 +54,7 @@ impl WhyRequest {
             path,
             query,
             headers: &headers,
-            preflight: preflight.as_ref(),
+            preflight: asked_for.as_ref(),
             expect: self.expect.as_deref(),
         };
         why(snapshot, &question).ok_or_else(|| format!("there is no listener {listener}"))
@@ -109,7 +108,7 @@ fn listener(
             format!("there is no listener {named:?}: write one of {names}")
         });
     }
-    let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let (_, port) = split(authority);
     let bound = snapshot.listeners.iter().find(|(_, listener)| Some(listener.bind.port()) == port);
     let chosen = bound.map(|(name, _)| name).or_else(|| all().next());
     chosen.cloned().ok_or_else(|| "there is no listener".to_owned())

@@ -1,6 +1,6 @@
 //! Why not: the first thing that keeps a rule from winning.
 
-use super::{Asked, CandidateView, ExpectedView, Verdict, rules};
+use super::{Asked, CandidateView, ExpectedView, Verdict};
 use crate::{HostPattern, ListenerName, Route, Snapshot};
 
 /// Whether a rule wins, or how far it comes.
@@ -70,12 +70,15 @@ fn missing(wanted: &str, snapshot: &Snapshot, listener: &ListenerName, asked: &A
 }
 
 fn unknown(wanted: &str, snapshot: &Snapshot) -> String {
-    let all = rules(snapshot);
+    let hosts = snapshot.listeners.values().flat_map(|listener| &listener.hosts);
+    let rules = hosts.flat_map(|host| &host.routes).map(|route| route.rule.id.to_string());
     let object = wanted.rsplit('/').next().unwrap_or_default();
-    let near = all.iter().find(|rule| {
-        let mut parts = rule.splitn(3, '/').skip(1);
-        parts.any(|part| !object.is_empty() && (part.contains(object) || object.contains(part)))
-    });
+    let near = rules
+        .filter(|rule| {
+            let mut parts = rule.splitn(3, '/').skip(1);
+            parts.any(|part| !object.is_empty() && (part.contains(object) || object.contains(part)))
+        })
+        .min();
     match near {
         Some(near) => format!("no such rule is served; there is {near}"),
         None => "no such rule is served: fairway routes lists those that are".to_owned(),

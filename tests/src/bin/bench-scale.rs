@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that fails must stop")]
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use fairway_crds::{ServiceRoute, ServiceRouteSpec};
 use fairway_dataplane::DataPlane;
 use fairway_snapshot::normalize::normalize_path;
 use fairway_snapshot::{Find, ListenerName, Normalization, ObjectId, RouteRequest, RouteTable};
-use fairway_tests::gateway::config;
+use fairway_tests::gateway::{config, options};
 use fastrand::Rng;
 use http::{HeaderMap, Method};
 use prometheus_client::registry::Registry;
@@ -93,14 +92,6 @@ fn inputs(args: &Args) -> Inputs {
         inputs.services.insert(id, Arc::clone(&service));
     }
     inputs
-}
-
-fn options() -> CompileOptions {
-    let mut options = CompileOptions::default();
-    for listener in options.listeners.values_mut() {
-        listener.bind = SocketAddr::from(([127, 0, 0, 1], 0));
-    }
-    options
 }
 
 fn resident() -> f64 {

@@ -1,5 +1,5 @@
-//! Values that many objects have in common, each held once: the names of namespaces and ports, and
-//! Services that look alike.
+//! Values that many objects have in common, each held once: names of namespaces, ports and rules,
+//! Services that look alike, policies.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ const FEW: usize = 1024;
 
 /// Values that are shared.
 #[derive(Debug)]
-pub(super) struct Shared<T: ?Sized> {
+pub(crate) struct Shared<T: ?Sized> {
     known: BTreeSet<Arc<T>>,
     /// How many there were when the unused ones were forgotten last.
     kept: usize,
@@ -23,7 +23,7 @@ impl<T: ?Sized> Default for Shared<T> {
 
 impl<T: ?Sized + Ord> Shared<T> {
     /// The same value as others have.
-    pub(super) fn share(&mut self, value: Arc<T>) -> Arc<T> {
+    pub(crate) fn share(&mut self, value: Arc<T>) -> Arc<T> {
         if let Some(known) = self.known.get(&value) {
             return Arc::clone(known);
         }
@@ -36,7 +36,7 @@ impl<T: ?Sized + Ord> Shared<T> {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.known.len()
     }
 }
