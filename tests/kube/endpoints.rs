@@ -87,7 +87,7 @@ async fn requests_go_to_the_endpoints_that_are_ready() {
     becomes(&fairway, "a").await;
     let programmed = world.kube.programmed("market", "finance").await;
     let hash = programmed.status.unwrap().hash;
-    let writes = world.kube.settled_status_writes().await;
+    let writes = world.kube.status_writes().await;
     let compiles = fairway.metric("fairway_compiles_total").await;
 
     slice(&client, "one", b, ready).await;
@@ -110,7 +110,7 @@ async fn requests_go_to_the_endpoints_that_are_ready() {
 
     // None of it was a change of the route.
     assert_eq!(fairway.metric("fairway_compiles_total").await, compiles);
-    assert_eq!(world.kube.settled_status_writes().await, writes);
+    assert_eq!(world.kube.status_writes().await, writes);
     let route = world.kube.routes("market").get("finance").await.unwrap();
     assert_eq!(route.status.unwrap().hash, hash);
 

@@ -40,7 +40,7 @@ async fn killed(world: &World) {
     world.kube.apply("market", "killed", spec("killed", "/first/*")).await;
     world.kube.programmed("market", "killed").await;
     assert!(lease(&world.kube, "killed").await.0.starts_with(&format!("{user}_")));
-    let writes = world.kube.status_writes()["killed"];
+    let writes = world.kube.status_writes().await["killed"];
     leader.process.signal("KILL");
     let took = takes_over(&other, "killed").await;
     assert!(took < Duration::from_secs(20), "{took:?}");
@@ -50,7 +50,7 @@ async fn killed(world: &World) {
     // The new one writes what changes, and nothing that is said already.
     world.kube.apply("market", "killed", spec("killed", "/second/*")).await;
     world.kube.programmed("market", "killed").await;
-    let more = world.kube.status_writes()["killed"] - writes;
+    let more = world.kube.status_writes().await["killed"] - writes;
     assert!((1..=2).contains(&more), "{more} writes for one change");
 }
 

@@ -54,7 +54,7 @@ async fn a_broken_object_is_told_what_is_wrong_and_disturbs_nobody() {
     let good = json!({ "rules": [{ "match": [{ "path": "/good/*" }], "backends": backend }] });
     world.kube.apply("market", "good", good.clone()).await;
     world.kube.programmed("market", "good").await;
-    let before = world.kube.status_writes();
+    let before = world.kube.status_writes().await;
 
     let broken = json!({ "rules": [
         { "name": "gone", "match": [{ "path": "/gone" }], "backends": [{ "service": "finanse", "port": 80 }] },
@@ -90,7 +90,7 @@ async fn a_broken_object_is_told_what_is_wrong_and_disturbs_nobody() {
     .await;
     assert_eq!(get(fairway.address, "/good/a").await.status, 200);
     assert_eq!(
-        world.kube.status_writes().get("good"),
+        world.kube.status_writes().await.get("good"),
         before.get("good"),
         "the neighbour was written"
     );
@@ -109,7 +109,7 @@ async fn objects_of_another_class_are_left_alone() {
     answers(fairway.address, "/ours", 200).await;
     world.kube.programmed("market", "ours").await;
     assert_eq!(get(fairway.address, "/theirs").await.status, 404);
-    assert_eq!(world.kube.status_writes().get("theirs"), None);
+    assert_eq!(world.kube.status_writes().await.get("theirs"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

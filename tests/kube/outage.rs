@@ -141,7 +141,7 @@ async fn a_restart_serves_the_same_and_writes_nothing() {
     for number in 0..10 {
         world.kube.programmed("market", &format!("route-{number}")).await;
     }
-    let before = world.kube.status_writes();
+    let before = world.kube.status_writes().await;
     fairway.process.signal("TERM");
     assert_eq!(fairway.process.wait(), 0, "{}", fairway.process.errors());
     let again = world.fairway().await;
@@ -152,7 +152,7 @@ async fn a_restart_serves_the_same_and_writes_nothing() {
     world.kube.apply("market", "route-0", spec("/r0", "/y")).await;
     backend_sees(again.address, "/r0", "/y").await;
     world.kube.programmed("market", "route-0").await;
-    let mut after = world.kube.status_writes();
+    let mut after = world.kube.status_writes().await;
     after.remove("route-0");
     let mut before = before;
     before.remove("route-0");

@@ -31,8 +31,8 @@ impl World {
         .await;
     }
 
-    fn writes(&self, name: &str) -> usize {
-        self.kube.status_writes().get(name).copied().unwrap_or_default()
+    async fn writes(&self, name: &str) -> usize {
+        self.kube.status_writes().await.get(name).copied().unwrap_or_default()
     }
 }
 
@@ -52,8 +52,8 @@ async fn reports(world: &World) {
     for number in 0..5 {
         world.kube.programmed("market", &format!("reports-{number}")).await;
     }
-    let writes: Vec<usize> =
-        (0..5).map(|number| world.writes(&format!("reports-{number}"))).collect();
+    let all = world.kube.status_writes().await;
+    let writes: Vec<usize> = (0..5).map(|number| all[&format!("reports-{number}")]).collect();
     println!("status writes of five new objects with two replicas: {writes:?}");
     assert!(writes.iter().all(|count| *count <= 2), "{writes:?}");
     eventually("both report the same", || async {
@@ -84,7 +84,7 @@ async fn frozen_and_resumed(world: &World) {
     world.kube.apply("market", "beside", spec("beside", "/first/*").of("resumed")).await;
     world.kube.programmed("market", "resumed").await;
     world.kube.programmed("market", "beside").await;
-    let beside = world.writes("beside");
+    let beside = world.writes("beside").await;
 
     pair.other.process.signal("STOP");
     world.kube.apply("market", "resumed", spec("resumed", "/second/*")).await;
@@ -93,7 +93,7 @@ async fn frozen_and_resumed(world: &World) {
     pair.other.process.signal("CONT");
     world.kube.programmed("market", "resumed").await;
     backend_sees(pair.other.address, "/resumed/x", "/second/x").await;
-    assert_eq!(world.writes("beside"), beside, "another object was written");
+    assert_eq!(world.writes("beside").await, beside, "another object was written");
 }
 
 async fn frozen_for_good(world: &World) {
@@ -116,7 +116,7 @@ async fn ended_and_another(world: &World) {
     world.ready("replaced", 1).await;
     world.kube.apply("market", "replaced", spec("replaced", "/first/*")).await;
     world.kube.programmed("market", "replaced").await;
-    let writes = world.writes("replaced");
+    let writes = world.writes("replaced").await;
     assert!(writes <= 1, "one that ended was waited for: {writes} writes");
 
     let file = world.kube.kubeconfig_as("replaced-c");
@@ -125,7 +125,11 @@ async fn ended_and_another(world: &World) {
     world.kube.apply("market", "late", spec("late", "/first/*").of("replaced")).await;
     world.kube.programmed("market", "late").await;
     backend_sees(third.address, "/late/x", "/first/x").await;
-    assert_eq!(world.writes("replaced"), writes, "the start of a replica took something back");
+    assert_eq!(
+        world.writes("replaced").await,
+        writes,
+        "the start of a replica took something back"
+    );
 }
 
 /// A new leader knows objects by their newest version, which a status made, and one that is silent
@@ -135,7 +139,7 @@ async fn taken_over(world: &World) {
     world.ready("taken", 2).await;
     world.kube.apply("market", "taken", spec("taken", "/first/*")).await;
     world.kube.programmed("market", "taken").await;
-    let writes = world.writes("taken");
+    let writes = world.writes("taken").await;
     pair.other.process.signal("STOP");
     let file = world.kube.kubeconfig_as("taken-c");
     let third = world.replica("taken", "taken-c", &file).await;
@@ -150,7 +154,7 @@ async fn taken_over(world: &World) {
         (message == expected).then_some(())
     })
     .await;
-    assert_eq!(world.writes("taken"), writes, "the new leader took something back");
+    assert_eq!(world.writes("taken").await, writes, "the new leader took something back");
 }
 
 /// Gives a spec another class than its path.

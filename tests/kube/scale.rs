@@ -79,5 +79,5 @@ async fn settled(world: &World) -> BTreeMap<String, usize> {
         done.then_some(())
     })
     .await;
-    world.kube.status_writes()
+    world.kube.status_writes().await
 }

@@ -1,11 +1,12 @@
 //! A real API server with its own etcd: no root, no node, one for each test that wants to harm it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fairway_crds::ServiceRoute;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::Client;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
@@ -218,7 +219,14 @@ impl Kube {
     }
 
     /// How many status writes each ServiceRoute has seen, by name.
-    pub fn status_writes(&self) -> std::collections::BTreeMap<String, usize> {
+    ///
+    /// The API server notes a write after it has answered it, and watchers see it earlier still.
+    /// Two requests of our own, with a pause between them, have to be noted first, so that a busy
+    /// machine is given the time that it needs.
+    pub async fn status_writes(&self) -> std::collections::BTreeMap<String, usize> {
+        self.noted("before").await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        self.noted("after").await;
         let mut writes = std::collections::BTreeMap::new();
         for event in self.audit() {
             let object = &event["objectRef"];
@@ -231,18 +239,20 @@ impl Kube {
         writes
     }
 
-    /// The same once it does not change any more: the API server notes a write after it has
-    /// answered it.
-    pub async fn settled_status_writes(&self) -> std::collections::BTreeMap<String, usize> {
-        let mut writes = self.status_writes();
-        loop {
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-            let now = self.status_writes();
-            if now == writes {
-                return now;
-            }
-            writes = now;
-        }
+    /// Asks for something that nobody else asks for, and waits until that is in the audit log.
+    async fn noted(&self, word: &str) {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let mark = format!("noted={word}-{}", ASKED.fetch_add(1, Ordering::Relaxed));
+        let routes: Api<ServiceRoute> = Api::all(self.client.clone());
+        routes.list_metadata(&ListParams::default().labels(&mark)).await.unwrap();
+        let in_uri = mark.replace('=', "%3D");
+        eventually("the audit log is written", || async {
+            let has = |event: &Value| {
+                event["requestURI"].as_str().is_some_and(|uri| uri.ends_with(&in_uri))
+            };
+            self.audit().iter().any(has).then_some(())
+        })
+        .await;
     }
 
     /// A kubeconfig for a user that shows this token.

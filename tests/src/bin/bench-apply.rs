@@ -113,7 +113,7 @@ impl World {
         let touched: BTreeSet<String> =
             (0..changes).map(|n| format!("route-{}", touched(n, self.routes))).collect();
         let (mut all, mut most, mut others) = (0, 0, 0);
-        for (name, count) in self.kube.status_writes() {
+        for (name, count) in self.kube.status_writes().await {
             let new = count - before.get(&name).copied().unwrap_or_default();
             all += new;
             most = most.max(new);
@@ -146,7 +146,7 @@ async fn main() {
     let (routes, changes, rate) =
         (number("BENCH_ROUTES", 3000), number("BENCH_CHANGES", 200), number("BENCH_RATE", 1000));
     let world = World::start(routes).await;
-    let before = world.kube.status_writes();
+    let before = world.kube.status_writes().await;
     println!("{routes} routes, {} status writes for them", before.values().sum::<usize>());
     let address = world.fairway.address;
     let load = Load::start(address, rate as u64, 16, move |n| format!("/r{}/x", n % routes));
