@@ -8,6 +8,7 @@ mod backends;
 mod conflicts;
 pub mod diagnostic;
 mod headers;
+pub mod host_policy;
 mod interned;
 mod lower;
 mod matches;
@@ -28,6 +29,7 @@ use fairway_snapshot::{Listener, ListenerName, ObjectId, Snapshot, Upstream, Ups
 
 pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
+pub use host_policy::{Allowed, HostPolicy, HostPolicyEntry, NamespacePattern};
 pub use memo::Memo;
 pub use options::{CompileOptions, Discovery, ExternalHosts, ListenerSettings, UnknownService};
 pub use policies::{duration, policy_problems};
@@ -146,7 +148,7 @@ fn collect_upstreams(
     // Equal ones are one value: looking at where it stands costs less than comparing names.
     let mut seen: HashSet<*const Upstream> = HashSet::new();
     let serves = |lowered: &&Arc<Lowered>| {
-        !lowered.hosts.is_empty() && lowered.routes_of(listener).is_some()
+        !lowered.hosts.is_empty() && !lowered.routes_of(listener).is_empty()
     };
     for (id, upstream) in objects.values().filter(serves).flat_map(|lowered| &lowered.upstreams) {
         if seen.insert(Arc::as_ptr(upstream)) {

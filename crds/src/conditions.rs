@@ -22,6 +22,8 @@ pub enum Reason {
     UnsupportedValue,
     /// The object names a listener that the operator has not set up.
     ListenerNotFound,
+    /// The operator does not give this host, or this path under it, to the namespace of the object.
+    HostNotAllowed,
     /// `ResolvedRefs` is true.
     ResolvedRefs,
     /// A Service does not exist.
@@ -57,6 +59,7 @@ impl Reason {
             Self::InvalidRule => "InvalidRule",
             Self::UnsupportedValue => "UnsupportedValue",
             Self::ListenerNotFound => "ListenerNotFound",
+            Self::HostNotAllowed => "HostNotAllowed",
             Self::ResolvedRefs => "ResolvedRefs",
             Self::BackendNotFound => "BackendNotFound",
             Self::PortNotFound => "PortNotFound",

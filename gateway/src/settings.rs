@@ -4,6 +4,7 @@
 mod backends;
 mod flags;
 mod hint;
+mod host_policy;
 mod listeners;
 mod parse;
 mod policies;
@@ -111,6 +112,7 @@ impl Settings {
             options.unknown_service = UnknownService::TakeAsNamed;
             options.external_hosts = ExternalHosts::All;
         }
+        options.host_policy = reader.host_policy();
         options.defaults = reader.policy("defaults");
         options.overrides = reader.policy("overrides");
         let config = Config {

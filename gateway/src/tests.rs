@@ -35,6 +35,26 @@ fn the_settings_of_the_docs_are_read() {
 }
 
 #[test]
+fn the_host_policy_of_the_docs_is_read_as_the_page_explains_it() {
+    let page = std::fs::read_to_string(repository().join("docs/host-policy.md")).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &blocks(&page, "yaml")[0]).unwrap();
+    let args = SettingArgs { config: Some(file.path().to_owned()), ..SettingArgs::default() };
+    let policy = Settings::from_sources(&args, []).unwrap().options.host_policy.unwrap();
+    let of = |namespace: &str| -> Vec<String> {
+        policy.of(namespace).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        of("market"),
+        ["api.example.com with /e/fin/*, /e/stock/*", "market.example.com"],
+        "{page}"
+    );
+    assert_eq!(of("team-a"), ["*.teams.example.com"]);
+    assert_eq!(of("edge"), ["every host"]);
+    assert!(of("other").is_empty());
+}
+
+#[test]
 fn compose_has_a_container_for_each_backend() {
     let sample = repository().join("deploy/samples/compose");
     let text = std::fs::read_to_string(sample.join("docker-compose.yaml")).unwrap();

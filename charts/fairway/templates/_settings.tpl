@@ -11,6 +11,9 @@ listeners:
     policy: {{ toJson . }}
     {{- end }}
 {{- end }}
+{{- with .Values.hostPolicy }}
+hostPolicy: {{ toJson . }}
+{{- end }}
 defaults: {{ toJson .Values.defaults }}
 overrides: {{ toJson .Values.overrides }}
 backends: {{ toJson .Values.backends }}

@@ -64,6 +64,7 @@ impl Problem {
             Reason::Accepted
             | Reason::InvalidRule
             | Reason::ListenerNotFound
+            | Reason::HostNotAllowed
             | Reason::ResolvedRefs
             | Reason::Programmed
             | Reason::Pending

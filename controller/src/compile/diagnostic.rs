@@ -56,7 +56,10 @@ impl Verdict {
         let wrong = select(diagnostics, |reason| {
             matches!(
                 reason,
-                Reason::InvalidRule | Reason::UnsupportedValue | Reason::ListenerNotFound
+                Reason::InvalidRule
+                    | Reason::UnsupportedValue
+                    | Reason::ListenerNotFound
+                    | Reason::HostNotAllowed
             )
         });
         Self::of(&wrong, Reason::Accepted, "every rule compiled")

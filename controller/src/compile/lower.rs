@@ -2,6 +2,7 @@
 //! is parsed here, once.
 
 mod outcome;
+mod permitted;
 mod rewrites;
 mod routes;
 
@@ -27,6 +28,7 @@ use crate::inputs::{Route as WrittenRoute, Unreadable};
 
 pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
+use permitted::Refused;
 use routes::by_policy;
 
 /// An object, lowered.
@@ -35,6 +37,8 @@ pub(super) struct Lowered {
     pub(super) hosts: Vec<HostPattern>,
     /// Routes by the listeners that serve them: one group where listeners have the same policy.
     groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
+    /// What of them is not served under one of the hosts.
+    refused: Refused,
     /// Those that its routes lead to.
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
     /// Those of them whose endpoints must be told.
@@ -61,10 +65,19 @@ pub(super) struct LoweredRoute {
 }
 
 impl Lowered {
-    /// The routes that a listener serves.
-    pub(super) fn routes_of(&self, listener: &ListenerName) -> Option<&[LoweredRoute]> {
+    /// The routes that a listener serves, under one of the hosts at least.
+    pub(super) fn routes_of(&self, listener: &ListenerName) -> &[LoweredRoute] {
         let group = self.groups.iter().find(|(listeners, _)| listeners.contains(listener));
-        group.map(|(_, routes)| routes.as_slice())
+        group.map_or(&[], |(_, routes)| routes.as_slice())
+    }
+
+    /// The routes that a listener serves under a host.
+    pub(super) fn routes_under<'l>(
+        &'l self,
+        listener: &ListenerName,
+        host: &'l HostPattern,
+    ) -> impl Iterator<Item = &'l LoweredRoute> {
+        self.routes_of(listener).iter().filter(|route| !self.refused.holds(host, route))
     }
 }
 
@@ -103,11 +116,15 @@ pub(super) fn lower(
     let hosts = lowering.hosts();
     let listeners = lowering.listeners();
     let parsed = lowering.rules();
-    let groups: Vec<_> = by_policy(&listeners, options)
+    let (hosts, refused) = lowering.permitted(hosts, &parsed);
+    let mut groups: Vec<_> = by_policy(&listeners, options)
         .into_iter()
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
         .collect();
-    let hash = hash(&hosts, &groups);
+    for (_, routes) in &mut groups {
+        routes.retain(|route| hosts.iter().any(|host| !refused.holds(host, route)));
+    }
+    let hash = hash(&hosts, &groups, &refused);
     let forwards =
         groups.iter().flat_map(|(_, routes)| routes).flat_map(|lowered| {
             match &lowered.route.rule.action {
@@ -117,14 +134,14 @@ pub(super) fn lower(
         });
     let used: BTreeSet<&UpstreamId> = forwards.filter_map(Backend::upstream).collect();
     lowering.resolver.upstreams.retain(|(id, _)| used.contains(id));
-    let share = Share::of(&spec.rules, &hosts, &groups);
+    let share = Share::of(&spec.rules, &hosts, &groups, &refused);
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
     let status = status(route.generation, served, &share, hash, lowering.diagnostics);
     let Resolver { mut upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
     upstreams.shrink_to_fit();
     let asked = Asked { services: asked, grants, neighbours };
-    (Lowered { hosts, groups, upstreams, wanted, status: Arc::new(status) }, asked)
+    (Lowered { hosts, groups, refused, upstreams, wanted, status: Arc::new(status) }, asked)
 }
 
 /// An object whose text cannot be read serves nothing and is told.
@@ -136,6 +153,7 @@ fn unreadable(id: &ObjectId, route: &WrittenRoute, error: &serde_json::Error) ->
     let lowered = Lowered {
         hosts: Vec::new(),
         groups: Vec::new(),
+        refused: Refused::default(),
         upstreams: Vec::new(),
         wanted: BTreeMap::new(),
         status,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use super::HostPolicy;
 use fairway_crds::Policy;
 use fairway_snapshot::{
     AddressPolicy, HostPattern, ListenerName, Normalization, ObjectId, Protocol, Upstream,
@@ -28,6 +29,8 @@ pub struct CompileOptions {
     pub unknown_service: UnknownService,
     /// Addresses that replace those of a Service.
     pub backend_overrides: BTreeMap<ObjectId, Upstream>,
+    /// Which hosts and paths each namespace may use; everything when there is none.
+    pub host_policy: Option<HostPolicy>,
     /// Which hosts outside the cluster a backend may name.
     pub external_hosts: ExternalHosts,
     /// Which addresses a backend may have.
@@ -119,6 +122,7 @@ impl Default for CompileOptions {
             discovery: Discovery::default(),
             unknown_service: UnknownService::Refuse,
             backend_overrides: BTreeMap::new(),
+            host_policy: None,
             external_hosts: ExternalHosts::Only(Vec::new()),
             addresses: AddressPolicy::NotReserved { except: Vec::new() },
         }

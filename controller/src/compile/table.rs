@@ -18,8 +18,11 @@ pub(super) fn hosts(
 ) -> Vec<Arc<Host>> {
     let mut by_host: BTreeMap<&HostPattern, Vec<Arc<Lowered>>> = BTreeMap::new();
     for lowered in objects.values() {
-        if lowered.routes_of(listener).is_some_and(|routes| !routes.is_empty()) {
+        if !lowered.routes_of(listener).is_empty() {
             for host in &lowered.hosts {
+                if lowered.routes_under(listener, host).next().is_none() {
+                    continue;
+                }
                 by_host.entry(host).or_default().push(Arc::clone(lowered));
             }
         }
@@ -38,7 +41,7 @@ fn host(
     pattern: &HostPattern,
     objects: &[Arc<Lowered>],
 ) -> (Host, Vec<Overlap>) {
-    let all = || objects.iter().flat_map(|object| object.routes_of(listener).unwrap_or_default());
+    let all = || objects.iter().flat_map(|object| object.routes_under(listener, pattern));
     // By shape, for what somebody calls a capture is nobody else's concern.
     let names_head: HashSet<_> = all()
         .filter(|lowered| lowered.names_head)

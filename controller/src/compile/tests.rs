@@ -2,6 +2,7 @@
 //! order or memory.
 
 mod golden;
+mod host_policy;
 mod reasons;
 mod routes;
 

@@ -48,7 +48,7 @@ fn schema() -> Value {
 }
 
 /// Unknown fields and values of the wrong kind, at any depth. Null counts as not written.
-fn check(place: &str, written: &Value, schema: &Value, mistakes: &mut Vec<String>) {
+pub(super) fn check(place: &str, written: &Value, schema: &Value, mistakes: &mut Vec<String>) {
     let kind = schema.get("type").and_then(Value::as_str);
     match (written, kind) {
         (Value::Null, _)

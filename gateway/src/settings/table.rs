@@ -97,6 +97,8 @@ settings! {
         "Hosts outside the cluster that backends may name; *.example.com allows all below";
     "allow-addresses", "FAIRWAY_ALLOW_ADDRESSES", "CIDR", "none in a cluster, all with --manifests", [many],
         "Loopback, link-local and metadata addresses that backends may have all the same, also by a name";
+    "host-policy", "", "", "", [file_only, live],
+        "Which hosts, and which paths under them, each namespace may use; without it every namespace may use everything";
     "defaults", "", "", "", [file_only, live],
         "Policy where listener, spec and rule say nothing";
     "overrides", "", "", "", [file_only, live],

@@ -113,6 +113,42 @@ fn the_file_refuses_what_it_does_not_know() {
             "FILE: listeners.http.bind is missing: write bind: 0.0.0.0:8080",
         ),
         (
+            "hostPolicy: []",
+            "FILE: hostPolicy has no entry, so that nobody might use anything: write entries, or leave it out",
+        ),
+        (
+            "hostPolicy: {market: api.example.com}",
+            "FILE: hostPolicy is {\"market\":\"api.example.com\"}: write a list",
+        ),
+        (
+            "hostPolicy: [{namespaces: [a], hosts: [x]}]",
+            "FILE: hostPolicy[0].hosts is not known: known are allow, namespaces",
+        ),
+        (
+            "hostPolicy: [{allow: []}]",
+            "FILE: hostPolicy[0]: write the namespaces that it is for, for example namespaces: [finance], or [\"*\"] for all others",
+        ),
+        (
+            "hostPolicy: [{namespaces: [a]}]",
+            "FILE: hostPolicy[0]: write what they may use, for example allow: [{hosts: [api.example.com], paths: [/e/fin/*]}], or allow: [] for nothing",
+        ),
+        (
+            "hostPolicy: [{namespaces: [a*b*], allow: []}]",
+            "FILE: hostPolicy[0].namespaces[0]: \"a*b*\" names no namespace: write a name such as finance, or one with a *, such as team-*",
+        ),
+        (
+            "hostPolicy: [{namespaces: [a], allow: [{hosts: []}]}]",
+            "FILE: hostPolicy[0].allow[0].hosts is empty: name some, or leave it out for every host",
+        ),
+        (
+            "hostPolicy: [{namespaces: [a], allow: [{hosts: ['a b']}]}]",
+            "FILE: hostPolicy[0].allow[0].hosts[0]: \"a b\": a host has letters, digits, - and dots, without scheme, port, path or blanks: write api.example.com",
+        ),
+        (
+            "hostPolicy: [{namespaces: [a], allow: [{paths: ['/{x}/*']}]}]",
+            "FILE: hostPolicy[0].allow[0].paths: \"/{x}/*\": a capture says nothing here: write a path such as /e/fin, or one that ends with /*",
+        ),
+        (
             "defaults: {timeouts: {idle: 5}}",
             "FILE: defaults.timeouts.idle is 5: write text; a duration has a unit, for example 15s",
         ),

@@ -21,6 +21,7 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ("watch.namespaces", "[\"x\"]", &[]),
     ("clusterDomain", "\"x\"", &[]),
     ("listeners", "{\"http\":{\"port\":8081}}", &[]),
+    ("hostPolicy", "[{\"namespaces\":[\"x\"],\"allow\":[]}]", &[]),
     ("defaults", "{\"timeouts\":{\"idle\":\"1s\"}}", &[]),
     ("overrides", "{\"timeouts\":{\"idle\":\"1s\"}}", &[]),
     ("backends", "{\"a/b\":\"10.0.0.1:80\"}", &[]),
@@ -143,6 +144,7 @@ fn pods_restart_only_for_what_a_running_gateway_cannot_take_up() {
     let base = checksum(&[]);
     let live = [
         "listeners",
+        "hostPolicy",
         "defaults",
         "overrides",
         "backends",

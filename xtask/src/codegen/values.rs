@@ -129,6 +129,7 @@ fn kind(value: &Documented) -> anyhow::Result<Value> {
             json!({ "type": "object", "additionalProperties": false, "patternProperties": { NAME: listener()? } })
         }
         "policy" => policy()?,
+        "list of host policy" => host_policy(),
         "list of string" => json!({ "type": "array", "items": { "type": "string" } }),
         "list of integer" => json!({ "type": "array", "items": { "type": "integer" } }),
         "list of map" => json!({ "type": "array", "items": { "type": "object" } }),
@@ -168,6 +169,18 @@ fn listener() -> anyhow::Result<Value> {
         "policy": policy()?,
     });
     Ok(listener)
+}
+
+/// Entries of `hostPolicy`; the gateway itself checks hosts and paths.
+fn host_policy() -> Value {
+    let texts = || json!({ "type": "array", "minItems": 1, "items": { "type": "string" } });
+    let mut allowed = closed();
+    allowed["properties"] = json!({ "hosts": texts(), "paths": texts() });
+    let mut entry = closed();
+    entry["required"] = json!(["namespaces", "allow"]);
+    entry["properties"] =
+        json!({ "namespaces": texts(), "allow": { "type": "array", "items": allowed } });
+    json!({ "type": "array", "items": entry })
 }
 
 /// The schema of `spec.policy`, from the definition of ServiceRoute.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::{ObjectStatus, Verdict};
-use super::LoweredRoute;
+use super::{LoweredRoute, Refused};
 use crate::hexadecimal::hexadecimal;
 use crate::inputs::Unreadable;
 
@@ -15,10 +15,16 @@ use crate::inputs::Unreadable;
 pub(super) fn hash(
     hosts: &[HostPattern],
     groups: &[(Vec<ListenerName>, Vec<LoweredRoute>)],
+    refused: &Refused,
 ) -> String {
     // Values without maps that are not ordered: writing them cannot fail, and is the same at
     // every call.
-    let text = serde_json::to_vec(&(hosts, groups)).unwrap_or_default();
+    let written = if refused.is_empty() {
+        serde_json::to_vec(&(hosts, groups))
+    } else {
+        serde_json::to_vec(&(hosts, groups, refused))
+    };
+    let text = written.unwrap_or_default();
     hexadecimal(&Sha256::digest(&text)[..8])
 }
 
@@ -39,18 +45,23 @@ impl Share {
         rules: &[RouteRule],
         hosts: &[HostPattern],
         groups: &[(Vec<ListenerName>, Vec<LoweredRoute>)],
+        refused: &Refused,
     ) -> Self {
         // What is wrong with a match is wrong on every listener, so that one group speaks for all.
         let routes = groups.first().filter(|_| !hosts.is_empty()).map(|(_, routes)| routes);
         let mut share = Self::default();
         for (index, rule) in (0u16..).zip(rules) {
-            let routes = routes.into_iter().flatten().map(|lowered| &lowered.route.rule);
-            let serving =
-                routes.filter(|rule| rule.id.index == index && serves(&rule.action)).count();
-            let written = rule.matches.len().max(1);
-            share.rules += u32::from(serving > 0);
-            share.invalid += u32::from(serving == 0);
-            share.partial += u32::from(serving > 0 && serving < written);
+            let serving = routes.into_iter().flatten().filter(|lowered| {
+                let rule = &lowered.route.rule;
+                rule.id.index == index && serves(&rule.action)
+            });
+            let everywhere =
+                |lowered: &&LoweredRoute| !hosts.iter().any(|host| refused.holds(host, lowered));
+            let whole = serving.clone().filter(everywhere).count();
+            let some = serving.count() > 0;
+            share.rules += u32::from(some);
+            share.invalid += u32::from(!some);
+            share.partial += u32::from(some && whole < rule.matches.len().max(1));
         }
         share
     }
