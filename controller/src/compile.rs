@@ -7,6 +7,7 @@ mod answers;
 mod backends;
 mod conflicts;
 pub mod diagnostic;
+mod found;
 mod headers;
 pub mod host_policy;
 mod interned;
@@ -16,6 +17,7 @@ mod memo;
 pub(crate) mod names;
 pub mod options;
 mod policies;
+mod route_tests;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,6 +38,7 @@ pub use policies::{duration, policy_problems};
 
 use crate::Inputs;
 use crate::endpoints::Wanted;
+use found::{Found, found};
 use lower::Lowered;
 
 /// The result of compiling.
@@ -72,6 +75,9 @@ pub struct ObjectStatus {
     /// Which requests go to another rule, or are taken from another object; none where none do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflicted: Option<Verdict>,
+    /// Whether every test of the object holds; none where it has no tests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tests_passed: Option<Verdict>,
     /// Everything that was found; what concerns other rules comes last.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -118,9 +124,9 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
         };
         snapshot.listeners.insert(name.clone(), listener);
     }
-    for (id, found) in conflicts::told(memo.overlaps()) {
+    for (id, found) in found(&objects, &snapshot, memo) {
         if let Some(status) = statuses.get_mut(&id) {
-            *status = memo.conflicted(&id, status, found);
+            *status = memo.told(&id, status, found);
         }
     }
     let wanted = wanted(&objects, &snapshot);

@@ -6,7 +6,9 @@ mod told;
 pub mod writer;
 
 use fairway_crds::ServiceRouteStatus;
-use fairway_crds::conditions::{ACCEPTED, CONFLICTED, PROGRAMMED, RESOLVED_REFS, Reason};
+use fairway_crds::conditions::{
+    ACCEPTED, CONFLICTED, PROGRAMMED, RESOLVED_REFS, Reason, TESTS_PASSED,
+};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -71,6 +73,10 @@ pub fn status(
                 .conflicted
                 .as_ref()
                 .map(|found| condition(CONFLICTED, found.status, found.reason, &found.message)),
+            object
+                .tests_passed
+                .as_ref()
+                .map(|found| condition(TESTS_PASSED, found.status, found.reason, &found.message)),
         ]
         .into_iter()
         .flatten()

@@ -11,6 +11,9 @@ pub const PROGRAMMED: &str = "Programmed";
 /// another object asks for. Absent where that is not so.
 pub const CONFLICTED: &str = "Conflicted";
 
+/// Condition: every entry of `spec.tests` holds. Absent where there is none.
+pub const TESTS_PASSED: &str = "TestsPassed";
+
 /// Why a condition has its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -48,6 +51,10 @@ pub enum Reason {
     PartlyTaken,
     /// `Conflicted`: it takes requests that another object asks for.
     TakesFromAnother,
+    /// `TestsPassed` is true.
+    TestsPassed,
+    /// A request of `spec.tests` goes elsewhere than expected.
+    TestFailed,
 }
 
 impl Reason {
@@ -72,6 +79,8 @@ impl Reason {
             Self::Unreachable => "Unreachable",
             Self::PartlyTaken => "PartlyTaken",
             Self::TakesFromAnother => "TakesFromAnother",
+            Self::TestsPassed => "TestsPassed",
+            Self::TestFailed => "TestFailed",
         }
     }
 }

@@ -46,6 +46,14 @@ pub const REDIRECT_CHANGES: &str =
 /// What is said of discovery beside a host.
 pub const DISCOVERY_OF_HOST: &str = "discovery goes with service: remove it beside host";
 
+/// What is said of a test that asks for nothing.
+pub const TEST_EXPECTS: &str =
+    "a test expects something: write rule: quotes, backend: finance, path: /fin/x or status: 404";
+
+/// What the path of a test must be.
+pub const TEST_PATH: &str =
+    "the path of a request begins with / and holds no blank or fragment: write /e/fin/x?y=1";
+
 /// Length of the longest label.
 pub const LONGEST_LABEL: usize = 63;
 /// Length of the longest name of an object.

@@ -78,17 +78,28 @@ pub(crate) fn path(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-pub(crate) fn methods(_: &mut SchemaGenerator) -> Schema {
-    list(
-        &json_schema!({
-            "type": "string", "minLength": 1, "maxLength": 32,
-            "x-kubernetes-validations": [{
-                "rule": "self.matches('^[A-Z][A-Z0-9_-]*$')",
-                "message": "a method is one word in capital letters: write GET"
-            }]
-        }),
-        16,
-    )
+pub(crate) fn methods(generator: &mut SchemaGenerator) -> Schema {
+    list(&method(generator), 16)
+}
+
+pub(crate) fn method(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 32,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[A-Z][A-Z0-9_-]*$')",
+            "message": "a method is one word in capital letters: write GET"
+        }]
+    })
+}
+
+pub(crate) fn request_path(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 2048,
+        "x-kubernetes-validations": [{
+            "rule": r"self.startsWith('/') && !self.matches('[#\\s]')",
+            "message": names::TEST_PATH
+        }]
+    })
 }
 
 pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {

@@ -3,7 +3,9 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{BackendRef, Policy, Redirect, Respond, RouteMatch, ServiceRouteStatus, schema};
+use crate::{
+    BackendRef, Policy, Redirect, Respond, RouteMatch, RouteTest, ServiceRouteStatus, schema,
+};
 
 /// A ServiceRoute sends requests from outside to the Services of its namespace: it says for which
 /// hosts it speaks, and lists rules that match requests and name the backends that answer them.
@@ -95,6 +97,12 @@ pub struct ServiceRouteSpec {
     /// the earlier one wins.
     #[schemars(length(min = 1, max = 64))]
     pub rules: Vec<RouteRule>,
+
+    /// Requests and what should become of them. They are looked up whenever anything that decides
+    /// about them changes, and change nothing themselves: TestsPassed tells, and fairway check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub tests: Vec<RouteTest>,
 }
 
 /// A rule: which requests it takes, and what happens to them. It has one of backends, redirect and

@@ -27,7 +27,7 @@ pub struct ServiceRouteStatus {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
 
-    /// Accepted, ResolvedRefs and Programmed.
+    /// Accepted, ResolvedRefs and Programmed; Conflicted and TestsPassed where they apply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,

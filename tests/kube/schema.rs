@@ -25,6 +25,10 @@ fn good() -> Value {
                 },
                 "limits": { "bodyBytes": 1_048_576, "mode": "Observe" },
             },
+            "tests": [{
+                "request": { "method": "GET", "host": "api.example.com", "path": "/e/1?x=2", "headers": { "x-id": "1" } },
+                "expect": { "rule": "one", "backend": "finance", "path": "/x/1?x=2", "status": 404 },
+            }],
             "rules": [{
                 "name": "one",
                 "match": [{
@@ -61,6 +65,12 @@ fn bad() -> Vec<(&'static str, Value, &'static str)> {
             json!("/e/.*"),
             "a match has path or pathRegex, not both",
         ),
+        ("/spec/tests/0/request/method", json!("get"), "a method is one word in capital letters"),
+        ("/spec/tests/0/request/host", json!("*.example.com"), "a host is one name without"),
+        ("/spec/tests/0/request/path", json!("e"), "the path of a request begins with /"),
+        ("/spec/tests/0/request/path", json!("/e f"), "the path of a request begins with /"),
+        ("/spec/tests/0/expect", json!({}), "a test expects something"),
+        ("/spec/tests/0/expect/status", json!(600), "less than or equal to 599"),
         ("/spec/policy/limits/mode", json!("Warn"), "Unsupported value"),
         ("/spec/policy/limits/bodyBytes", json!(-1), "greater than or equal to 0"),
         ("/spec/policy/headers/request/remove", json!(["a", "a"]), "Duplicate value"),

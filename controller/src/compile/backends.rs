@@ -72,7 +72,9 @@ impl Problem {
             | Reason::AddressInUse
             | Reason::Unreachable
             | Reason::PartlyTaken
-            | Reason::TakesFromAnother => None,
+            | Reason::TakesFromAnother
+            | Reason::TestsPassed
+            | Reason::TestFailed => None,
         }
     }
 }

@@ -219,13 +219,11 @@ fn of_winner(overlap: &Overlap) -> Diagnostic {
     }
 }
 
-/// A status with the conflicts of its object.
-pub(super) fn with(status: &ObjectStatus, conflicts: Vec<Diagnostic>) -> ObjectStatus {
+/// Adds the conflicts of an object to its status.
+pub(super) fn with(status: &mut ObjectStatus, conflicts: Vec<Diagnostic>) {
     let worst = [Reason::Unreachable, Reason::PartlyTaken, Reason::TakesFromAnother];
     let reason = worst.into_iter().find(|reason| conflicts.iter().any(|one| one.reason == *reason));
-    let verdict =
+    status.conflicted =
         reason.map(|reason| Verdict { status: true, reason, message: listed(&conflicts).into() });
-    let mut status = ObjectStatus { conflicted: verdict, ..status.clone() };
     status.diagnostics.extend(conflicts);
-    status
 }

@@ -21,6 +21,7 @@ use super::backends::Resolver;
 use super::diagnostic::{Diagnostic, Severity};
 use super::interned::Interned;
 use super::matches::{self, ParsedMatch};
+use super::route_tests::{self, RouteTest};
 use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
@@ -43,6 +44,7 @@ pub(super) struct Lowered {
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
     /// Those of them whose endpoints must be told.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
+    pub(super) tests: Box<[RouteTest]>,
     pub(super) status: Arc<ObjectStatus>,
 }
 
@@ -65,6 +67,11 @@ pub(super) struct LoweredRoute {
 }
 
 impl Lowered {
+    /// The listeners that serve it.
+    pub(super) fn listeners(&self) -> Vec<&ListenerName> {
+        self.groups.iter().flat_map(|(listeners, _)| listeners).collect()
+    }
+
     /// The routes that a listener serves, under one of the hosts at least.
     pub(super) fn routes_of(&self, listener: &ListenerName) -> &[LoweredRoute] {
         let group = self.groups.iter().find(|(listeners, _)| listeners.contains(listener));
@@ -141,7 +148,8 @@ pub(super) fn lower(
     let Resolver { mut upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
     upstreams.shrink_to_fit();
     let asked = Asked { services: asked, grants, neighbours };
-    (Lowered { hosts, groups, refused, upstreams, wanted, status: Arc::new(status) }, asked)
+    let tests = route_tests::read(&spec, &hosts);
+    (Lowered { hosts, groups, refused, upstreams, wanted, tests, status: Arc::new(status) }, asked)
 }
 
 /// An object whose text cannot be read serves nothing and is told.
@@ -156,6 +164,7 @@ fn unreadable(id: &ObjectId, route: &WrittenRoute, error: &serde_json::Error) ->
         refused: Refused::default(),
         upstreams: Vec::new(),
         wanted: BTreeMap::new(),
+        tests: Box::default(),
         status,
     };
     (lowered, Asked::default())

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
 
 use super::backends::neighbours;
-use super::conflicts::{self, Overlap};
+use super::conflicts::Overlap;
 use super::interned::Interned;
 use super::lower::{self, Lowered};
-use super::{CompileOptions, Diagnostic, ObjectStatus};
+use super::route_tests::RouteTest;
+use super::{CompileOptions, Diagnostic, Found, ObjectStatus};
 use crate::Inputs;
 use crate::inputs::{Grant, Objects, Route, Service};
 
@@ -29,6 +30,8 @@ pub struct Memo {
     hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
     shared: Interned,
     next_hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
+    /// The hosts that are not as they were the last time.
+    changed: Vec<HostPattern>,
 }
 
 #[derive(Debug)]
@@ -41,8 +44,10 @@ struct Remembered {
     /// The names of all Services of its namespace, when a message was made from them.
     neighbours: Option<Vec<Arc<str>>>,
     lowered: Arc<Lowered>,
-    /// Its status with the conflicts that were found last.
-    conflicted: Option<(Vec<Diagnostic>, Arc<ObjectStatus>)>,
+    /// What fails of its tests.
+    tested: Option<Vec<Diagnostic>>,
+    /// Its status with what was found last.
+    told: Option<(Found, Arc<ObjectStatus>)>,
 }
 
 #[derive(Debug)]
@@ -64,6 +69,7 @@ impl Memo {
             self.kept = kept;
         }
         self.next_hosts.clear();
+        self.changed.clear();
         self.same_around = self.services.is(&inputs.services) && self.grants.is(&inputs.grants);
         self.services = inputs.services.clone();
         self.grants = inputs.grants.clone();
@@ -92,7 +98,8 @@ impl Memo {
             grants: asked.grants,
             neighbours: asked.neighbours,
             lowered: Arc::clone(&lowered),
-            conflicted: None,
+            tested: None,
+            told: None,
         };
         self.objects.insert(id.clone(), remembered);
         lowered
@@ -111,13 +118,14 @@ impl Memo {
         let known = self.hosts.remove(&key);
         let (host, overlaps) = match known {
             Some(known) if same(&known.objects, &objects) => (known.host, known.overlaps),
-            Some(known) => {
+            known => {
                 let (made, overlaps) = make(&objects);
-                (if *known.host == made { known.host } else { Arc::new(made) }, overlaps)
-            }
-            None => {
-                let (made, overlaps) = make(&objects);
-                (Arc::new(made), overlaps)
+                let known = known.map(|known| known.host).filter(|host| **host == made);
+                let host = known.unwrap_or_else(|| {
+                    self.changed.push(pattern.clone());
+                    Arc::new(made)
+                });
+                (host, overlaps)
             }
         };
         let remembered = RememberedHost { objects, host: Arc::clone(&host), overlaps };
@@ -130,20 +138,45 @@ impl Memo {
         self.next_hosts.values().flat_map(|remembered| &remembered.overlaps)
     }
 
-    /// The status of an object with its conflicts; the same value as long as they are the same.
-    pub(super) fn conflicted(
+    /// The hosts of a listener that may decide about requests for `host`.
+    pub(super) fn hosts_for(&self, listener: &ListenerName, host: &str) -> Vec<Arc<Host>> {
+        let dots = host.match_indices('.').skip_while(|(at, _)| *at == 0);
+        let wildcards = dots.map(|(at, _)| HostPattern::Wildcard(host[at..].into()));
+        let exact = HostPattern::Exact(host.into());
+        let patterns = [exact].into_iter().chain(wildcards).chain([HostPattern::Any]);
+        let known =
+            patterns.filter_map(|pattern| self.next_hosts.get(&(listener.clone(), pattern)));
+        known.map(|remembered| Arc::clone(&remembered.host)).collect()
+    }
+
+    /// What failed of the tests of an object, when nothing that decides about them has changed.
+    pub(super) fn tested(&self, id: &ObjectId, tests: &[RouteTest]) -> Option<Vec<Diagnostic>> {
+        let gone = self.hosts.keys().map(|(_, pattern)| pattern);
+        let mut changed = self.changed.iter().chain(gone);
+        let known = self.objects.get(id)?.tested.as_ref()?;
+        let touched = changed.any(|pattern| tests.iter().any(|test| test.concerns(pattern)));
+        (!touched).then(|| known.clone())
+    }
+
+    pub(super) fn remember_tested(&mut self, id: &ObjectId, failures: Vec<Diagnostic>) {
+        if let Some(remembered) = self.objects.get_mut(id) {
+            remembered.tested = Some(failures);
+        }
+    }
+
+    /// The status of an object with what was found; the same value as long as that is the same.
+    pub(super) fn told(
         &mut self,
         id: &ObjectId,
         status: &ObjectStatus,
-        found: Vec<Diagnostic>,
+        found: Found,
     ) -> Arc<ObjectStatus> {
-        let made = |found: Vec<Diagnostic>| Arc::new(conflicts::with(status, found));
-        let Some(remembered) = self.objects.get_mut(id) else { return made(found) };
-        match &remembered.conflicted {
+        let Some(remembered) = self.objects.get_mut(id) else { return Arc::new(found.on(status)) };
+        match &remembered.told {
             Some((known, status)) if *known == found => Arc::clone(status),
             _ => {
-                let status = made(found.clone());
-                remembered.conflicted = Some((found, Arc::clone(&status)));
+                let status = Arc::new(found.clone().on(status));
+                remembered.told = Some((found, Arc::clone(&status)));
                 status
             }
         }

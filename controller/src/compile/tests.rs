@@ -9,7 +9,10 @@ mod routes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fairway_crds::{BackendRef, RouteMatch, RouteRule, ServiceRoute, ServiceRouteSpec};
+use fairway_crds::{
+    BackendRef, RouteMatch, RouteRule, RouteTest, ServiceRoute, ServiceRouteSpec, TestExpect,
+    TestRequest,
+};
 use fairway_snapshot::{Host, ObjectId};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use proptest::prelude::*;
@@ -55,6 +58,7 @@ enum Edit {
     Grant(u8, u8),
     NoGrant(u8),
     PutAcross(u8, u8),
+    PutTested(u8, u8, u8),
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -66,6 +70,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         (0..2u8, 0..4u8).prop_map(|(name, to)| Edit::Grant(name, to)),
         (0..2u8).prop_map(Edit::NoGrant),
         (0..6u8, 0..3u8).prop_map(|(name, service)| Edit::PutAcross(name, service)),
+        (0..6u8, 0..5u8, 0..3u8).prop_map(|(name, path, host)| Edit::PutTested(name, path, host)),
     ]
 }
 
@@ -98,6 +103,19 @@ fn apply(inputs: &mut Inputs, edit: &Edit) {
             let mut made = written("/across/*", &service_name(*service), &[]);
             made.spec.rules[0].backends[0].namespace = Some("ns".to_owned());
             inputs.routes.insert(ObjectId::new("away", format!("object-{name}")), held(&made));
+        }
+        Edit::PutTested(name, path, host) => {
+            let hosts = [&[][..], &["b.example"], &["*.example", "a.example"]][usize::from(*host)];
+            let mut made = written("/tested/*", "service-0", hosts);
+            let request = TestRequest {
+                host: [None, Some("a.example"), Some("x.b.example")][usize::from(*host)]
+                    .map(str::to_owned),
+                path: format!("/p{path}/x"),
+                ..TestRequest::default()
+            };
+            let expect = TestExpect { status: Some(404), ..TestExpect::default() };
+            made.spec.tests = vec![RouteTest { request, expect }];
+            inputs.routes.insert(object(*name), held(&made));
         }
         Edit::NoService(name) => {
             inputs.services.remove(&ObjectId::new("ns", service_name(*name)));

@@ -4,12 +4,12 @@
 use std::io;
 
 use fairway_crds::ServiceRouteStatus;
-use fairway_crds::conditions::{ACCEPTED, CONFLICTED, PROGRAMMED, RESOLVED_REFS};
+use fairway_crds::conditions::{ACCEPTED, CONFLICTED, PROGRAMMED, RESOLVED_REFS, TESTS_PASSED};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 /// The conditions that we write.
-const OURS: [&str; 4] = [ACCEPTED, RESOLVED_REFS, PROGRAMMED, CONFLICTED];
+const OURS: [&str; 5] = [ACCEPTED, RESOLVED_REFS, PROGRAMMED, CONFLICTED, TESTS_PASSED];
 
 /// A status, reduced to what the next one is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 
-use super::{Question, WhyView, why};
+use super::{OutcomeView, Question, WhyView, why};
 use crate::answer::split;
 use crate::table::preflight;
-use crate::{ListenerName, Snapshot};
+use crate::{ListenerName, RouteTable, Snapshot};
 
 /// Which request is asked about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,22 @@ impl WhyRequest {
     ///
     /// What cannot be read, with what to write instead.
     pub fn answer(&self, snapshot: &Snapshot) -> Result<WhyView, String> {
+        self.put(snapshot, |question| {
+            let listener = question.listener;
+            why(snapshot, question).ok_or_else(|| format!("there is no listener {listener}"))
+        })?
+    }
+
+    /// Reads it as a question to a snapshot, and puts it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::answer`].
+    pub(crate) fn put<R>(
+        &self,
+        snapshot: &Snapshot,
+        put: impl FnOnce(&Question<'_>) -> R,
+    ) -> Result<R, String> {
         let method: Method = self.method.parse().map_err(|_| {
             format!("{:?} is not a method: write one word, for example GET", self.method)
         })?;
@@ -47,7 +63,7 @@ impl WhyRequest {
         let authority = host.unwrap_or_else(|| authority.to_owned());
         let listener = listener(snapshot, self.listener.as_deref(), &authority)?;
         let asked_for = preflight(&method, &headers);
-        let question = Question {
+        Ok(put(&Question {
             listener: &listener,
             method: &method,
             authority: &authority,
@@ -56,8 +72,36 @@ impl WhyRequest {
             headers: &headers,
             preflight: asked_for.as_ref(),
             expect: self.expect.as_deref(),
-        };
-        why(snapshot, &question).ok_or_else(|| format!("there is no listener {listener}"))
+        }))
+    }
+}
+
+/// A snapshot of which much is asked: its tables are built once.
+#[derive(Debug)]
+pub struct Asking {
+    snapshot: Snapshot,
+    tables: RouteTable<()>,
+}
+
+impl Asking {
+    /// For this snapshot.
+    #[must_use]
+    pub fn of(snapshot: Snapshot) -> Self {
+        let tables = RouteTable::build(&snapshot, None, |_| ());
+        Self { snapshot, tables }
+    }
+
+    /// The listener that a request comes to, and what becomes of it there.
+    ///
+    /// # Errors
+    ///
+    /// What of the request cannot be read, with what to write instead.
+    pub fn outcome(&self, request: &WhyRequest) -> Result<(ListenerName, OutcomeView), String> {
+        request.put(&self.snapshot, |question| {
+            let table = self.tables.listener(question.listener);
+            let outcome = table.map(|table| question.outcome(table)).unwrap_or_default();
+            (question.listener.clone(), outcome)
+        })
     }
 }
 

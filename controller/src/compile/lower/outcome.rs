@@ -98,6 +98,7 @@ pub(super) fn status(
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),
         conflicted: None,
+        tests_passed: None,
         diagnostics,
     }
 }
@@ -122,6 +123,7 @@ pub(in super::super) fn unreadable_status(id: &ObjectId, unreadable: &Unreadable
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),
         conflicted: None,
+        tests_passed: None,
         diagnostics,
     }
 }
