@@ -23,6 +23,8 @@ pub struct ControllerMetrics {
     pub watch_errors: Family<KindLabel, Counter>,
     /// Status writes by result: `written`, `conflict`, `gone`, `deposed`, `failed`.
     pub status_writes: Family<ResultLabel, Counter>,
+    /// Events by what became of them: `written`, `dropped`, `deposed`, `gone`, `failed`.
+    pub events: Family<ResultLabel, Counter>,
     /// Whether this process leads and writes status.
     pub leader: Gauge,
     /// How often the lease has changed hands.
@@ -73,6 +75,12 @@ pub const METRICS: &[(&str, &str, &str, &str)] = &[
         "counter",
         "result",
         "Status writes, by result: written, conflict, gone (the object was removed meanwhile), deposed (this process lost its lease meanwhile) or failed",
+    ),
+    (
+        "fairway_events",
+        "counter",
+        "result",
+        "Kubernetes Events about ServiceRoutes, by what became of them: written (a new one, or the count of one), dropped (there were too many), deposed (this process lost its lease meanwhile), gone (the namespace or the Event was removed meanwhile) or failed",
     ),
     (
         "fairway_leader",
@@ -128,6 +136,7 @@ impl ControllerMetrics {
         registry.register(name, help(name), self.watch_errors.clone());
         let name = "fairway_status_writes";
         registry.register(name, help(name), self.status_writes.clone());
+        registry.register("fairway_events", help("fairway_events"), self.events.clone());
         registry.register("fairway_leader", help("fairway_leader"), self.leader.clone());
         let name = "fairway_lease_transitions";
         registry.register(name, help(name), self.lease_transitions.clone());

@@ -1,5 +1,9 @@
 //! What an object is told: conditions, computed purely from what compiling and the data plane said.
 
+pub mod events;
+mod happenings;
+#[cfg(test)]
+mod server;
 #[cfg(test)]
 mod tests;
 mod told;

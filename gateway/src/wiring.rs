@@ -106,7 +106,7 @@ impl Gateway {
                 };
                 let (leadership, replicas) =
                     among.join(settings.pod.as_ref(), &mut tasks, &mut farewells);
-                let writer = StatusWriter::new(
+                let (writer, recorder) = StatusWriter::new(
                     client.clone(),
                     compiled,
                     applied,
@@ -116,6 +116,7 @@ impl Gateway {
                     metrics.clone(),
                 );
                 tasks.spawn(writer.run());
+                tasks.spawn(recorder.run(settings.pod.clone()));
                 doubt_overrides(settings, inputs_sender.subscribe(), &mut tasks);
                 let namespaces = settings.namespaces.clone();
                 let (watched_sender, watched) = watch::channel(None);

@@ -4,6 +4,7 @@
 
 mod chart;
 mod endpoints;
+mod events;
 mod grants;
 mod kept;
 mod lease;

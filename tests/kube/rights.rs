@@ -65,6 +65,7 @@ async fn the_service_account_may_do_all_that_is_needed() {
     assert_eq!(code, 0, "{said}");
     answers(fairway.address, "/z", 200).await;
     world.kube.programmed("market", "x").await;
+    happens_twice(&world, &fairway).await;
     eventually("the replica has reported", || async {
         let (_, told) = world.kube.kubectl(&["get", "gwr", "-n", "fairway-system"], "");
         told.contains("true").then_some(())
@@ -78,4 +79,26 @@ async fn the_service_account_may_do_all_that_is_needed() {
     let refused: Vec<_> =
         ours.iter().filter(|event| event["responseStatus"]["code"] == 403).collect();
     assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// What happens is told, and that it happens again.
+async fn happens_twice(world: &World, fairway: &Fairway) {
+    for (service, code, resolved) in
+        [("finanse", 500, "False"), ("finance", 200, "True"), ("finanse", 500, "False")]
+    {
+        let spec = json!({ "rules": [{
+            "match": [{ "path": "/e" }], "backends": [{ "service": service, "port": "http" }] }] });
+        world.kube.apply("market", "events", spec).await;
+        answers(fairway.address, "/e", code).await;
+        eventually("its status is written", || async {
+            let (word, ..) = world.kube.condition("market", "events", "ResolvedRefs").await;
+            (word == resolved).then_some(())
+        })
+        .await;
+    }
+    eventually("the second time is counted", || async {
+        let events = world.kube.events("market", "events").await;
+        events.iter().any(|event| event.series.is_some()).then_some(())
+    })
+    .await;
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fairway_crds::ServiceRoute;
 use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::events::v1::Event;
 use kube::Client;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -211,6 +212,19 @@ impl Kube {
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// The Events about a ServiceRoute, the oldest first.
+    pub async fn events(&self, namespace: &str, name: &str) -> Vec<Event> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let about = |event: &Event| {
+            let object = event.regarding.clone().unwrap_or_default();
+            object.kind.as_deref() == Some("ServiceRoute") && object.name.as_deref() == Some(name)
+        };
+        let mut events = api.list(&ListParams::default()).await.unwrap().items;
+        events.retain(about);
+        events.sort_by_key(|event| event.event_time.as_ref().map(|time| time.0));
+        events
+    }
+
     /// What the API server logged of requests: one JSON object for each.
     pub fn audit(&self) -> Vec<Value> {
         let text =
@@ -345,7 +359,7 @@ fn certificates(folder: &Path) {
     let tokens = KeyPair::generate().unwrap();
     std::fs::write(folder.join("sa.key"), tokens.serialize_pem()).unwrap();
     std::fs::write(folder.join("sa.pub"), tokens.public_key_pem()).unwrap();
-    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - level: Metadata\n    resources: [{group: fairway.dev}, {group: coordination.k8s.io}, {group: discovery.k8s.io}, {group: gateway.networking.k8s.io}, {group: \"\", resources: [services]}]\n  - level: None\n";
+    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - level: Metadata\n    resources: [{group: fairway.dev}, {group: coordination.k8s.io}, {group: discovery.k8s.io}, {group: events.k8s.io}, {group: gateway.networking.k8s.io}, {group: \"\", resources: [services]}]\n  - level: None\n";
     std::fs::write(folder.join("audit.yaml"), policy).unwrap();
 }
 

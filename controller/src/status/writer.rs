@@ -18,6 +18,8 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::events::{Recorder, Teller};
+use super::happenings::Waiting;
 use super::{Programmed, Told, said, serves_all, status};
 use crate::compile::ObjectStatus;
 use crate::event_loop::Compiled;
@@ -67,6 +69,9 @@ pub struct StatusWriter {
     /// Objects to look at, each not before its time.
     due: BTreeMap<ObjectId, Instant>,
     writing: BTreeSet<ObjectId>,
+    /// What is news, and where it goes.
+    news: Waiting,
+    teller: Teller,
 }
 
 struct Tracked {
@@ -76,9 +81,17 @@ struct Tracked {
     since: Instant,
 }
 
+/// An object that is told something else than before.
+struct Write {
+    id: ObjectId,
+    before: Observed,
+    desired: ServiceRouteStatus,
+}
+
 /// How a write ended.
 enum Written {
-    Done(Box<Observed>),
+    /// What the API server holds now, and the uid of the object.
+    Done(Box<Observed>, Option<String>),
     Conflict,
     Gone,
     /// This process does not lead any more.
@@ -87,7 +100,7 @@ enum Written {
 }
 
 impl StatusWriter {
-    /// A writer for what is compiled and applied.
+    /// A writer for what is compiled and applied, and who writes Events of what it tells.
     #[must_use]
     pub fn new(
         client: Client,
@@ -97,8 +110,9 @@ impl StatusWriter {
         replicas: watch::Receiver<Arc<Replicas>>,
         observed: Arc<ObservedObjects>,
         metrics: ControllerMetrics,
-    ) -> Self {
-        Self {
+    ) -> (Self, Recorder) {
+        let (teller, recorder) = Recorder::new(client.clone(), leadership.clone(), metrics.clone());
+        let writer = Self {
             client,
             compiled,
             applied,
@@ -112,7 +126,10 @@ impl StatusWriter {
             tracked: BTreeMap::new(),
             due: BTreeMap::new(),
             writing: BTreeSet::new(),
-        }
+            news: Waiting::default(),
+            teller,
+        };
+        (writer, recorder)
     }
 
     /// Runs until nothing is compiled any more.
@@ -127,11 +144,10 @@ impl StatusWriter {
             let leads = leadership.may_write();
             while leads
                 && self.writing.len() < CONCURRENT
-                && let Some((id, desired)) = self.next(now)
+                && let Some(next) = self.next(now)
             {
-                self.writing.insert(id.clone());
-                let version = self.observed.get(&id).and_then(|known| known.resource_version);
-                writes.push(write(self.client.clone(), id, desired, version, leadership));
+                self.writing.insert(next.id.clone());
+                writes.push(write(self.client.clone(), next, leadership));
             }
             let writes_on = leads && self.writing.len() < CONCURRENT;
             let wake = self.due.values().min().copied().filter(|_| writes_on);
@@ -155,7 +171,7 @@ impl StatusWriter {
                         self.look_at(&id, now);
                     }
                 }
-                Some((id, result)) = writes.next() => self.written(&id, result),
+                Some((write, result)) = writes.next() => self.written(write, result),
                 () = tokio::time::sleep_until(wake) => {}
             }
         }
@@ -173,6 +189,7 @@ impl StatusWriter {
         let now = Instant::now();
         self.tracked.retain(|id, _| compiled.statuses.contains_key(id));
         self.due.retain(|id, _| compiled.statuses.contains_key(id));
+        self.news.retain(|id| compiled.statuses.contains_key(id));
         for (id, status) in &compiled.statuses {
             let known = self.tracked.get_mut(id);
             match known {
@@ -222,12 +239,14 @@ impl StatusWriter {
             for id in self.tracked.keys() {
                 self.due.insert(id.clone(), now);
             }
+            // Another one has told them things meanwhile.
+            self.news = Waiting::default();
         }
         self.leads = leads;
     }
 
     /// The next object that is due and must be told something, and what.
-    fn next(&mut self, now: Instant) -> Option<(ObjectId, ServiceRouteStatus)> {
+    fn next(&mut self, now: Instant) -> Option<Write> {
         loop {
             let is_due =
                 |(id, at): &(&ObjectId, &Instant)| **at <= now && !self.writing.contains(*id);
@@ -258,7 +277,7 @@ impl StatusWriter {
             let desired =
                 status(&tracked.status, &programmed, known.status.as_ref(), Timestamp::now());
             if let Some(desired) = desired {
-                return Some((id, desired));
+                return Some(Write { id, before: known, desired });
             }
         }
     }
@@ -280,27 +299,30 @@ impl StatusWriter {
         }
     }
 
-    fn written(&mut self, id: &ObjectId, result: Written) {
-        self.writing.remove(id);
+    fn written(&mut self, write: Write, result: Written) {
+        let Write { id, before, desired } = write;
+        self.writing.remove(&id);
         let label = match result {
-            Written::Done(observed) => {
+            Written::Done(observed, uid) => {
                 // Known at once, before the watch tells of our own write.
-                self.observed.set(id, *observed);
+                self.observed.set(&id, *observed);
+                let found = self.news.follow(&id, before.status.as_ref(), &desired);
+                self.teller.tell(&id, uid.as_deref(), found);
                 "written"
             }
             Written::Conflict => {
                 // The watch will tell of the newer object; then it is computed anew.
-                self.look_at(id, Instant::now() + REST);
+                self.look_at(&id, Instant::now() + REST);
                 "conflict"
             }
             Written::Gone => "gone",
             Written::Deposed => {
-                self.look_at(id, Instant::now());
+                self.look_at(&id, Instant::now());
                 "deposed"
             }
             Written::Failed(error) => {
                 tracing::warn!(object = %id, %error, "status not written, trying again");
-                self.look_at(id, Instant::now() + REST);
+                self.look_at(&id, Instant::now() + REST);
                 "failed"
             }
         };
@@ -312,18 +334,13 @@ impl StatusWriter {
 /// given up when leadership ends meanwhile.
 /// The answer holds the whole object, which may be one that cannot be read: the write was taken
 /// all the same.
-async fn write(
-    client: Client,
-    id: ObjectId,
-    desired: ServiceRouteStatus,
-    version: Option<String>,
-    leadership: Leadership,
-) -> (ObjectId, Written) {
+async fn write(client: Client, write: Write, leadership: Leadership) -> (Write, Written) {
+    let Write { id, before, desired } = &write;
     let api: Api<Guarded<ServiceRoute>> = Api::namespaced(client, &id.namespace);
     let patch = serde_json::json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
         "kind": "ServiceRoute",
-        "metadata": { "name": &*id.name, "resourceVersion": version },
+        "metadata": { "name": &*id.name, "resourceVersion": before.resource_version },
         "status": desired,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -331,14 +348,17 @@ async fn write(
     let answer = tokio::select! {
         // The end comes first: after a freeze both may be there.
         biased;
-        () = leadership.over() => return (id, Written::Deposed),
+        () = leadership.over() => return (write, Written::Deposed),
         answer = api.patch_status(&id.name, &params, &patch) => answer,
     };
     let result = match answer {
-        Ok(object) => Written::Done(Box::new(Observed::of(&object))),
+        Ok(object) => {
+            let uid = object.metadata.uid.clone();
+            Written::Done(Box::new(Observed::of(&object)), uid)
+        }
         Err(kube::Error::Api(status)) if status.code == 409 => Written::Conflict,
         Err(kube::Error::Api(status)) if status.code == 404 => Written::Gone,
         Err(error) => Written::Failed(error),
     };
-    (id, result)
+    (write, result)
 }

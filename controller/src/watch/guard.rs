@@ -23,7 +23,7 @@ pub(crate) trait Watched: Resource {
 /// An object whose content was read, or could not be.
 #[derive(Clone)]
 pub(crate) struct Guarded<K: Watched> {
-    /// Name, namespace, versions and age; other metadata is not read.
+    /// Name, namespace, uid, versions and age; other metadata is not read.
     pub(crate) metadata: ObjectMeta,
     /// The content, or what is there instead.
     pub(crate) content: Result<Box<K::Content>, Box<Raw>>,
@@ -57,6 +57,7 @@ struct WithMetadata {
 struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
+    uid: Option<String>,
     resource_version: Option<String>,
     generation: Option<i64>,
     creation_timestamp: Option<Time>,
@@ -67,11 +68,12 @@ impl<'de, K: Watched> Deserialize<'de> for Guarded<K> {
         // The text is looked at twice, so that an error in the content is no error of the list.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let read: WithMetadata = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-        let Metadata { name, namespace, resource_version, generation, creation_timestamp } =
+        let Metadata { name, namespace, uid, resource_version, generation, creation_timestamp } =
             read.metadata;
         let metadata = ObjectMeta {
             name,
             namespace,
+            uid,
             resource_version,
             generation,
             creation_timestamp,

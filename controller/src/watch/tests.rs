@@ -233,7 +233,7 @@ fn what_nobody_needs_of_an_object_is_not_even_read() {
         serde_json::from_str(&decorated(&json!({ "rules": [] }))).unwrap();
     assert!(route.content.is_ok(), "{route:?}");
     let kept = serde_json::to_value(&route.metadata).unwrap();
-    let expected = json!({ "name": "a", "namespace": "ns", "generation": 2,
+    let expected = json!({ "name": "a", "namespace": "ns", "uid": "5", "generation": 2,
         "resourceVersion": "7", "creationTimestamp": "2026-01-02T03:04:05Z" });
     assert_eq!(kept, expected);
 }

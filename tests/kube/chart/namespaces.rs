@@ -1,5 +1,6 @@
 //! A release that watches one namespace has rights in that one, and they are enough.
 
+use fairway_tests::eventually::eventually;
 use fairway_tests::fairway::Fairway;
 use fairway_tests::helm::chart;
 use serde_json::json;
@@ -15,14 +16,16 @@ async fn roles_in_the_watched_namespace_are_enough() {
     let place = ["--namespace=fairway-system", "--create-namespace"];
     let (code, said) = world.kube.helm(&["install", "fairway", &chart, watch, place[0], place[1]]);
     assert_eq!(code, 0, "{said}");
-    let may = |namespace: &str| {
+    let may = |verb: &str, resource: &str, namespace: &str| {
         let account = "--as=system:serviceaccount:fairway-system:fairway";
-        let (code, _) = world
-            .kube
-            .kubectl(&["auth", "can-i", "list", "services", account, "-n", namespace], "");
+        let (code, _) =
+            world.kube.kubectl(&["auth", "can-i", verb, resource, account, "-n", namespace], "");
         code == 0
     };
-    assert!(may("market") && !may("other") && !may("fairway-system"));
+    for (verb, resource) in [("list", "services"), ("create", "events.events.k8s.io")] {
+        let may = |namespace| may(verb, resource, namespace);
+        assert!(may("market") && !may("other") && !may("fairway-system"), "{verb} {resource}");
+    }
 
     let token = ["create", "token", "fairway", "--namespace=fairway-system"];
     let (code, token) = world.kube.kubectl(&token, "");
@@ -35,4 +38,8 @@ async fn roles_in_the_watched_namespace_are_enough() {
     world.kube.apply("market", "x", spec).await;
     answers(fairway.address, "/x", 200).await;
     world.kube.programmed("market", "x").await;
+    eventually("it is told that it is served", || async {
+        (world.kube.events("market", "x").await.len() == 1).then_some(())
+    })
+    .await;
 }
