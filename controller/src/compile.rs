@@ -4,6 +4,7 @@
 //! value: a rule that cannot be compiled answers 500 and its neighbours live on.
 
 mod answers;
+mod api_versions;
 mod backends;
 mod conflicts;
 pub mod diagnostic;

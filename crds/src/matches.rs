@@ -34,6 +34,11 @@ pub struct RouteMatch {
     #[schemars(schema_with = "schema::methods")]
     pub methods: Vec<String>,
 
+    /// The version of the API, one of policy.versions. It counts as a condition on a header field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::word")]
+    pub version: Option<String>,
+
     /// Conditions on header fields; all must hold. A request for which none does is answered 404.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]

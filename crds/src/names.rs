@@ -46,6 +46,22 @@ pub const REDIRECT_CHANGES: &str =
 /// What is said of discovery beside a host.
 pub const DISCOVERY_OF_HOST: &str = "discovery goes with service: remove it beside host";
 
+/// What the name of a version or of a parameter must be.
+pub const WORD: &str = "write one word of letters, digits, ., _ and -: v2";
+/// What a date must be.
+pub const DATE: &str = "write a day, 2026-06-01, or a moment, 2026-06-01T12:00:00Z";
+/// What is said of a version that is gone before it is deprecated (RFC 9745 section 4).
+pub const SUNSET_AFTER: &str = "a version is deprecated before it is gone: write a later date";
+/// What the link of a version must be.
+pub const LINK: &str = "write a URL: https://docs.example.com/v1";
+/// What is said of a link that has nothing to tell about.
+pub const LINK_OF_DEPRECATED: &str =
+    "link goes with deprecated or sunset: write deprecated: 2026-06-01";
+/// What is said of versions without a list of them.
+pub const KNOWN_VERSIONS: &str = "versions need a list: write known: [{name: v1}, {name: v2}]";
+/// What is said of a version that a match asks for, where there are none.
+pub const VERSION_OF_POLICY: &str = "version goes with policy.versions: write spec.policy.versions: {known: [{name: v1}, {name: v2}]}";
+
 /// What is said of a test that asks for nothing.
 pub const TEST_EXPECTS: &str =
     "a test expects something: write rule: quotes, backend: finance, path: /fin/x or status: 404";
@@ -58,6 +74,13 @@ pub const TEST_PATH: &str =
 pub const LONGEST_LABEL: usize = 63;
 /// Length of the longest name of an object.
 pub const LONGEST_NAME: usize = 253;
+
+/// Whether a text is one word of letters, digits, `.`, `_` and `-`.
+#[must_use]
+pub fn is_word(text: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=LONGEST_LABEL).contains(&text.len()) && text.bytes().all(good)
+}
 
 /// Whether a text is a label (RFC 1123): lower case letters, digits and `-`, with a letter or digit
 /// at both ends.

@@ -4,6 +4,7 @@
 mod headers;
 mod limits;
 mod timeouts;
+mod versions;
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use headers::{HeaderEdits, Headers};
 pub use limits::Limits;
 pub use timeouts::Timeouts;
+pub use versions::{Version, Versions};
 
 /// How requests are treated on their way.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -28,4 +30,8 @@ pub struct Policy {
     /// How much of a request is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+
+    /// Which versions of an API there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Versions>,
 }

@@ -102,6 +102,26 @@ pub(crate) fn request_path(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(crate) fn word(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[A-Za-z0-9._-]+$')",
+            "message": names::WORD
+        }]
+    })
+}
+
+pub(crate) fn date(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "maxLength": 40,
+        "x-kubernetes-validations": [{
+            "rule": r"self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$')",
+            "message": names::DATE
+        }]
+    })
+}
+
 pub(crate) fn header_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": 128,

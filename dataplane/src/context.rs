@@ -39,6 +39,8 @@ pub(crate) struct RequestContext {
     pub(crate) rule: Option<Arc<RuleRuntime>>,
     /// What its policy made of header values for this request.
     pub(crate) made: Option<Box<MadeValues>>,
+    /// Index of the version of the API that serves it, where the rule knows versions.
+    pub(crate) version_served: Option<usize>,
     /// Index of the backend that was picked.
     pub(crate) backend: Option<usize>,
     /// The address of the last attempt.
@@ -105,6 +107,7 @@ impl RequestContext {
             accept: head.headers.get(ACCEPT).cloned(),
             rule: None,
             made: None,
+            version_served: None,
             backend: None,
             endpoint: None,
             attempts: 0,

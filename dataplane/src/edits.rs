@@ -20,6 +20,10 @@ pub(crate) struct Taken {
     /// The path that goes on, when it differs from the one that came, or why there is none.
     pub(crate) path: Result<Option<String>, Refusal>,
     pub(crate) made: Option<Box<MadeValues>>,
+    /// The version of the API that serves it, where the rule knows versions.
+    pub(crate) version: Option<usize>,
+    /// Whether there must be one, and is not.
+    pub(crate) version_missing: bool,
 }
 
 /// One request, as values speak of it.
@@ -51,7 +55,7 @@ pub(crate) fn made(route: &Route, request: &Request<'_>) -> Option<Box<MadeValue
         let (edits, of_request) = match filter {
             Filter::RequestHeaders(edits) => (edits, true),
             Filter::ResponseHeaders(edits) => (edits, false),
-            Filter::RewritePath(_) | Filter::RewriteHost(_) => continue,
+            Filter::RewritePath(_) | Filter::RewriteHost(_) | Filter::Versions(_) => continue,
         };
         if edits.made().next().is_none() {
             continue;

@@ -56,6 +56,10 @@ pub enum ProxyError {
     /// The body is larger than the rule takes (RFC 9110 section 15.5.14).
     #[error("body_too_large")]
     BodyTooLarge,
+    /// The request is for a version of the API that there is not, or for none where it must name
+    /// one.
+    #[error("version_unknown")]
+    VersionUnknown,
     /// The client's body broke off or is malformed.
     #[error("request_body_error")]
     RequestBodyError,
@@ -147,6 +151,9 @@ impl ProxyError {
             }
             Self::TargetTooLong => row(414, "The target is too long", Downstream, false),
             Self::BodyTooLarge => row(413, "The body is too large", Downstream, false),
+            Self::VersionUnknown => {
+                row(400, "The version of the API is not known", Downstream, false)
+            }
             Self::RequestBodyError => {
                 row(400, "The body of the request broke off", Downstream, false)
             }
@@ -201,6 +208,7 @@ impl ProxyError {
             Self::TransferCodingNotSupported => "transfer_coding_not_supported",
             Self::TargetTooLong => "target_too_long",
             Self::BodyTooLarge => "body_too_large",
+            Self::VersionUnknown => "version_unknown",
             Self::RequestBodyError => "request_body_error",
             Self::ClientIdleTimeout => "client_idle_timeout",
             Self::ClientClosed => "client_closed",
@@ -244,6 +252,7 @@ impl ProxyError {
             Self::RouteNotFound => "No rule of this gateway takes this host and path.",
             Self::MethodNotAllowed => "The methods that are allowed stand in Allow.",
             Self::NoHost => "Send one Host field.",
+            Self::VersionUnknown => "Name one of the versions that there are.",
             Self::BodyTooLarge => "Send less, or in several requests.",
             Self::MethodNotSupported => "CONNECT opens tunnels, and this gateway opens none.",
             Self::TransferCodingNotSupported => {
@@ -254,11 +263,13 @@ impl ProxyError {
         }
     }
 
-    /// The body of an answer as `application/problem+json` (RFC 9457).
-    pub(crate) fn problem_json(self, request_id: &str) -> Bytes {
+    /// The body of an answer, with what a person reads beside the title where more is known, as
+    /// `application/problem+json` (RFC 9457).
+    pub(crate) fn problem_json(self, detail: Option<&str>, request_id: &str) -> Bytes {
         let Row { status, title, .. } = self.row();
-        let (reason, detail) = (self.reason(), self.detail());
-        // Nothing here needs escaping: all texts are our own, the id has digits and hyphens.
+        let (reason, detail) = (self.reason(), detail.unwrap_or(self.detail()));
+        // Nothing here needs escaping: texts are our own, or of words and names of header fields;
+        // the id has digits and hyphens.
         Bytes::from(format!(
             "{{\"type\":\"https://fairway.dev/problems/{reason}\",\"title\":\"{title}\",\"status\":{status},\
              \"detail\":\"{detail}\",\"reason\":\"{reason}\",\"requestId\":\"{request_id}\"}}\n"
@@ -266,9 +277,9 @@ impl ProxyError {
     }
 
     /// The same for clients that do not accept JSON.
-    pub(crate) fn plain_text(self, request_id: &str) -> Bytes {
+    pub(crate) fn plain_text(self, detail: Option<&str>, request_id: &str) -> Bytes {
         let Row { status, title, .. } = self.row();
-        let (reason, detail) = (self.reason(), self.detail());
+        let (reason, detail) = (self.reason(), detail.unwrap_or(self.detail()));
         Bytes::from(format!(
             "{status} {title}\n{detail}\nreason: {reason}\nrequest id: {request_id}\n"
         ))
@@ -285,6 +296,7 @@ impl ProxyError {
             Self::TransferCodingNotSupported,
             Self::TargetTooLong,
             Self::BodyTooLarge,
+            Self::VersionUnknown,
             Self::RequestBodyError,
             Self::ClientIdleTimeout,
             Self::ClientClosed,

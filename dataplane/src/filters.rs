@@ -13,7 +13,7 @@ use crate::error::ProxyError;
 use crate::forwarded::X_REQUEST_ID;
 use crate::headers::{strip_request, strip_response};
 use crate::message::{RequestHead, ResponseHead};
-use crate::timing;
+use crate::{timing, versions};
 
 /// What happens to the head of a request before it is sent.
 pub(crate) fn request(
@@ -30,6 +30,10 @@ pub(crate) fn request(
     // Last what we say of the request ourselves: nothing may change it any more.
     context.connection.forwarded.apply(&mut head.headers);
     head.headers.insert(X_REQUEST_ID, context.id.header());
+    // A backend sees the version that serves the request, wherever the client named it.
+    if let (Some(versions), Some(index)) = (rule.versions(), context.version_served) {
+        versions::tell_backend(versions, index, &mut head.headers);
+    }
     // What the policy changes: it may change what stands above, and must see it.
     let made = context.made.as_deref().map_or(&[][..], |made| &made.request);
     for filter in &rule.filters {
@@ -54,6 +58,9 @@ pub(crate) fn response(context: &RequestContext, head: &mut ResponseHead) {
 
 /// What every answer gets, our own ones too.
 pub(crate) fn finish(context: &RequestContext, headers: &mut http::HeaderMap) {
+    if let Some(versions) = context.rule.as_ref().and_then(|rule| rule.rule.versions()) {
+        versions::tell_client(versions, context.version_served, headers);
+    }
     let filters = context.rule.as_ref().map_or(&[][..], |rule| &rule.rule.filters);
     for filter in filters {
         if let Filter::ResponseHeaders(edits) = filter {

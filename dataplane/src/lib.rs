@@ -25,6 +25,7 @@ mod reply;
 mod retry;
 mod rules;
 mod timing;
+mod versions;
 mod worker;
 
 pub use config::{Applied, Config, DnsServers, ListenerFailure};

@@ -59,10 +59,14 @@ async fn forward(
     body: &mut Option<ClientBody>,
 ) -> Result<crate::attempt::Answer, Reply> {
     check_request(&head)?;
-    let (rule, Taken { path, made }) = route(context, &mut head)?;
+    let (rule, Taken { path, made, version, version_missing }) = route(context, &mut head)?;
     context.rule = Some(Arc::clone(&rule));
     context.made = made;
+    context.version_served = version;
     let path = path.map_err(ProxyError::Path)?;
+    if version_missing {
+        check_version(context, &rule)?;
+    }
     take_body(&rule, body)?;
     if let Some(reply) = rule.reply(&head, path.as_deref()) {
         return Err(reply);
@@ -80,6 +84,18 @@ async fn forward(
     let limits = head_limits(context, &rule);
     let request = Outgoing { head, body: body.take() };
     Ok(retry::send(context, upstream, request, limits).await?)
+}
+
+/// Refuses a request for a version that there is not, or only counts it.
+fn check_version(context: &RequestContext, rule: &RuleRuntime) -> Result<(), ProxyError> {
+    match rule.rule.versions().map(|versions| versions.mode) {
+        Some(Mode::Enforce) => Err(ProxyError::VersionUnknown),
+        Some(Mode::Observe) => {
+            context.worker.metrics.observed(ProxyError::VersionUnknown);
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Holds a body against its limit: one that says too much is refused before it is read, one that
@@ -110,13 +126,14 @@ fn route(
     let given = head.target.path();
     let path = fairway_snapshot::normalize::normalize_path(given, &table.normalization)
         .map_err(ProxyError::Path)?;
+    let asked_for = preflight(&head.method, &head.headers);
     let found = table.find(&RouteRequest {
         host: &host,
         path: &path,
         method: &head.method,
         headers: &head.headers,
         query: head.target.query(),
-        preflight: preflight(&head.method, &head.headers).as_ref(),
+        preflight: asked_for.as_ref(),
     });
     match found {
         Find::Match(found) => {
@@ -126,7 +143,11 @@ fn route(
                 Cow::Owned(path) => Some(path),
                 Cow::Borrowed(_) => None,
             });
-            Ok((Arc::clone(found.attached), Taken { path, made }))
+            // A CORS preflight names no version: the request that it asks for will.
+            let versions = found.route.rule.versions().filter(|_| asked_for.is_none());
+            let version = versions.and_then(|versions| versions.served(&head.headers));
+            let version_missing = versions.is_some_and(|versions| versions.missing(&head.headers));
+            Ok((Arc::clone(found.attached), Taken { path, made, version, version_missing }))
         }
         Find::MethodNotAllowed { allow } => Err(Reply::method_not_allowed(&allow)),
         Find::Options { allow } => Err(Reply::options(&allow)),

@@ -93,6 +93,10 @@ fn problem(context: &RequestContext, error: ProxyError, allow: Option<HeaderValu
     let media = if json { "application/problem+json" } else { "text/plain; charset=utf-8" };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
     let id = context.id.as_str();
-    let body = if json { error.problem_json(id) } else { error.plain_text(id) };
+    let versions = context.rule.as_ref().and_then(|rule| rule.rule.versions());
+    let detail = versions.filter(|_| error == ProxyError::VersionUnknown);
+    let detail = detail.map(|versions| versions.advice());
+    let detail = detail.as_deref();
+    let body = if json { error.problem_json(detail, id) } else { error.plain_text(detail, id) };
     FixedAnswer { status: error.status(), headers, body }
 }

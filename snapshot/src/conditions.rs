@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
+use crate::VersionCondition;
 use crate::table::Mismatch;
 use crate::text::{header_name, serde_as_text, triplet};
 
@@ -29,6 +30,9 @@ pub struct Conditions {
     /// On query parameters.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub query: Box<[QueryCondition]>,
+    /// On the version of the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionCondition>,
     /// How many on header fields could not be read. They hold, and count for the rank: a match that
     /// answers 500 guards what somebody meant to treat specially.
     #[serde(default, skip_serializing_if = "none")]
@@ -169,9 +173,9 @@ impl Conditions {
         self.headers_written() == 0 && self.query.is_empty()
     }
 
-    /// How many conditions on header fields somebody wrote.
+    /// How many conditions on header fields somebody wrote; one on the version is one of them.
     pub(crate) fn headers_written(&self) -> usize {
-        self.headers.len() + self.unreadable_headers
+        self.headers.len() + usize::from(self.version.is_some()) + self.unreadable_headers
     }
 
     /// Whether all of them hold. The headers of a CORS preflight are not those of the request that
@@ -194,6 +198,10 @@ impl Conditions {
         let fails = |headers| self.headers.iter().position(|wanted| !wanted.holds(headers));
         if let Some(index) = headers.and_then(fails) {
             return Err(Mismatch::Header(index));
+        }
+        let other = |headers| self.version.as_ref().is_some_and(|wanted| !wanted.holds(headers));
+        if headers.is_some_and(other) {
+            return Err(Mismatch::Version);
         }
         let query = query.unwrap_or_default();
         match self.query.iter().position(|wanted| !wanted.holds(query)) {

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Backend, FieldTemplate, Filter, MethodMatch, Route, Snapshot, Sourced, Timeouts,
+    Action, ApiVersions, Backend, FieldTemplate, Filter, MethodMatch, Route, Snapshot, Sourced,
+    Timeouts,
 };
 
 /// Every route of a snapshot.
@@ -51,6 +52,12 @@ pub struct RouteView {
     /// Conditions on header fields, for people: `x-api-version=v2`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
+    /// The version of the API that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The versions that there are, for people: `v1 (default, deprecated), v2 (spec)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<String>,
     /// Conditions on query parameters, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub query: Vec<String>,
@@ -166,11 +173,12 @@ pub(crate) fn route_view(host: &str, route: &Route) -> RouteView {
         Filter::RewriteHost(host) => {
             Some(format!("host {}", String::from_utf8_lossy(host.as_bytes())))
         }
-        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => None,
+        Filter::Versions(_) | Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => None,
     });
     let rewrites: Vec<String> = rewrites.collect();
     let conditions = route.conditions.as_deref();
     let headers = conditions.into_iter().flat_map(|conditions| &conditions.headers);
+    let version = conditions.and_then(|conditions| conditions.version.as_ref());
     let query = conditions.into_iter().flat_map(|conditions| &conditions.query);
     RouteView {
         host: host.to_owned(),
@@ -180,6 +188,8 @@ pub(crate) fn route_view(host: &str, route: &Route) -> RouteView {
             MethodMatch::Only(set) => set.sorted().into_iter().map(ToString::to_string).collect(),
         },
         headers: headers.map(|one| format!("{}{}", one.name, one.value)).collect(),
+        version: version.map(|one| one.name().to_owned()),
+        versions: rule.versions().map(|all| versions(all)),
         query: query.map(|one| format!("{}{}", one.name, one.value)).collect(),
         namespace: rule.id.object.namespace.to_string(),
         route: rule.id.object.name.to_string(),
@@ -202,7 +212,7 @@ fn edits(filters: &[Filter]) -> Vec<String> {
         let (whose, edits) = match filter {
             Filter::RequestHeaders(edits) => ("request", edits),
             Filter::ResponseHeaders(edits) => ("response", edits),
-            Filter::RewritePath(_) | Filter::RewriteHost(_) => continue,
+            Filter::RewritePath(_) | Filter::RewriteHost(_) | Filter::Versions(_) => continue,
         };
         for (what, fields) in [("set", &edits.set), ("add", &edits.add)] {
             let told =
@@ -212,6 +222,22 @@ fn edits(filters: &[Filter]) -> Vec<String> {
         lines.extend(edits.remove.iter().map(|name| format!("{whose} remove {name}")));
     }
     lines
+}
+
+/// The versions of the API that a rule knows, for people.
+fn versions(versions: &ApiVersions) -> String {
+    let names = versions.known.iter().enumerate().map(|(index, version)| {
+        let marks = [
+            (versions.default == Some(index)).then_some("default"),
+            version.deprecation.as_ref().map(|_| "deprecated"),
+            version.sunset.as_ref().map(|_| "with a sunset"),
+        ];
+        let marks: Vec<&str> = marks.into_iter().flatten().collect();
+        let marks =
+            if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
+        format!("{}{marks}", version.name)
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// What a rule answers itself, for people.

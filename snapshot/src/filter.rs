@@ -6,7 +6,7 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::text::header_value;
-use crate::{HeaderEdits, PathTemplate};
+use crate::{ApiVersions, HeaderEdits, PathTemplate};
 
 /// When a filter acts. A request passes the phases in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub enum Filter {
     RewritePath(PathTemplate),
     /// Replaces the `Host` that the backend sees; `X-Forwarded-Host` tells the client's.
     RewriteHost(#[serde(with = "header_value")] HeaderValue),
+    /// Refuses versions of an API that there are not, and tells of those that end.
+    Versions(Arc<ApiVersions>),
     /// Changes the header fields of the request.
     RequestHeaders(Arc<HeaderEdits>),
     /// Changes those of the answer, whoever gives it.
@@ -45,9 +47,10 @@ impl Filter {
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match self {
-            Self::RewritePath(_) | Self::RewriteHost(_) | Self::RequestHeaders(_) => {
-                Phase::RequestHead
-            }
+            Self::RewritePath(_)
+            | Self::RewriteHost(_)
+            | Self::Versions(_)
+            | Self::RequestHeaders(_) => Phase::RequestHead,
             Self::ResponseHeaders(_) => Phase::ResponseHead,
         }
     }

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod api_versions;
 pub mod conditions;
 pub mod dump;
 pub mod edits;
@@ -26,6 +27,7 @@ pub mod why;
 
 pub use address::{AddressPolicy, Network};
 pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
+pub use api_versions::{ApiVersion, ApiVersions, AskedVersion, VersionCondition};
 pub use conditions::{
     Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
 };

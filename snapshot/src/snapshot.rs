@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::normalize::Refusal;
 use crate::{
-    Conditions, Filter, HostPattern, ListenerName, MethodMatch, Normalization, PathMatch,
-    PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId, Upstream, UpstreamId,
+    ApiVersions, Conditions, Filter, HostPattern, ListenerName, MethodMatch, Normalization,
+    PathMatch, PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId, Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -203,6 +203,20 @@ pub enum InvalidReason {
 #[serde(rename_all = "camelCase")]
 pub enum Resource {}
 
+impl Rule {
+    /// The versions of the API that it knows.
+    #[must_use]
+    pub fn versions(&self) -> Option<&Arc<ApiVersions>> {
+        self.filters.iter().find_map(|filter| match filter {
+            Filter::Versions(versions) => Some(versions),
+            Filter::RewritePath(_)
+            | Filter::RewriteHost(_)
+            | Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_) => None,
+        })
+    }
+}
+
 impl Route {
     /// The path that goes on, to the backend or to where the client is sent: what the rule's
     /// template makes of the normalised path, or the normalised path.
@@ -216,8 +230,10 @@ impl Route {
         for filter in &self.rule.filters {
             match filter {
                 Filter::RewritePath(template) => path = self.expanded(template, path)?,
-                Filter::RewriteHost(_) | Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => {
-                }
+                Filter::RewriteHost(_)
+                | Filter::Versions(_)
+                | Filter::RequestHeaders(_)
+                | Filter::ResponseHeaders(_) => {}
             }
         }
         match &self.rule.action {

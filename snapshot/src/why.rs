@@ -14,8 +14,8 @@ use crate::dump::route_view;
 use crate::normalize::normalize_path;
 use crate::table::{Find, ListenerTable, Mismatch, RouteRequest, Witness};
 use crate::{
-    Action, Conditions, Filter, HostPattern, ListenerName, MethodMatch, MethodSet, Precedence,
-    RedirectedRequest, Route, Rule, Scheme, Snapshot, ValueMatch,
+    Action, Conditions, Filter, HostPattern, ListenerName, MethodMatch, MethodSet, Mode,
+    Precedence, RedirectedRequest, Route, Rule, Scheme, Snapshot, ValueMatch,
 };
 pub use ask::{Asking, WhyRequest};
 pub use view::{Asked, CandidateView, ExpectedView, OutcomeView, Verdict, WhyView};
@@ -185,8 +185,13 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
         }
     };
     let view = route_view("", route);
+    let (version, refused) = version(rule, question);
+    if let Some(refused) = refused {
+        return OutcomeView { rule: Some(rule.id.to_string()), ..refused };
+    }
     let mut outcome = OutcomeView {
         rule: Some(rule.id.to_string()),
+        version,
         timeouts: Some(view.timeouts),
         edits: view.edits,
         body_bytes: view.body_bytes,
@@ -221,6 +226,19 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
     outcome
 }
 
+/// The version of the API that serves a request, or that there is none.
+fn version(rule: &Rule, question: &Question<'_>) -> (Option<String>, Option<OutcomeView>) {
+    // A CORS preflight names no version: the request that it asks for will.
+    let Some(versions) = rule.versions().filter(|_| question.preflight.is_none()) else {
+        return (None, None);
+    };
+    match versions.served(question.headers) {
+        Some(index) => (Some(versions.name(index).to_owned()), None),
+        None if versions.mode == Mode::Observe => (None, None),
+        None => (None, Some(OutcomeView::refused(400, &versions.advice()))),
+    }
+}
+
 fn with_query(path: &str, query: Option<&str>) -> String {
     query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
@@ -228,7 +246,7 @@ fn with_query(path: &str, query: Option<&str>) -> String {
 fn host_sent(rule: &Rule, authority: &str) -> String {
     let rewritten = rule.filters.iter().find_map(|filter| match filter {
         Filter::RewriteHost(host) => Some(String::from_utf8_lossy(host.as_bytes()).into_owned()),
-        Filter::RewritePath(_) | Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => None,
+        _ => None,
     });
     rewritten.unwrap_or_else(|| authority.to_owned())
 }
@@ -298,6 +316,12 @@ fn failed(mismatch: Mismatch, candidate: &Candidate<'_>, request: &RouteRequest<
             let lines = request.headers.get_all(&wanted.name).iter();
             let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
             wants("header", wanted.name.as_str(), &wanted.value, &lines.collect::<Vec<_>>())
+        }
+        Mismatch::Version => {
+            let Some(wanted) = &conditions.version else { return String::new() };
+            let served = wanted.versions.served(request.headers);
+            let served = served.map(|index| wanted.versions.name(index)).unwrap_or_default();
+            format!("it takes version {}, and the request is for {served}", wanted.name())
         }
         Mismatch::Query(index) => {
             let Some(wanted) = conditions.query.get(index) else { return String::new() };

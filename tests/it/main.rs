@@ -14,6 +14,7 @@ mod second_opinion;
 mod swaps;
 mod timeouts;
 mod told;
+mod versions;
 mod why;
 
 use fairway_tests::http::Answer;

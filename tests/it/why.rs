@@ -46,7 +46,8 @@ const ASKED_PATHS: [&str; 12] = [
 ];
 const METHODS: [&[&str]; 4] = [&[], &["GET"], &["POST", "PUT"], &["GET", "HEAD"]];
 const ASKED_METHODS: [&str; 5] = ["GET", "HEAD", "POST", "OPTIONS", "DELETE"];
-const HEADERS: [&str; 4] = ["x-v: 1", "x-v: 22", "x-other: y", ""];
+const HEADERS: [&str; 6] =
+    ["x-v: 1", "x-v: 22", "x-other: y", "x-api-version: v2", "x-api-version: v9", ""];
 const QUERIES: [&str; 4] = ["", "?b", "?a=1&b=2", "?b=1"];
 
 /// How many worlds are tried, and requests in each: a longer run is asked for by variables.
@@ -82,6 +83,9 @@ fn matched(random: &mut Rng) -> Value {
     if !methods.is_empty() {
         matched["methods"] = json!(methods);
     }
+    if random.u8(..6) == 0 {
+        matched["version"] = one(random, &["v1", "v2"]).into();
+    }
     if random.u8(..4) == 0 {
         matched["headers"] = json!([condition(random, "x-v")]);
     }
@@ -113,12 +117,14 @@ fn world(random: &mut Rng, origins: &[Echo]) -> Vec<Value> {
     let object = |number: usize, random: &mut Rng| {
         let hosts: Vec<&str> = (0..random.usize(..3)).map(|_| one(random, &HOSTS)).collect();
         let rules: Vec<Value> = (0..random.usize(1..5)).map(|_| rule(random, origins)).collect();
+        let versions = json!({ "versions": { "default": "v1", "known": [{ "name": "v1" }, { "name": "v2" }] } });
+        let policy = if random.bool() { versions } else { json!({}) };
         let created = format!("2026-01-0{}T00:00:00Z", random.u8(1..4));
         json!({
             "apiVersion": "fairway.dev/v1alpha1", "kind": "ServiceRoute",
             "metadata": { "name": format!("object-{number}"), "namespace": "ns",
                 "creationTimestamp": created },
-            "spec": { "hosts": hosts, "rules": rules },
+            "spec": { "hosts": hosts, "rules": rules, "policy": policy },
         })
     };
     (0..random.usize(1..5)).map(|number| object(number, random)).collect()

@@ -24,6 +24,10 @@ fn good() -> Value {
                     "response": { "set": { "cache-control": "no-store" } },
                 },
                 "limits": { "bodyBytes": 1_048_576, "mode": "Observe" },
+                "versions": {
+                    "header": "x-api-version", "mediaType": "version", "default": "v1", "mode": "Enforce",
+                    "known": [{ "name": "v1", "deprecated": "2026-06-01", "sunset": "2027-01-01", "link": "/v1" }],
+                },
             },
             "tests": [{
                 "request": { "method": "GET", "host": "api.example.com", "path": "/e/1?x=2", "headers": { "x-id": "1" } },
@@ -32,7 +36,7 @@ fn good() -> Value {
             "rules": [{
                 "name": "one",
                 "match": [{
-                    "path": "/e/{id}/*", "methods": ["GET"],
+                    "path": "/e/{id}/*", "methods": ["GET"], "version": "v1",
                     "headers": [{ "name": "X-Api-Version", "value": "v2" }],
                     "query": [{ "name": "beta", "present": true }],
                 }],
@@ -71,6 +75,13 @@ fn bad() -> Vec<(&'static str, Value, &'static str)> {
         ("/spec/tests/0/request/path", json!("/e f"), "the path of a request begins with /"),
         ("/spec/tests/0/expect", json!({}), "a test expects something"),
         ("/spec/tests/0/expect/status", json!(600), "less than or equal to 599"),
+        ("/spec/policy/versions/mediaType", json!("a b"), "write one word of letters, digits"),
+        ("/spec/policy/versions/known/0", json!({ "name": "v1", "link": "/v1" }), "link goes with"),
+        (
+            "/spec/policy/versions/known/0/sunset",
+            json!("1 Jan 2027 12:00"),
+            "write a day, 2026-06-01",
+        ),
         ("/spec/policy/limits/mode", json!("Warn"), "Unsupported value"),
         ("/spec/policy/limits/bodyBytes", json!(-1), "greater than or equal to 0"),
         ("/spec/policy/headers/request/remove", json!(["a", "a"]), "Duplicate value"),

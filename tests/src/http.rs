@@ -23,6 +23,12 @@ impl Answer {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a header.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let found = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)

@@ -120,6 +120,12 @@ fn exclude(a: Option<&Conditions>, b: Option<&Conditions>) -> bool {
         }
         (ValueMatch::Pattern(_), ValueMatch::Pattern(_)) => false,
     };
+    if let (Some(a), Some(b)) = (&a.version, &b.version)
+        && a.versions == b.versions
+        && a.index != b.index
+    {
+        return true;
+    }
     let headers = a.headers.iter().any(|one| {
         b.headers.iter().any(|other| one.name == other.name && differ(&one.value, &other.value))
     });
@@ -142,6 +148,9 @@ fn implied(wanted: Option<&Conditions>, given: Option<&Conditions>) -> bool {
         }
         (wanted, given) => wanted == given,
     };
+    if wanted.version.is_some() && wanted.version != given.version {
+        return false;
+    }
     let headers = wanted.headers.iter().all(|one| {
         given.headers.iter().any(|other| one.name == other.name && covers(&one.value, &other.value))
     });

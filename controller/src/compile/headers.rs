@@ -121,11 +121,16 @@ fn names_of(
 fn field_name(text: &str, whose: &str) -> Result<HeaderName, String> {
     let name = HeaderName::from_bytes(text.as_bytes())
         .map_err(|_| format!("{text:?}: {}", names::HEADER_NAME))?;
-    if OURS.contains(&name) || name == EXPECT {
-        return Err(format!("{name} {}", names::HEADER_OF_OURS));
+    match refused_name(&name, whose) {
+        Some(message) => Err(message),
+        None => Ok(name),
     }
-    if name == HOST && whose == "request" {
-        return Err(names::HOST_IS_REWRITTEN.to_owned());
+}
+
+/// Why a policy may not change a field.
+pub(super) fn refused_name(name: &HeaderName, whose: &str) -> Option<String> {
+    if OURS.contains(name) || name == EXPECT {
+        return Some(format!("{name} {}", names::HEADER_OF_OURS));
     }
-    Ok(name)
+    (name == HOST && whose == "request").then(|| names::HOST_IS_REWRITTEN.to_owned())
 }

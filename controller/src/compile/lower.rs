@@ -184,7 +184,7 @@ struct ParsedRule<'a> {
     id: RuleId,
     written: &'a RouteRule,
     field: String,
-    matches: Vec<ParsedMatch>,
+    matches: Vec<ParsedMatch<'a>>,
     /// For each match what depends on its captures, or what is wrong with it.
     made: Vec<Result<Made, String>>,
     action: Action,

@@ -1,6 +1,6 @@
 //! The matches of a rule: user text, parsed once.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fairway_crds::{RouteMatch, names};
 use fairway_snapshot::{
@@ -10,11 +10,13 @@ use fairway_snapshot::{
 use http::{HeaderName, Method};
 
 /// A match whose path could be read.
-pub(super) struct ParsedMatch {
+pub(super) struct ParsedMatch<'w> {
     pub(super) index: u16,
     pub(super) path: PathMatch,
     pub(super) methods: MethodMatch,
     pub(super) conditions: Option<Arc<Conditions>>,
+    /// The version of the API that it asks for.
+    pub(super) version: Option<&'w str>,
     /// Whether it names HEAD itself.
     pub(super) names_head: bool,
     /// What is wrong with the rest of it. Such a match takes every method and whatever a condition
@@ -26,13 +28,13 @@ pub(super) struct ParsedMatch {
 /// Reads the matches of a rule; none means everything. What cannot be read is told to `problem`
 /// with its field below `field`. A match is left out only when its path cannot be read, for then
 /// nobody knows which requests it should keep from other rules.
-pub(super) fn parse(
-    matches: &[RouteMatch],
+pub(super) fn parse<'w>(
+    matches: &'w [RouteMatch],
     field: &str,
     mut problem: impl FnMut(String, String),
-) -> Vec<ParsedMatch> {
-    let everything = [RouteMatch::default()];
-    let given = if matches.is_empty() { &everything[..] } else { matches };
+) -> Vec<ParsedMatch<'w>> {
+    static EVERYTHING: LazyLock<[RouteMatch; 1]> = LazyLock::new(Default::default);
+    let given = if matches.is_empty() { &EVERYTHING[..] } else { matches };
     let mut parsed = Vec::with_capacity(given.len());
     for (index, written) in (0u16..).zip(given) {
         let path = path(written).map_err(|(below, message)| {
@@ -68,6 +70,7 @@ pub(super) fn parse(
                 path,
                 methods,
                 conditions,
+                version: written.version.as_deref(),
                 names_head,
                 problem: wrong,
             });
@@ -115,8 +118,12 @@ fn conditions(
         let value = wanted(&one.value, &one.pattern, one.present, &field, &mut problem);
         query.push(QueryCondition { name: one.name.as_str().into(), value });
     }
-    let conditions =
-        Conditions { headers: headers.into(), query: query.into(), unreadable_headers };
+    let conditions = Conditions {
+        headers: headers.into(),
+        query: query.into(),
+        version: None,
+        unreadable_headers,
+    };
     (!conditions.is_empty()).then(|| Arc::new(conditions))
 }
 

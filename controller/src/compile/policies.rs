@@ -8,7 +8,7 @@ use fairway_crds::{
 };
 use fairway_snapshot::{Limits, Mode, PathMatch, Policy, Source, Sourced, Timeouts};
 
-use super::headers;
+use super::{api_versions, headers};
 
 /// A policy as somebody wrote it, and who.
 pub(super) struct Layer<'a> {
@@ -56,22 +56,25 @@ fn limits(layers: &[Layer<'_>], problem: &mut impl FnMut(String, String)) -> Lim
         let Some(written) = layer.policy.and_then(|policy| policy.limits.as_ref()) else {
             continue;
         };
-        let WrittenLimits { body_bytes, mode } = written;
+        let WrittenLimits { body_bytes, mode: written_mode } = written;
         let bytes = body_bytes.map(|bytes| Some(bytes).filter(|bytes| *bytes > 0));
         limits.body_bytes.layer(bytes, layer.source);
-        match mode.as_deref() {
+        match written_mode.as_deref().map(mode) {
             None => {}
-            Some("Enforce") => limits.mode.layer(Some(Mode::Enforce), layer.source),
-            Some("Observe") => limits.mode.layer(Some(Mode::Observe), layer.source),
-            Some(other) => {
-                problem(
-                    format!("{}.limits.mode", layer.field),
-                    format!("{other:?}: {}", names::MODE),
-                );
-            }
+            Some(Ok(mode)) => limits.mode.layer(Some(mode), layer.source),
+            Some(Err(message)) => problem(format!("{}.limits.mode", layer.field), message),
         }
     }
     limits
+}
+
+/// A mode by its name.
+pub(super) fn mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "Enforce" => Ok(Mode::Enforce),
+        "Observe" => Ok(Mode::Observe),
+        other => Err(format!("{other:?}: {}", names::MODE)),
+    }
 }
 
 /// A duration in the notation of the Gateway API (GEP-2257): one to four numbers with a unit of
@@ -120,5 +123,6 @@ pub fn policy_problems(policy: &Written) -> Vec<(String, String)> {
     // What an operator writes is for every path: it may use what all of them capture.
     let everything = PathMatch::everything();
     headers::filters(&layers, &everything, &mut |field, problem| problems.push((field, problem)));
+    api_versions::merged(&layers, &mut |field, problem| problems.push((field, problem)));
     problems
 }

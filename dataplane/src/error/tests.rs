@@ -13,14 +13,14 @@ fn every_error_has_a_status_a_reason_of_its_own_and_a_problem_that_parses() {
         assert!(reasons.insert(error.reason()), "{} stands twice", error.reason());
         assert_eq!(error.reason(), error.to_string());
         let problem: serde_json::Value =
-            serde_json::from_slice(&error.problem_json("id-1")).unwrap();
+            serde_json::from_slice(&error.problem_json(None, "id-1")).unwrap();
         assert_eq!(problem["status"], error.status().as_u16());
         assert_eq!(problem["reason"], error.reason());
         assert_eq!(problem["requestId"], "id-1");
         assert_eq!(problem["type"], format!("https://fairway.dev/problems/{}", error.reason()));
         assert!(!problem["title"].as_str().unwrap().is_empty());
         assert!(!problem["detail"].as_str().unwrap().is_empty());
-        let text = error.plain_text("id-1");
+        let text = error.plain_text(None, "id-1");
         assert!(text.starts_with(error.status().as_str().as_bytes()));
     }
 }

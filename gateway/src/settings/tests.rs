@@ -149,6 +149,10 @@ fn the_file_refuses_what_it_does_not_know() {
             "FILE: hostPolicy[0].allow[0].paths: \"/{x}/*\": a capture says nothing here: write a path such as /e/fin, or one that ends with /*",
         ),
         (
+            "defaults: {versions: {known: []}}",
+            "FILE: defaults.versions.known: versions need a list: write known: [{name: v1}, {name: v2}]",
+        ),
+        (
             "defaults: {timeouts: {idle: 5}}",
             "FILE: defaults.timeouts.idle is 5: write text; a duration has a unit, for example 15s",
         ),

@@ -39,6 +39,8 @@ pub enum Mismatch {
     Method,
     /// The condition on header fields with this index.
     Header(usize),
+    /// The condition on the version.
+    Version,
     /// The condition on query parameters with this index.
     Query(usize),
 }

@@ -68,6 +68,9 @@ pub struct OutcomeView {
     /// The greatest body that is taken, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<u64>,
+    /// The version of the API that serves it, where the rule knows versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// The backends, of which weight chooses one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backends: Vec<BackendView>,

@@ -17,7 +17,7 @@ impl Lowering<'_> {
         id: &RuleId,
         written: &RouteRule,
         field: &str,
-        parsed: &ParsedMatch,
+        parsed: &ParsedMatch<'_>,
         host: &Result<Option<Filter>, String>,
     ) -> Result<Made, String> {
         let rewrite = written.rewrite.as_ref().and_then(|rewrite| rewrite.path.as_ref());
@@ -38,7 +38,7 @@ impl Lowering<'_> {
         id: &RuleId,
         text: Option<&String>,
         field: String,
-        parsed: &ParsedMatch,
+        parsed: &ParsedMatch<'_>,
     ) -> Result<Option<PathTemplate>, String> {
         let Some(text) = text else { return Ok(None) };
         PathTemplate::parse(text, &parsed.path).map(Some).map_err(|error| {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use fairway_crds::Policy as WrittenPolicy;
 use fairway_crds::conditions::Reason;
+use fairway_crds::names;
 use fairway_snapshot::{
-    Action, Filter, ListenerName, PathMatch, Policy, Redirect, Route, Rule, Semantics, Source,
+    Action, ApiVersions, Conditions, Filter, ListenerName, PathMatch, Policy, Redirect, Route,
+    Rule, Semantics, Source, VersionCondition,
 };
 
 use super::super::policies::{Layer, merge};
-use super::super::{CompileOptions, headers};
-use super::{LoweredRoute, Lowering, Made, ParsedRule};
+use super::super::{CompileOptions, api_versions, headers};
+use super::{LoweredRoute, Lowering, Made, ParsedMatch, ParsedRule};
 
 impl<'a> Lowering<'a> {
     /// The routes of all rules, for listeners with this policy.
@@ -23,6 +25,8 @@ impl<'a> Lowering<'a> {
         for rule in rules {
             let (policy, wrong) = self.policy(rule, listener);
             let policy = self.resolver.shared.policy(policy);
+            let (versions, versions_wrong) = self.versions(rule, listener);
+            let wrong = wrong.or(versions_wrong);
             let mut made: Vec<Arc<Rule>> = Vec::new();
             for (parsed, own) in rule.matches.iter().zip(&rule.made) {
                 let (Made { mut filters, location }, problem) = match own {
@@ -30,8 +34,11 @@ impl<'a> Lowering<'a> {
                     Err(message) => (Made::default(), Some(message.clone())),
                 };
                 let (edits, edits_wrong) = self.edits(rule, listener, &parsed.path);
+                // Before what changes header fields, which may see what it sets.
+                filters.extend(versions.clone().map(Filter::Versions));
                 filters.extend(edits);
-                let problem = problem.or(edits_wrong);
+                let (conditions, version_wrong) = self.conditions(rule, parsed, versions.as_ref());
+                let problem = problem.or(edits_wrong).or(version_wrong);
                 let action = match (problem, rule.action.clone()) {
                     (Some(message), _) => Action::Invalid { message: message.into() },
                     (None, Action::Redirect(to)) => {
@@ -57,7 +64,7 @@ impl<'a> Lowering<'a> {
                 let route = Route {
                     path: parsed.path.clone(),
                     methods: parsed.methods.clone(),
-                    conditions: parsed.conditions.clone(),
+                    conditions,
                     match_index: parsed.index,
                     rule: shared,
                 };
@@ -88,6 +95,57 @@ impl<'a> Lowering<'a> {
             }
         }
         (policy, wrong)
+    }
+
+    /// The versions that a rule knows, and the first thing that is wrong with them.
+    fn versions(
+        &mut self,
+        rule: &ParsedRule<'a>,
+        listener: &WrittenPolicy,
+    ) -> (Option<Arc<ApiVersions>>, Option<String>) {
+        let mut told = Vec::new();
+        let versions = api_versions::merged(&self.layers(rule, listener), &mut |field, message| {
+            told.push((field, message));
+        });
+        let wrong = told.first().map(|(_, message)| message.clone());
+        for (field, message) in told {
+            let of_rule = field.starts_with("spec.rules").then_some(&rule.id.name);
+            self.tell(of_rule, field, Reason::InvalidRule, message);
+        }
+        (versions, wrong)
+    }
+
+    /// The conditions of a match, with the one on its version. One that cannot be read counts all
+    /// the same: the match guards what somebody meant to treat specially.
+    fn conditions(
+        &mut self,
+        rule: &ParsedRule<'a>,
+        parsed: &ParsedMatch<'a>,
+        versions: Option<&Arc<ApiVersions>>,
+    ) -> (Option<Arc<Conditions>>, Option<String>) {
+        let Some(name) = parsed.version else { return (parsed.conditions.clone(), None) };
+        let mut conditions = parsed.conditions.as_deref().cloned().unwrap_or_default();
+        let known = |versions: &Arc<ApiVersions>| {
+            versions.known.iter().position(|version| *version.name == *name)
+        };
+        let problem = match (versions, versions.and_then(known)) {
+            (Some(versions), Some(index)) => {
+                let versions = Arc::clone(versions);
+                conditions.version = Some(VersionCondition { versions, index });
+                None
+            }
+            (Some(versions), None) => {
+                let one_of = api_versions::one_of(&versions.known);
+                Some(format!("{name:?} is not known: {one_of}"))
+            }
+            (None, _) => Some(names::VERSION_OF_POLICY.to_owned()),
+        };
+        if let Some(message) = &problem {
+            conditions.unreadable_headers += 1;
+            let field = format!("{}.match[{}].version", rule.field, parsed.index);
+            self.tell(Some(&rule.id.name), field, Reason::InvalidRule, message.clone());
+        }
+        (Some(Arc::new(conditions)), problem)
     }
 
     /// The filters that change header fields, and the first thing that is wrong with them.
