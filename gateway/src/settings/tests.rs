@@ -113,6 +113,23 @@ fn the_file_refuses_what_it_does_not_know() {
             "FILE: listeners.http.bind is missing: write bind: 0.0.0.0:8080",
         ),
         (
+            "defaults: {timeouts: {idle: 5}}",
+            "FILE: defaults.timeouts.idle is 5: write text; a duration has a unit, for example 15s",
+        ),
+        (
+            "defaults: {timeouts: {idle: 5y}}",
+            "FILE: defaults.timeouts.idle: \"5y\" is not a duration: write a number and a unit of h, m, s or ms, for example 15s, 500ms or 1m30s; 0s for no limit",
+        ),
+    ];
+    for (file, expected) in cases {
+        assert_eq!(mistake(&[], &[], file), expected);
+    }
+}
+
+#[test]
+fn the_file_says_what_is_wrong_with_a_policy() {
+    let cases = [
+        (
             "hostPolicy: []",
             "FILE: hostPolicy has no entry, so that nobody might use anything: write entries, or leave it out",
         ),
@@ -151,14 +168,6 @@ fn the_file_refuses_what_it_does_not_know() {
         (
             "defaults: {versions: {known: []}}",
             "FILE: defaults.versions.known: versions need a list: write known: [{name: v1}, {name: v2}]",
-        ),
-        (
-            "defaults: {timeouts: {idle: 5}}",
-            "FILE: defaults.timeouts.idle is 5: write text; a duration has a unit, for example 15s",
-        ),
-        (
-            "defaults: {timeouts: {idle: 5y}}",
-            "FILE: defaults.timeouts.idle: \"5y\" is not a duration: write a number and a unit of h, m, s or ms, for example 15s, 500ms or 1m30s; 0s for no limit",
         ),
     ];
     for (file, expected) in cases {

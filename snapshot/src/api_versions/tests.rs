@@ -1,3 +1,5 @@
+//! Where a version may stand in a request, and what is served then.
+
 use super::*;
 
 fn versions(default: Option<usize>, mode: Mode) -> ApiVersions {
