@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod changes;
 pub mod conditions;
 pub mod dump;
 pub mod edits;
@@ -18,6 +19,7 @@ pub mod normalize;
 pub mod path;
 pub mod policy;
 pub mod precedence;
+pub mod sample;
 pub mod snapshot;
 pub mod table;
 mod text;

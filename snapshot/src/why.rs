@@ -95,7 +95,7 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
         path: question.path.to_owned(),
         query: question.query.map(str::to_owned),
     };
-    let path = match normalize_path(question.path, &listener.normalization) {
+    let path = match normalize_path(question.path, &table.normalization) {
         Ok(path) => path,
         Err(refusal) => {
             let outcome = OutcomeView::refused(400, refusal.advice());
@@ -108,14 +108,7 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
         }
     };
     asked.path = path.to_string();
-    let request = RouteRequest {
-        host: &host,
-        path: &path,
-        method: question.method,
-        headers: question.headers,
-        query: question.query,
-        preflight: question.preflight,
-    };
+    let request = question.request(&host, &path);
     let mut record = Record::default();
     let found = table.find_with(&request, &mut record);
     let winner = match &found {
@@ -131,8 +124,33 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
     Some(WhyView { asked, outcome, candidates, expected })
 }
 
+impl Question<'_> {
+    /// The request as the table compares it.
+    pub(crate) fn request<'r>(&'r self, host: &'r str, path: &'r str) -> RouteRequest<'r> {
+        RouteRequest {
+            host,
+            path,
+            method: self.method,
+            headers: self.headers,
+            query: self.query,
+            preflight: self.preflight,
+        }
+    }
+
+    /// What becomes of the request, without why: for whoever asks much.
+    pub(crate) fn outcome(&self, table: &ListenerTable<()>) -> OutcomeView {
+        match normalize_path(self.path, &table.normalization) {
+            Ok(path) => {
+                let host = host_of(self.authority);
+                outcome(&table.find(&self.request(&host, &path)), self, &path)
+            }
+            Err(refusal) => OutcomeView::refused(400, refusal.advice()),
+        }
+    }
+}
+
 /// The host of an authority, as it is compared: in lower case, without port and final dot.
-fn host_of(authority: &str) -> String {
+pub(crate) fn host_of(authority: &str) -> String {
     let (name, _) = split(authority);
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }

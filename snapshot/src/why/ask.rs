@@ -34,6 +34,22 @@ impl WhyRequest {
     ///
     /// What cannot be read, with what to write instead.
     pub fn answer(&self, snapshot: &Snapshot) -> Result<WhyView, String> {
+        self.put(snapshot, |question| {
+            let listener = question.listener;
+            why(snapshot, question).ok_or_else(|| format!("there is no listener {listener}"))
+        })?
+    }
+
+    /// Reads it as a question to a snapshot, and puts it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::answer`].
+    pub(crate) fn put<R>(
+        &self,
+        snapshot: &Snapshot,
+        put: impl FnOnce(&Question<'_>) -> R,
+    ) -> Result<R, String> {
         let method: Method = self.method.parse().map_err(|_| {
             format!("{:?} is not a method: write one word, for example GET", self.method)
         })?;
@@ -47,7 +63,7 @@ impl WhyRequest {
         let authority = host.unwrap_or_else(|| authority.to_owned());
         let listener = listener(snapshot, self.listener.as_deref(), &authority)?;
         let asked_for = preflight(&method, &headers);
-        let question = Question {
+        Ok(put(&Question {
             listener: &listener,
             method: &method,
             authority: &authority,
@@ -56,8 +72,7 @@ impl WhyRequest {
             headers: &headers,
             preflight: asked_for.as_ref(),
             expect: self.expect.as_deref(),
-        };
-        why(snapshot, &question).ok_or_else(|| format!("there is no listener {listener}"))
+        }))
     }
 }
 
