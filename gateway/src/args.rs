@@ -16,13 +16,14 @@ Examples:
   fairway run --manifests routes/           serve a folder of ServiceRoutes, without a cluster
   fairway run                               serve the cluster of the current kubeconfig
   fairway check routes/                     what is wrong with these manifests?
+  fairway diff cluster routes/              what would change if they were applied?
   fairway routes --manifests routes/        which routes are there, and in which order?
   fairway why GET /e/fin/x --manifests routes/   which rule takes this request, and why?
   fairway crds | kubectl apply -f -         install the custom resource definitions
 
 Exit codes:
   0  everything is well
-  1  check found an error; get was not answered as expected; why: another rule won
+  1  check found an error; diff found a difference; get was not answered as expected; why: another rule won
   2  could not run: wrong settings, a taken port, nothing to read";
 
 /// An API gateway for Kubernetes: teams apply ServiceRoutes beside their Services, and requests
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Find what is wrong with manifests, with the compiler that the gateway uses.
     Check(CheckArgs),
+    /// Say what differs between two folders of manifests, or between a cluster and a folder.
+    Diff(DiffArgs),
     /// Show the routes in the order in which they are tried.
     Routes(RoutesArgs),
     /// Say which rule takes a request, and why no other.
@@ -129,6 +132,38 @@ pub(crate) struct CheckArgs {
 pub(crate) enum Denied {
     /// Warnings as well as errors.
     Warnings,
+}
+
+const DIFF_EXAMPLES: &str = "\
+OLD and NEW are each a folder or file with manifests, the word cluster for the cluster of the current
+kubeconfig, or cluster:NAME for the one of that context; a folder of that name is ./cluster.
+
+Beside a cluster, manifests are what it would hold once they are applied: what they do not name stays,
+unless --prune is given. Two folders, or two clusters, are compared as they are.
+
+Examples:
+  fairway diff cluster routes/                  what would kubectl apply -f routes/ change?
+  fairway diff main/routes/ routes/             what does this branch change?
+  kustomize build . | fairway diff cluster /dev/stdin
+  fairway diff cluster:staging cluster:production -o json
+
+Exit codes: 0 the same, 1 something differs, 2 could not run.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(crate) struct DiffArgs {
+    /// What there is: a folder or file, or cluster.
+    pub(crate) old: PathBuf,
+    /// What there would be: a folder or file, or cluster.
+    pub(crate) new: PathBuf,
+    /// ServiceRoutes of the cluster that the manifests do not name would be deleted.
+    #[arg(long)]
+    pub(crate) prune: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
 }
 
 const ROUTES_EXAMPLES: &str = "\

@@ -107,9 +107,7 @@ impl Settings {
         let except = reader.list("allow-addresses", values::network);
         options.addresses = AddressPolicy::NotReserved { except };
         if from_files {
-            options.addresses = AddressPolicy::Any;
-            options.unknown_service = UnknownService::TakeAsNamed;
-            options.external_hosts = ExternalHosts::All;
+            options = of_files(options);
         }
         options.defaults = reader.policy("defaults");
         options.overrides = reader.policy("overrides");
@@ -158,6 +156,17 @@ impl Settings {
             file: raw.file.clone(),
             shown: show(raw, &overrides),
         }
+    }
+}
+
+/// For manifests that nobody applied to a cluster: they are the operator's own, and the Services
+/// that they name need not be described.
+pub(crate) fn of_files(options: CompileOptions) -> CompileOptions {
+    CompileOptions {
+        addresses: AddressPolicy::Any,
+        unknown_service: UnknownService::TakeAsNamed,
+        external_hosts: ExternalHosts::All,
+        ..options
     }
 }
 

@@ -7,7 +7,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use fairway_controller::compile::{CompileOptions, ExternalHosts, Severity, UnknownService};
+use fairway_controller::compile::{CompileOptions, Severity};
 use fairway_controller::files::{FileProblem, Loaded, load};
 use fairway_controller::{Memo, compile};
 use fairway_snapshot::ObjectId;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{environment, shown};
 use crate::args::{CheckArgs, Output};
 use crate::output::{self, GREEN, RED, YELLOW};
-use crate::settings::Settings;
+use crate::settings::{Settings, of_files};
 use crate::{COULD_NOT_RUN, FINDINGS};
 
 /// Something that was found.
@@ -39,9 +39,7 @@ struct Finding {
 
 pub(crate) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     let settings = Settings::load(&args.settings)?;
-    let mut options = settings.options;
-    options.unknown_service = UnknownService::TakeAsNamed;
-    options.external_hosts = ExternalHosts::All;
+    let options = of_files(settings.options);
     let Checked { mut findings, notes, could_run } = check(&args.paths, &options);
     findings.retain(|finding| !args.ignore.contains(&finding.reason));
     match args.output {
