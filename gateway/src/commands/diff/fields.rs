@@ -58,17 +58,14 @@ fn compare(field: String, old: Option<&Value>, new: Option<&Value>, found: &mut 
     }
 }
 
-/// Compares lists of objects without what is the same at both ends, so that one entry more does
+/// Compares lists of objects without what is the same at their ends, so that one entry more does
 /// not change all behind it.
 fn entries(field: &str, old: &[Value], new: &[Value], found: &mut Vec<FieldChange>) {
     let alike = |(a, b): &(&Value, &Value)| same(a, b);
-    let front = old.iter().zip(new).take_while(alike).count();
-    let (old, new) = (&old[front..], &new[front..]);
     let back = old.iter().rev().zip(new.iter().rev()).take_while(alike).count();
     let (old, new) = (&old[..old.len() - back], &new[..new.len() - back]);
     for index in 0..old.len().max(new.len()) {
-        let field = format!("{field}[{}]", front + index);
-        compare(field, old.get(index), new.get(index), found);
+        compare(format!("{field}[{index}]"), old.get(index), new.get(index), found);
     }
 }
 
