@@ -19,6 +19,7 @@ Examples:
   fairway diff cluster routes/              what would change if they were applied?
   fairway routes --manifests routes/        which routes are there, and in which order?
   fairway why GET /e/fin/x --manifests routes/   which rule takes this request, and why?
+  fairway schema > serviceroute.schema.json      for editors: completion, and mistakes while you write
   fairway crds | kubectl apply -f -         install the custom resource definitions
 
 Exit codes:
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     /// Ask one address once, or until it answers as expected: for probes and tests in an image
     /// without a shell.
     Get(GetArgs),
+    /// Print the JSON Schema of ServiceRoutes, for editors.
+    #[command(after_help = "Example:\n  fairway schema > serviceroute.schema.json")]
+    Schema,
     /// Print the custom resource definitions, for kubectl apply -f -.
     Crds,
     /// Print a completion script for a shell.

@@ -10,6 +10,7 @@ pub(crate) mod diff;
 pub(crate) mod get;
 pub(crate) mod routes;
 pub(crate) mod run;
+pub(crate) mod schema;
 mod source;
 pub(crate) mod why;
 

@@ -34,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::main(&args),
         Command::DemoService(args) => commands::demo_service::main(&args),
         Command::Get(args) => commands::get::main(&args),
+        Command::Schema => commands::schema::main(),
         Command::Crds => commands::crds::main(),
         Command::Completions { shell } => commands::completions::main(shell),
     };
