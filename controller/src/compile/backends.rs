@@ -69,6 +69,7 @@ impl Problem {
             | Reason::Pending
             | Reason::PartiallyInvalid
             | Reason::AddressInUse
+            | Reason::NoWeight
             | Reason::Unreachable
             | Reason::PartlyTaken
             | Reason::TakesFromAnother => None,
