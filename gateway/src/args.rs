@@ -108,7 +108,7 @@ Examples:
   fairway check routes/finance.yaml -o json
   fairway check routes/ --deny warnings --ignore CouldBePath
 
-Each finding has an id in brackets: InvalidRule, Unreachable, CouldBePath, ...
+Each finding has an id in brackets: InvalidRule, Unreachable, CouldBePath, ... A note never fails.
 
 Exit codes: 0 no errors, 1 an error was found, or a warning that is denied, 2 could not run, or nothing to read.";
 
@@ -128,7 +128,19 @@ pub(crate) struct CheckArgs {
     pub(crate) settings: SettingArgs,
     /// How findings are printed.
     #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: Output,
+    pub(crate) output: CheckOutput,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckOutput {
+    /// For people.
+    #[default]
+    Table,
+    /// For machines.
+    Json,
+    /// SARIF 2.1.0, for code hosts.
+    Sarif,
 }
 
 /// What check does not let pass.

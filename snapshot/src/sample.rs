@@ -96,6 +96,12 @@ fn meet<'t>(table: &'t ListenerTable<()>, question: &Question<'_>, route: &Route
     Met::Other { asked_for: route.path.matches(&path) && test.is_ok(), winner }
 }
 
+/// Texts that an expression matches, for tests of expressions.
+#[cfg(test)]
+pub(crate) fn texts_of(expression: &str) -> Vec<String> {
+    texts::matching(expression, |_| true)
+}
+
 /// Where a condition looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
