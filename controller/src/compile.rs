@@ -36,6 +36,7 @@ pub use host_policy::{Allowed, HostPolicy, HostPolicyEntry, NamespacePattern};
 pub use memo::Memo;
 pub use options::{CompileOptions, Discovery, ExternalHosts, ListenerSettings, UnknownService};
 pub use policies::{duration, policy_problems};
+pub use route_tests::requests as requests_of_tests;
 
 use crate::Inputs;
 use crate::endpoints::Wanted;

@@ -5,6 +5,7 @@
 //! problems is told and not taken: the last good one stays.
 
 mod documents;
+mod editor;
 mod expand;
 mod follow;
 mod known;
@@ -22,6 +23,7 @@ use serde::Serialize;
 
 use crate::Inputs;
 use documents::Reader;
+pub use editor::json_schema;
 pub use follow::{Follow, FollowEvent};
 use tree::{Node, Place};
 

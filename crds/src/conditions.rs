@@ -45,6 +45,8 @@ pub enum Reason {
     PartiallyInvalid,
     /// A listener could not be bound.
     AddressInUse,
+    /// No condition, but a warning: every backend of a rule has weight 0.
+    NoWeight,
     /// `Conflicted`: another rule takes every request that a rule asks for.
     Unreachable,
     /// `Conflicted`: a rule of another object takes some of them, and only age or name decides.
@@ -76,6 +78,7 @@ impl Reason {
             Self::Pending => "Pending",
             Self::PartiallyInvalid => "PartiallyInvalid",
             Self::AddressInUse => "AddressInUse",
+            Self::NoWeight => "NoWeight",
             Self::Unreachable => "Unreachable",
             Self::PartlyTaken => "PartlyTaken",
             Self::TakesFromAnother => "TakesFromAnother",

@@ -16,13 +16,15 @@ Examples:
   fairway run --manifests routes/           serve a folder of ServiceRoutes, without a cluster
   fairway run                               serve the cluster of the current kubeconfig
   fairway check routes/                     what is wrong with these manifests?
+  fairway diff cluster routes/              what would change if they were applied?
   fairway routes --manifests routes/        which routes are there, and in which order?
   fairway why GET /e/fin/x --manifests routes/   which rule takes this request, and why?
+  fairway schema > serviceroute.schema.json      for editors: completion, and mistakes while you write
   fairway crds | kubectl apply -f -         install the custom resource definitions
 
 Exit codes:
   0  everything is well
-  1  check found an error; get was not answered as expected; why: another rule won
+  1  check found an error; diff found a difference; get was not answered as expected; why: another rule won
   2  could not run: wrong settings, a taken port, nothing to read";
 
 /// An API gateway for Kubernetes: teams apply ServiceRoutes beside their Services, and requests
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Find what is wrong with manifests, with the compiler that the gateway uses.
     Check(CheckArgs),
+    /// Say what differs between two folders of manifests, or between a cluster and a folder.
+    Diff(DiffArgs),
     /// Show the routes in the order in which they are tried.
     Routes(RoutesArgs),
     /// Say which rule takes a request, and why no other.
@@ -51,6 +55,9 @@ pub(crate) enum Command {
     /// Ask one address once, or until it answers as expected: for probes and tests in an image
     /// without a shell.
     Get(GetArgs),
+    /// Print the JSON Schema of ServiceRoutes, for editors.
+    #[command(after_help = "Example:\n  fairway schema > serviceroute.schema.json")]
+    Schema,
     /// Print the custom resource definitions, for kubectl apply -f -.
     Crds,
     /// Print a completion script for a shell.
@@ -101,7 +108,7 @@ Examples:
   fairway check routes/finance.yaml -o json
   fairway check routes/ --deny warnings --ignore CouldBePath
 
-Each finding has an id in brackets: InvalidRule, Unreachable, CouldBePath, ...
+Each finding has an id in brackets: InvalidRule, Unreachable, CouldBePath, ... A note never fails.
 
 Exit codes: 0 no errors, 1 an error was found, or a warning that is denied, 2 could not run, or nothing to read.";
 
@@ -121,7 +128,19 @@ pub(crate) struct CheckArgs {
     pub(crate) settings: SettingArgs,
     /// How findings are printed.
     #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: Output,
+    pub(crate) output: CheckOutput,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckOutput {
+    /// For people.
+    #[default]
+    Table,
+    /// For machines.
+    Json,
+    /// SARIF 2.1.0, for code hosts.
+    Sarif,
 }
 
 /// What check does not let pass.
@@ -129,6 +148,38 @@ pub(crate) struct CheckArgs {
 pub(crate) enum Denied {
     /// Warnings as well as errors.
     Warnings,
+}
+
+const DIFF_EXAMPLES: &str = "\
+OLD and NEW are each a folder or file with manifests, the word cluster for the cluster of the current
+kubeconfig, or cluster:NAME for the one of that context; a folder of that name is ./cluster.
+
+Beside a cluster, manifests are what it would hold once they are applied: what they do not name stays,
+unless --prune is given. Two folders, or two clusters, are compared as they are.
+
+Examples:
+  fairway diff cluster routes/                  what would kubectl apply -f routes/ change?
+  fairway diff main/routes/ routes/             what does this branch change?
+  kustomize build . | fairway diff cluster /dev/stdin
+  fairway diff cluster:staging cluster:production -o json
+
+Exit codes: 0 the same, 1 something differs, 2 could not run.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(crate) struct DiffArgs {
+    /// What there is: a folder or file, or cluster.
+    pub(crate) old: PathBuf,
+    /// What there would be: a folder or file, or cluster.
+    pub(crate) new: PathBuf,
+    /// ServiceRoutes of the cluster that the manifests do not name would be deleted.
+    #[arg(long)]
+    pub(crate) prune: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
 }
 
 const ROUTES_EXAMPLES: &str = "\

@@ -6,9 +6,11 @@ pub(crate) mod completions;
 pub(crate) mod crds;
 pub(crate) mod demo;
 pub(crate) mod demo_service;
+pub(crate) mod diff;
 pub(crate) mod get;
 pub(crate) mod routes;
 pub(crate) mod run;
+pub(crate) mod schema;
 mod source;
 pub(crate) mod why;
 

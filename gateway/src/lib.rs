@@ -28,11 +28,13 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         Command::Run(args) => commands::run::main(&args),
         Command::Check(args) => commands::check::main(&args),
+        Command::Diff(args) => commands::diff::main(&args),
         Command::Routes(args) => commands::routes::main(&args),
         Command::Why(args) => commands::why::main(&args),
         Command::Demo(args) => commands::demo::main(&args),
         Command::DemoService(args) => commands::demo_service::main(&args),
         Command::Get(args) => commands::get::main(&args),
+        Command::Schema => commands::schema::main(),
         Command::Crds => commands::crds::main(),
         Command::Completions { shell } => commands::completions::main(shell),
     };

@@ -108,9 +108,7 @@ impl Settings {
         let except = reader.list("allow-addresses", values::network);
         options.addresses = AddressPolicy::NotReserved { except };
         if from_files {
-            options.addresses = AddressPolicy::Any;
-            options.unknown_service = UnknownService::TakeAsNamed;
-            options.external_hosts = ExternalHosts::All;
+            options = of_files(options);
         }
         options.host_policy = reader.host_policy();
         options.defaults = reader.policy("defaults");
@@ -160,6 +158,17 @@ impl Settings {
             file: raw.file.clone(),
             shown: show(raw, &overrides),
         }
+    }
+}
+
+/// For manifests that nobody applied to a cluster: they are the operator's own, and the Services
+/// that they name need not be described.
+pub(crate) fn of_files(options: CompileOptions) -> CompileOptions {
+    CompileOptions {
+        addresses: AddressPolicy::Any,
+        unknown_service: UnknownService::TakeAsNamed,
+        external_hosts: ExternalHosts::All,
+        ..options
     }
 }
 

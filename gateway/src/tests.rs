@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::settings::{SettingArgs, Settings};
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// The blocks of a page that are fenced as `language`.
-fn blocks(page: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let after = page.split(&fence).skip(1);
     after.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()

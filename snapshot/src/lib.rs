@@ -8,6 +8,7 @@
 pub mod address;
 pub mod answer;
 pub mod api_versions;
+pub mod changes;
 pub mod conditions;
 pub mod dump;
 pub mod edits;
@@ -19,6 +20,7 @@ pub mod normalize;
 pub mod path;
 pub mod policy;
 pub mod precedence;
+pub mod sample;
 pub mod snapshot;
 pub mod table;
 mod text;

@@ -213,7 +213,7 @@ fn push_triplet(out: &mut String, byte: u8, options: &Normalization) -> Result<(
     Ok(())
 }
 
-fn push_encoded(out: &mut String, byte: u8) {
+pub(crate) fn push_encoded(out: &mut String, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     out.push('%');
     out.push(char::from(DIGITS[usize::from(byte >> 4)]));

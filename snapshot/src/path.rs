@@ -3,6 +3,7 @@
 //! A pattern is a list of segments, each literal or a capture, and perhaps a rest (`/*`). It is
 //! kept in the normalised form of paths, so that matching compares bytes with bytes.
 
+mod never;
 mod regex;
 mod template;
 #[cfg(test)]

@@ -70,6 +70,7 @@ impl Problem {
             | Reason::Pending
             | Reason::PartiallyInvalid
             | Reason::AddressInUse
+            | Reason::NoWeight
             | Reason::Unreachable
             | Reason::PartlyTaken
             | Reason::TakesFromAnother

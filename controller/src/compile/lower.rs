@@ -385,7 +385,7 @@ impl<'a> Lowering<'a> {
                 object: (*self.object).clone(),
                 rule: Some(Arc::clone(&id.name)),
                 field: format!("{field}.backends"),
-                reason: Reason::InvalidRule,
+                reason: Reason::NoWeight,
                 severity: Severity::Warning,
                 message: "every backend has weight 0, so that every request is answered with 503: give one a weight".to_owned(),
             });

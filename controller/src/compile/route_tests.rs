@@ -1,6 +1,7 @@
 //! The tests of ServiceRoutes: requests that are looked up in the rules of all objects, and what
 //! their authors expect of them. They change nothing of what is served.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::diagnostic::{Diagnostic, Severity, listed};
 use super::lower::Lowered;
 use super::memo::Memo;
 use super::{ObjectStatus, Verdict};
+use crate::Inputs;
 
 /// A test of an object.
 #[derive(Debug)]
@@ -56,6 +58,19 @@ pub(super) fn read(spec: &ServiceRouteSpec, hosts: &[HostPattern]) -> Box<[Route
     spec.tests.iter().map(read).collect()
 }
 
+/// The requests of all tests of a class that can be read, for whoever compares worlds.
+#[must_use]
+pub fn requests(inputs: &Inputs, class: &str) -> Vec<WhyRequest> {
+    let routes = inputs.routes.values().filter(|route| route.class() == class);
+    let tests = routes.filter_map(|route| route.spec().ok()).flat_map(|spec| {
+        let hosts = spec.hosts.iter().filter_map(|host| host.parse().ok());
+        let mut hosts: Vec<HostPattern> = hosts.collect();
+        hosts.sort();
+        read(&spec, &hosts)
+    });
+    tests.map(|test| test.request).filter(|request| request.can_be_read()).collect()
+}
+
 /// What fails of each object that has tests. Only those are looked up anew about which something
 /// that has changed decides.
 pub(super) fn run(
@@ -80,7 +95,7 @@ pub(super) fn run(
 }
 
 /// The hosts that decide about requests, and their tables.
-type Worlds = HashMap<(ListenerName, Vec<*const Host>), Asking>;
+type Worlds = HashMap<(ListenerName, Vec<*const Host>), Asking<'static>>;
 
 fn failures(
     id: &ObjectId,
@@ -115,17 +130,18 @@ fn failures(
     found
 }
 
-fn world(name: &ListenerName, listener: &Listener, hosts: Vec<Arc<Host>>) -> Asking {
+fn world(name: &ListenerName, listener: &Listener, hosts: Vec<Arc<Host>>) -> Asking<'static> {
     let Listener { bind, protocol, normalization, hosts: _ } = listener;
     let listener =
         Listener { bind: *bind, protocol: *protocol, normalization: *normalization, hosts };
     let listeners = BTreeMap::from([(name.clone(), listener)]);
-    Asking::of(Snapshot { version: Snapshot::VERSION, listeners, ..Snapshot::default() })
+    let world = Snapshot { version: Snapshot::VERSION, listeners, ..Snapshot::default() };
+    Asking::of(Cow::Owned(world))
 }
 
 impl RouteTest {
     /// What of the expectation does not hold.
-    fn judge(&self, asking: &Asking, namespace: &str, object: &str) -> Result<(), String> {
+    fn judge(&self, asking: &Asking<'_>, namespace: &str, object: &str) -> Result<(), String> {
         let WhyRequest { method, url, .. } = &self.request;
         let (_, outcome) = asking
             .outcome(&self.request)

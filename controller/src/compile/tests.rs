@@ -216,6 +216,28 @@ fn a_class_that_the_schema_refuses_is_told() {
 }
 
 #[test]
+fn the_requests_of_tests_are_those_that_can_be_read() {
+    let mut inputs = Inputs::default();
+    for (class, host) in [(None, Some("b.example")), (Some("other"), None)] {
+        let mut object = written("/x", "service-0", &["*.example", "a.example"]);
+        object.spec.class = class.map(str::to_owned);
+        let test = |path: &str, host: Option<&str>| RouteTest {
+            request: TestRequest {
+                path: path.to_owned(),
+                host: host.map(str::to_owned),
+                ..TestRequest::default()
+            },
+            expect: TestExpect::default(),
+        };
+        object.spec.tests = vec![test("/x", None), test("/y", host), test("no path", None)];
+        inputs.routes.insert(ObjectId::new("ns", class.unwrap_or("ours")), held(&object));
+    }
+    let requests = super::requests_of_tests(&inputs, "fairway");
+    let urls: Vec<&str> = requests.iter().map(|request| request.url.as_str()).collect();
+    assert_eq!(urls, ["http://a.example/x", "http://b.example/y"]);
+}
+
+#[test]
 fn the_hash_is_an_objects_own() {
     let options = CompileOptions::default();
     let mut inputs = Inputs::default();

@@ -255,12 +255,16 @@ impl Reader {
     /// The schema of the CRD; made once for all documents.
     fn schema(&mut self) -> Option<JSONSchemaProps> {
         if self.schema.is_none() {
-            let versions = fairway_crds::all().into_iter().flat_map(|crd| crd.spec.versions);
-            let mut schemas = versions.filter_map(|version| version.schema?.open_api_v3_schema);
-            self.schema = schemas.next();
+            self.schema = crd_schema();
         }
         self.schema.clone()
     }
+}
+
+/// The schema of a ServiceRoute, as the CRD has it.
+pub(super) fn crd_schema() -> Option<JSONSchemaProps> {
+    let versions = fairway_crds::all().into_iter().flat_map(|crd| crd.spec.versions);
+    versions.filter_map(|version| version.schema?.open_api_v3_schema).next()
 }
 
 fn at(file: &Path, problem: Problem) -> FileProblem {

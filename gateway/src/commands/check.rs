@@ -1,22 +1,24 @@
 //! `fairway check`: what is wrong with manifests, found by the reader and the compiler that the
 //! gateway uses.
 
+mod ids;
 mod lints;
+mod sarif;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
-use fairway_controller::compile::{CompileOptions, ExternalHosts, Severity, UnknownService};
+use fairway_controller::compile::{CompileOptions, Severity};
 use fairway_controller::files::{FileProblem, Loaded, load};
 use fairway_controller::{Memo, compile};
 use fairway_snapshot::ObjectId;
 use serde::Serialize;
 
 use super::{environment, shown};
-use crate::args::{CheckArgs, Output};
-use crate::output::{self, GREEN, RED, YELLOW};
-use crate::settings::Settings;
+use crate::args::{CheckArgs, CheckOutput, Denied};
+use crate::output::{self, BOLD, GREEN, RED, YELLOW};
+use crate::settings::{Settings, of_files};
 use crate::{COULD_NOT_RUN, FINDINGS};
 
 /// Something that was found.
@@ -39,16 +41,15 @@ struct Finding {
 
 pub(crate) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     let settings = Settings::load(&args.settings)?;
-    let mut options = settings.options;
-    options.unknown_service = UnknownService::TakeAsNamed;
-    options.external_hosts = ExternalHosts::All;
+    let options = of_files(settings.options);
     let Checked { mut findings, notes, could_run } = check(&args.paths, &options);
     findings.retain(|finding| !args.ignore.contains(&finding.reason));
     match args.output {
-        Output::Json => output::json(&findings)?,
-        Output::Table | Output::Wide => print(&findings, &notes),
+        CheckOutput::Json => output::json(&findings)?,
+        CheckOutput::Sarif => output::json(&sarif::log(&findings))?,
+        CheckOutput::Table => print(&findings, &notes),
     }
-    let fails = |finding: &Finding| finding.severity == "error" || args.deny.is_some();
+    let fails = |finding: &Finding| finding.fails(args.deny);
     Ok(match findings.iter().any(fails) {
         _ if !could_run => COULD_NOT_RUN,
         true => FINDINGS,
@@ -98,7 +99,7 @@ fn any_was_read(paths: &[PathBuf], problems: &[FileProblem]) -> bool {
 fn compiled(loaded: &Loaded, options: &CompileOptions) -> Vec<Finding> {
     let classes: std::collections::BTreeSet<String> =
         loaded.inputs.routes.values().map(|route| route.class().to_owned()).collect();
-    let mut findings = lints::regexes(loaded);
+    let mut findings = lints::matches(loaded, options);
     for class in classes {
         let options = CompileOptions { class, ..options.clone() };
         let compilation = compile(&loaded.inputs, &options, &mut Memo::default());
@@ -129,6 +130,14 @@ impl From<FileProblem> for Finding {
 }
 
 impl Finding {
+    /// Whether the run ends with 1 for it.
+    fn fails(&self, deny: Option<Denied>) -> bool {
+        match deny {
+            Some(Denied::Warnings) => self.severity != "note",
+            None => self.severity == "error",
+        }
+    }
+
     /// About a field of an object.
     fn at(loaded: &Loaded, object: &ObjectId, field: String) -> Self {
         let place = loaded.locate(object, &field);
@@ -158,22 +167,31 @@ fn print(findings: &[Finding], notes: &[FileProblem]) {
         output::line(&format!("{note}"));
     }
     for finding in findings {
-        let place = shown(&finding.file, finding.line, finding.column);
-        let colour = if finding.severity == "error" { RED } else { YELLOW };
-        let subject = match (&finding.object, &finding.rule) {
-            (Some(object), Some(rule)) => format!(" {object} rule {rule}:"),
-            (Some(object), None) => format!(" {object}:"),
-            (None, _) => String::new(),
-        };
-        let field = finding.field.as_ref().map_or_else(String::new, |field| format!(" {field}:"));
-        output::line(&format!(
-            "{place}: {colour}{}{colour:#} [{}]{subject}{field} {}",
-            finding.severity, finding.reason, finding.message
-        ));
+        output::line(&line(finding));
     }
     match findings.len() {
         0 => output::line(&format!("{GREEN}nothing found{GREEN:#}")),
         1 => output::line("1 finding"),
         many => output::line(&format!("{many} findings")),
     }
+}
+
+/// A finding for people.
+fn line(finding: &Finding) -> String {
+    let place = shown(&finding.file, finding.line, finding.column);
+    let colour = match finding.severity {
+        "error" => RED,
+        "warning" => YELLOW,
+        _ => BOLD,
+    };
+    let subject = match (&finding.object, &finding.rule) {
+        (Some(object), Some(rule)) => format!(" {object} rule {rule}:"),
+        (Some(object), None) => format!(" {object}:"),
+        (None, _) => String::new(),
+    };
+    let field = finding.field.as_ref().map_or_else(String::new, |field| format!(" {field}:"));
+    format!(
+        "{place}: {colour}{}{colour:#} [{}]{subject}{field} {}",
+        finding.severity, finding.reason, finding.message
+    )
 }

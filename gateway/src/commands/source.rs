@@ -31,7 +31,7 @@ pub(crate) async fn snapshot(settings: &Settings) -> anyhow::Result<Snapshot> {
 }
 
 /// Everything that an API server holds, once.
-async fn cluster(settings: &Settings) -> anyhow::Result<Inputs> {
+pub(crate) async fn cluster(settings: &Settings) -> anyhow::Result<Inputs> {
     let client = client(settings).await?;
     // A first question, so that a server that cannot be reached is told at once.
     client.apiserver_version().await.context("the API server cannot be asked")?;

@@ -15,7 +15,7 @@ use crate::{
 
 /// A route as a test writes it: host, path, methods, conditions, and the object's age and name.
 #[derive(Clone, Debug)]
-struct Written {
+pub(crate) struct Written {
     host: &'static str,
     path: &'static str,
     methods: &'static [&'static str],
@@ -23,6 +23,13 @@ struct Written {
     conditions: &'static str,
     created: i64,
     object: u8,
+}
+
+impl Written {
+    /// A route of any host that asks for nothing but its path.
+    pub(crate) const fn plain(path: &'static str) -> Self {
+        Self { host: "*", path, methods: &[], conditions: "", created: 0, object: 0 }
+    }
 }
 
 fn methods(names: &[&str]) -> MethodMatch {
@@ -66,11 +73,11 @@ pub(crate) fn route_to(path: PathMatch) -> Route {
     Route { path, ..route(&plain("/"), 0) }
 }
 
-fn name() -> ListenerName {
+pub(crate) fn name() -> ListenerName {
     ListenerName::from("http")
 }
 
-fn snapshot(world: &[Written]) -> Snapshot {
+pub(crate) fn snapshot(world: &[Written]) -> Snapshot {
     let mut hosts: BTreeMap<HostPattern, Vec<Route>> = BTreeMap::new();
     for (index, written) in world.iter().enumerate() {
         hosts.entry(written.host.parse().unwrap()).or_default().push(route(written, index));
@@ -193,7 +200,7 @@ const CONDITIONS: [&str; 6] = [
     r#"{"query": [{"name": "b", "value": "1"}], "headers": [{"name": "x-v", "value": "2"}]}"#,
 ];
 
-fn written() -> impl Strategy<Value = Written> {
+pub(crate) fn written() -> impl Strategy<Value = Written> {
     let names = (0..HOSTS.len(), 0..PATHS.len(), 0..METHODS.len(), 0..CONDITIONS.len());
     (names, 0..3i64, 0..3u8).prop_map(|((host, path, methods, conditions), created, object)| {
         Written {
@@ -249,7 +256,7 @@ proptest! {
 }
 
 const fn plain(path: &'static str) -> Written {
-    Written { host: "*", path, methods: &[], conditions: "", created: 0, object: 0 }
+    Written::plain(path)
 }
 
 /// Each pair differs in one criterion; the first wins, however they are written.

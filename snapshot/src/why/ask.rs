@@ -1,5 +1,7 @@
 //! A question as people and scripts write it.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,13 @@ impl WhyRequest {
         })?
     }
 
+    /// Whether method, URL and headers can be read.
+    #[must_use]
+    pub fn can_be_read(&self) -> bool {
+        let headers = self.headers.iter().all(|line| header(line).is_ok());
+        self.method.parse::<Method>().is_ok() && parts(&self.url).is_ok() && headers
+    }
+
     /// Reads it as a question to a snapshot, and puts it.
     ///
     /// # Errors
@@ -78,15 +87,15 @@ impl WhyRequest {
 
 /// A snapshot of which much is asked: its tables are built once.
 #[derive(Debug)]
-pub struct Asking {
-    snapshot: Snapshot,
-    tables: RouteTable<()>,
+pub struct Asking<'s> {
+    pub(crate) snapshot: Cow<'s, Snapshot>,
+    pub(crate) tables: RouteTable<()>,
 }
 
-impl Asking {
+impl<'s> Asking<'s> {
     /// For this snapshot.
     #[must_use]
-    pub fn of(snapshot: Snapshot) -> Self {
+    pub fn of(snapshot: Cow<'s, Snapshot>) -> Self {
         let tables = RouteTable::build(&snapshot, None, |_| ());
         Self { snapshot, tables }
     }
