@@ -3,6 +3,7 @@
 
 mod headers;
 mod limits;
+mod mirror;
 mod timeouts;
 
 use kube::KubeSchema;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use headers::{HeaderEdits, Headers};
 pub use limits::Limits;
+pub use mirror::Mirror;
 pub use timeouts::Timeouts;
 
 /// How requests are treated on their way.
@@ -28,4 +30,10 @@ pub struct Policy {
     /// How much of a request is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+
+    /// Who gets copies of the requests that go to backends. The list replaces the whole list of a
+    /// less specific place; an empty one mirrors nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4))]
+    pub mirror: Option<Vec<Mirror>>,
 }

@@ -22,6 +22,7 @@ impl<'a> Lowering<'a> {
         let mut routes = Vec::new();
         for rule in rules {
             let (policy, wrong) = self.policy(rule, listener);
+            let policy = Policy { mirror: rule.mirror.clone(), ..policy };
             let policy = self.resolver.shared.policy(policy);
             let mut made: Vec<Arc<Rule>> = Vec::new();
             for (parsed, own) in rule.matches.iter().zip(&rule.made) {
