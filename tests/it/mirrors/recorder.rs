@@ -1,0 +1,96 @@
+//! A backend that tells what it got, byte for byte.
+
+use fairway_tests::eventually::PATIENCE;
+use fairway_tests::origin::{Raw, read_head, write};
+use tokio::io::{AsyncReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// A request, byte for byte; chunks are told from their framing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Got {
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+    pub(super) trailers: String,
+}
+
+/// A backend that tells what it got, and answers each request with the same bytes.
+pub(super) struct Recorder {
+    pub(super) raw: Raw,
+    got: mpsc::UnboundedReceiver<Got>,
+}
+
+impl Recorder {
+    pub(super) async fn start(answer: &'static str) -> Self {
+        let (told, got) = mpsc::unbounded_channel();
+        let raw = Raw::start(move |_, mut stream| {
+            let told = told.clone();
+            async move {
+                while let Some(request) = read(&mut stream).await {
+                    let _ = told.send(request);
+                    write(&mut stream, answer).await;
+                }
+            }
+        })
+        .await;
+        Self { raw, got }
+    }
+
+    pub(super) async fn next(&mut self) -> Got {
+        let next = tokio::time::timeout(PATIENCE, self.got.recv()).await;
+        next.expect("a request in time").unwrap()
+    }
+
+    pub(super) fn backend(&self) -> String {
+        backend(&self.raw)
+    }
+}
+
+pub(super) fn backend(raw: &Raw) -> String {
+    format!("host: 127.0.0.1, port: {}", raw.address.port())
+}
+
+/// Reads a whole request; `None` when the connection ends before.
+async fn read(stream: &mut TcpStream) -> Option<Got> {
+    let head = read_head(stream).await;
+    if !head.ends_with("\r\n\r\n") {
+        return None;
+    }
+    let field = |name: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.map(str::to_owned)
+    };
+    let (mut body, mut trailers) = (Vec::new(), String::new());
+    if let Some(length) = field("content-length") {
+        body.resize(length.parse().unwrap(), 0);
+        stream.read_exact(&mut body).await.ok()?;
+    } else if field("transfer-encoding").is_some() {
+        let mut stream = BufReader::new(stream);
+        loop {
+            let size = usize::from_str_radix(&line(&mut stream).await?, 16).unwrap();
+            if size == 0 {
+                break;
+            }
+            let begin = body.len();
+            body.resize(begin + size, 0);
+            stream.read_exact(&mut body[begin..]).await.ok()?;
+            line(&mut stream).await?;
+        }
+        loop {
+            match line(&mut stream).await? {
+                end if end.is_empty() => break,
+                trailer => trailers.push_str(&trailer),
+            }
+        }
+    }
+    Some(Got { head, body, trailers })
+}
+
+async fn line(stream: &mut BufReader<&mut TcpStream>) -> Option<String> {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        line.push(stream.read_u8().await.ok()?);
+    }
+    line.truncate(line.len() - 2);
+    String::from_utf8(line).ok()
+}
