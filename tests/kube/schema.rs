@@ -24,6 +24,10 @@ fn good() -> Value {
                     "response": { "set": { "cache-control": "no-store" } },
                 },
                 "limits": { "bodyBytes": 1_048_576, "mode": "Observe" },
+                "mirror": [
+                    { "service": "finance-next", "port": "http", "percent": 0.5 },
+                    { "host": "shadow.example.com", "port": 80, "percent": 100 },
+                ],
             },
             "rules": [{
                 "name": "one",
@@ -117,6 +121,31 @@ fn bad() -> Vec<(&'static str, Value, &'static str)> {
     ]
 }
 
+/// The same for mirrors.
+fn bad_mirrors() -> Vec<(&'static str, Value, &'static str)> {
+    let one = json!({ "service": "finance" });
+    vec![
+        ("/spec/policy/mirror", json!(vec![one; 5]), "must have at most 4 items"),
+        ("/spec/policy/mirror/0", json!({ "port": 80 }), "a backend has either service or host"),
+        ("/spec/policy/mirror/0/host", json!("a.example"), "a backend has either service or host"),
+        (
+            "/spec/policy/mirror/1",
+            json!({ "host": "a.example" }),
+            "a backend with host needs a port",
+        ),
+        ("/spec/policy/mirror/1/namespace", json!("x"), "namespace goes with service"),
+        ("/spec/policy/mirror/1/discovery", json!("dns"), "discovery goes with service"),
+        ("/spec/policy/mirror/0/percent", json!(100.5), "a percent is a number from 0 to 100"),
+        ("/spec/policy/mirror/0/percent", json!(-1), "a percent is a number from 0 to 100"),
+        ("/spec/policy/mirror/0/percent", json!(0.00009), "of at least 0.0001 when it is not 0"),
+        (
+            "/spec/rules/0",
+            json!({ "respond": {}, "policy": { "mirror": [{ "service": "finance" }] } }),
+            "mirror goes with backends",
+        ),
+    ]
+}
+
 /// The same for what a rule answers itself.
 fn bad_answers() -> Vec<(&'static str, Value, &'static str)> {
     vec![
@@ -162,7 +191,8 @@ async fn every_rule_refuses_its_bad_object_with_its_message() {
     create(good()).await.unwrap();
     let typed: ServiceRoute = serde_json::from_value(good()).unwrap();
     api.create(&dry, &typed).await.unwrap();
-    for (pointer, value, expected) in bad().into_iter().chain(bad_answers()) {
+    let all = bad().into_iter().chain(bad_mirrors()).chain(bad_answers());
+    for (pointer, value, expected) in all {
         let mut object = good();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         let place = object.pointer_mut(parent).unwrap();
@@ -198,6 +228,7 @@ async fn samples_are_valid_and_every_field_is_explained() {
         ".spec.policy.timeouts",
         ".spec.policy.headers.request",
         ".spec.policy.limits",
+        ".spec.policy.mirror",
         ".status",
     ] {
         let (code, said) = kube.kubectl(&["explain", &format!("serviceroute{field}")], "");

@@ -48,5 +48,6 @@ clientHead: {{ .clientHead }}
 clientHeadBytes: {{ int .clientHeadBytes }}
 upstreamIdle: {{ .upstreamIdle }}
 upstreamIdleConnections: {{ int .upstreamIdleConnections }}
+mirrorsInFlight: {{ int .mirrorsInFlight }}
 {{- end }}
 {{- end -}}
