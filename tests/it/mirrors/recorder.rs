@@ -2,9 +2,9 @@
 
 use fairway_tests::eventually::PATIENCE;
 use fairway_tests::origin::{Raw, read_head, write};
-use tokio::io::{AsyncReadExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// A request, byte for byte; chunks are told from their framing.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,22 +18,31 @@ pub(super) struct Got {
 pub(super) struct Recorder {
     pub(super) raw: Raw,
     got: mpsc::UnboundedReceiver<Got>,
+    /// Bytes of bodies so far.
+    bytes: watch::Receiver<usize>,
 }
 
 impl Recorder {
     pub(super) async fn start(answer: &'static str) -> Self {
         let (told, got) = mpsc::unbounded_channel();
+        let (progress, bytes) = watch::channel(0);
         let raw = Raw::start(move |_, mut stream| {
-            let told = told.clone();
+            let (told, progress) = (told.clone(), progress.clone());
             async move {
-                while let Some(request) = read(&mut stream).await {
+                while let Some(request) = read(&mut stream, &progress).await {
                     let _ = told.send(request);
                     write(&mut stream, answer).await;
                 }
             }
         })
         .await;
-        Self { raw, got }
+        Self { raw, got, bytes }
+    }
+
+    /// Waits until so many bytes of bodies have come.
+    pub(super) async fn has(&mut self, bytes: usize) {
+        let come = self.bytes.wait_for(|come| *come >= bytes);
+        tokio::time::timeout(PATIENCE, come).await.expect("the bytes in time").unwrap();
     }
 
     pub(super) async fn next(&mut self) -> Got {
@@ -51,7 +60,7 @@ pub(super) fn backend(raw: &Raw) -> String {
 }
 
 /// Reads a whole request; `None` when the connection ends before.
-async fn read(stream: &mut TcpStream) -> Option<Got> {
+async fn read(stream: &mut TcpStream, progress: &watch::Sender<usize>) -> Option<Got> {
     let head = read_head(stream).await;
     if !head.ends_with("\r\n\r\n") {
         return None;
@@ -63,7 +72,7 @@ async fn read(stream: &mut TcpStream) -> Option<Got> {
     let (mut body, mut trailers) = (Vec::new(), String::new());
     if let Some(length) = field("content-length") {
         body.resize(length.parse().unwrap(), 0);
-        stream.read_exact(&mut body).await.ok()?;
+        fill(stream, &mut body, progress).await?;
     } else if field("transfer-encoding").is_some() {
         let mut stream = BufReader::new(stream);
         loop {
@@ -73,7 +82,7 @@ async fn read(stream: &mut TcpStream) -> Option<Got> {
             }
             let begin = body.len();
             body.resize(begin + size, 0);
-            stream.read_exact(&mut body[begin..]).await.ok()?;
+            fill(&mut stream, &mut body[begin..], progress).await?;
             line(&mut stream).await?;
         }
         loop {
@@ -84,6 +93,19 @@ async fn read(stream: &mut TcpStream) -> Option<Got> {
         }
     }
     Some(Got { head, body, trailers })
+}
+
+async fn fill(
+    stream: &mut (impl AsyncRead + Unpin),
+    mut part: &mut [u8],
+    progress: &watch::Sender<usize>,
+) -> Option<()> {
+    while !part.is_empty() {
+        let read = stream.read(part).await.ok().filter(|read| *read > 0)?;
+        progress.send_modify(|bytes| *bytes += read);
+        part = &mut part[read..];
+    }
+    Some(())
 }
 
 async fn line(stream: &mut BufReader<&mut TcpStream>) -> Option<String> {
