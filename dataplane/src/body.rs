@@ -141,7 +141,6 @@ impl ClientBody {
                         self.exchange.over.set(true);
                     } else if beyond.is_some() {
                         self.exchange.broken.set(Some(ProxyError::BodyTooLarge));
-                        self.copies = None;
                         return Poll::Ready(Some(Err(ProxyError::BodyTooLarge)));
                     }
                 }
@@ -155,7 +154,6 @@ impl ClientBody {
                 Some(Ok(frame))
             }
             Some(Err(_)) => {
-                self.copies = None;
                 self.exchange.broken.set(Some(ProxyError::RequestBodyError));
                 Some(Err(ProxyError::RequestBodyError))
             }

@@ -14,7 +14,7 @@ use fairway_tests::process::free_port;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
 
-use recorder::{Recorder, backend};
+use recorder::{Recorder, backend, silent};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// More than the kernel holds between two sockets, and a queue of ours.
@@ -22,15 +22,6 @@ const LARGE: usize = 32 * 1024 * 1024;
 
 /// Requests of each kind, where they are counted.
 const REQUESTS: usize = 2000;
-
-/// A backend that reads a request and never answers.
-async fn silent() -> Raw {
-    Raw::start(|_, mut stream| async move {
-        read_head(&mut stream).await;
-        let _ = stream.read_to_end(&mut Vec::new()).await;
-    })
-    .await
-}
 
 /// The name of a metric of the rule with this name.
 fn metric(name: &str, rule: &str, reason: Option<&str>) -> String {
@@ -329,6 +320,29 @@ async fn a_request_that_is_no_whole_request_has_no_whole_copy() {
     let got = shadow.next().await;
     assert_eq!(got.body, b"abc", "the first that it got whole: {}", got.head);
     sent(&gateway, 1.0).await;
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_ends_its_copy_while_the_answer_goes_on() {
+    let main = Raw::start(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no").await;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let silent = silent().await;
+    let gateway = Gateway::start(&route(&format!(
+        "- backends: [{{{}}}]\n  policy: {{limits: {{bodyBytes: 10}}, mirror: [{{{}}}]}}\n",
+        backend(&main),
+        backend(&silent)
+    )))
+    .await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    assert_eq!(client.head().await.status, 200);
+    client.send("b\r\n12345678901\r\n").await;
+    dropped(&gateway, "request_incomplete", 1.0).await;
+    gateway.metric("fairway_requests_in_flight", 1.0).await;
 }
 
 #[tokio::test]

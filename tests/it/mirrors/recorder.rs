@@ -1,4 +1,4 @@
-//! A backend that tells what it got, byte for byte.
+//! Backends of mirrors: one that tells what it got, byte for byte, and one that never answers.
 
 use fairway_tests::eventually::PATIENCE;
 use fairway_tests::origin::{Raw, read_head, write};
@@ -115,4 +115,13 @@ async fn line(stream: &mut BufReader<&mut TcpStream>) -> Option<String> {
     }
     line.truncate(line.len() - 2);
     String::from_utf8(line).ok()
+}
+
+/// A backend that reads a request and never answers.
+pub(super) async fn silent() -> Raw {
+    Raw::start(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await
 }

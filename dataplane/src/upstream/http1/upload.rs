@@ -83,6 +83,8 @@ impl Upload {
                 },
                 Some(Err(error)) => {
                     self.state = State::Broken;
+                    // The answer may go on for long; whoever else gets parts must not wait for it.
+                    self.body = None;
                     return Poll::Ready(Err(error));
                 }
                 None => self.last(None, output)?,
