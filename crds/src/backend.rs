@@ -4,16 +4,16 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema;
+use crate::{names, schema};
 
 /// A Service of the cluster, or a host outside it, with its share of the requests.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = ("has(self.service) != has(self.host)", "a backend has either service or host: write service: finance for a Service, or host: api.example.com with a port"),
-    validation = ("!has(self.host) || has(self.port)", "a backend with host needs a port: write port: 443"),
-    validation = ("!has(self.discovery) || has(self.service)", "discovery goes with service: remove it beside host"),
-    validation = ("!has(self.__namespace__) || has(self.service)", "namespace goes with service: remove it beside host"),
+    validation = ("has(self.service) != has(self.host)", names::ONE_BACKEND),
+    validation = ("!has(self.host) || has(self.port)", names::PORT_OF_HOST),
+    validation = ("!has(self.discovery) || has(self.service)", names::DISCOVERY_OF_HOST),
+    validation = ("!has(self.__namespace__) || has(self.service)", names::NAMESPACE_OF_HOST),
 )]
 pub struct BackendRef {
     /// Name of a Service.

@@ -22,7 +22,7 @@ pub use answers::{Redirect, Respond};
 pub use backend::BackendRef;
 pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
 pub use matches::{HeaderMatch, QueryMatch, RouteMatch};
-pub use policy::{HeaderEdits, Headers, Limits, Policy, Timeouts};
+pub use policy::{HeaderEdits, Headers, Limits, Mirror, Policy, Timeouts};
 pub use route_test::{RouteTest, TestExpect, TestRequest};
 pub use service_route::{Rewrite, RouteRule, ServiceRoute, ServiceRouteSpec};
 pub use status::ServiceRouteStatus;
@@ -38,6 +38,8 @@ pub const DEFAULT_CLASS: &str = "fairway";
 pub const DEFAULT_WEIGHT: u32 = 1;
 /// The greatest weight of one backend.
 pub const MAX_WEIGHT: u32 = 1_000_000;
+/// The most mirrors of one rule: each costs as much as the request itself.
+pub const MAX_MIRRORS: usize = 4;
 
 /// The custom resource definitions of this version, in the order in which to apply them.
 #[must_use]

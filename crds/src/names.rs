@@ -69,6 +69,23 @@ pub const TEST_EXPECTS: &str =
 /// What the path of a test must be.
 pub const TEST_PATH: &str =
     "the path of a request begins with / and holds no blank or fragment: write /e/fin/x?y=1";
+/// What is said of a namespace beside a host.
+pub const NAMESPACE_OF_HOST: &str = "namespace goes with service: remove it beside host";
+/// What a backend must name; a mirror is one too.
+pub const ONE_BACKEND: &str = "a backend has either service or host: write service: finance for a Service, or host: api.example.com with a port";
+/// What is said of a backend with a host alone.
+pub const PORT_OF_HOST: &str = "a backend with host needs a port: write port: 443";
+/// What the percent of a mirror must be.
+pub const PERCENT: &str =
+    "a percent is a number from 0 to 100, of at least 0.0001 when it is not 0: write 10, or 0.5";
+/// What is said of more mirrors than a rule may have.
+pub const MIRRORS: &str = "a rule has at most 4 mirrors: each costs as much as the request itself";
+/// What is said of a mirror where nothing is forwarded.
+pub const MIRROR_OF_BACKENDS: &str =
+    "mirror goes with backends: remove it beside redirect and respond";
+/// What is said of a mirror in the settings of an operator.
+pub const MIRROR_OF_ROUTES: &str =
+    "mirrors are found from the namespace of a ServiceRoute: write them in its spec.policy";
 
 /// Length of the longest label.
 pub const LONGEST_LABEL: usize = 63;

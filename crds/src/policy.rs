@@ -3,6 +3,7 @@
 
 mod headers;
 mod limits;
+mod mirror;
 mod timeouts;
 mod versions;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use headers::{HeaderEdits, Headers};
 pub use limits::Limits;
+pub use mirror::Mirror;
 pub use timeouts::Timeouts;
 pub use versions::{Version, Versions};
 
@@ -34,4 +36,10 @@ pub struct Policy {
     /// Which versions of an API there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versions: Option<Versions>,
+
+    /// Who gets copies of the requests that go to backends. The list replaces the whole list of a
+    /// less specific place; an empty one mirrors nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4))]
+    pub mirror: Option<Vec<Mirror>>,
 }

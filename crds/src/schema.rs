@@ -180,6 +180,16 @@ pub(crate) fn header_names(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(crate) fn percent(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "number", "default": 100,
+        "x-kubernetes-validations": [{
+            "rule": "self == 0.0 || (self >= 0.0001 && self <= 100.0)",
+            "message": names::PERCENT
+        }]
+    })
+}
+
 pub(crate) fn bytes(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "format": "int64", "minimum": 0 })
 }

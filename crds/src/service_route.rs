@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackendRef, Policy, Redirect, Respond, RouteMatch, RouteTest, ServiceRouteStatus, schema,
+    BackendRef, Policy, Redirect, Respond, RouteMatch, RouteTest, ServiceRouteStatus, names, schema,
 };
 
 /// A ServiceRoute sends requests from outside to the Services of its namespace: it says for which
@@ -111,7 +111,8 @@ pub struct ServiceRouteSpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = ("(has(self.backends) ? 1 : 0) + (has(self.redirect) ? 1 : 0) + (has(self.respond) ? 1 : 0) == 1", "a rule has one of backends, redirect and respond: write backends: [{service: finance, port: 8000}]"),
-    validation = ("!has(self.rewrite) || has(self.backends)", "rewrite goes with backends: write redirect: {path: /fin/*} to send the client there")
+    validation = ("!has(self.rewrite) || has(self.backends)", "rewrite goes with backends: write redirect: {path: /fin/*} to send the client there"),
+    validation = ("!has(self.policy) || !has(self.policy.mirror) || has(self.backends)", names::MIRROR_OF_BACKENDS)
 )]
 pub struct RouteRule {
     /// Stable name of this rule in status, logs and metrics; unique within the object. Default:

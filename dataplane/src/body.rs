@@ -12,6 +12,7 @@ use tokio::time::Sleep;
 use crate::context::{Exchange, RequestContext};
 use crate::downstream::WireBody;
 use crate::error::ProxyError;
+use crate::mirror::Copies;
 use crate::upstream::http1::ResponseBody;
 
 /// How much of a body is read that nobody needs, to keep its connection.
@@ -35,6 +36,8 @@ pub(crate) struct ClientBody {
     body: WireBody,
     /// The most that it may come to, and whether it is broken off there.
     limit: Option<(u64, bool)>,
+    /// Who else gets each part.
+    copies: Option<Box<Copies>>,
     exchange: Rc<Exchange>,
 }
 
@@ -60,12 +63,17 @@ pub(crate) struct BodyLimits {
 
 impl ClientBody {
     pub(crate) fn new(body: WireBody, exchange: Rc<Exchange>) -> Self {
-        Self { body, limit: None, exchange }
+        Self { body, limit: None, copies: None, exchange }
     }
 
     /// Breaks the body off when it comes to more bytes than this, or only notes that it does.
     pub(crate) fn limit(&mut self, most: u64, enforced: bool) {
         self.limit = Some((most, enforced));
+    }
+
+    /// Who gets each part beside the backend.
+    pub(crate) fn copies(&mut self) -> &mut Copies {
+        self.copies.get_or_insert_default()
     }
 
     /// Reads what has come already and throws it away, so that the connection can go on after an
@@ -111,6 +119,10 @@ impl ClientBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        if self.copies.as_mut().is_some_and(|copies| copies.gives_way()) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
             self.exchange.awaits_client.set(true);
             return Poll::Pending;
@@ -132,8 +144,12 @@ impl ClientBody {
                         return Poll::Ready(Some(Err(ProxyError::BodyTooLarge)));
                     }
                 }
-                if self.body.is_end_stream() {
+                let ended = self.body.is_end_stream();
+                if ended {
                     self.exchange.request_ended.set(Some(now));
+                }
+                if let Some(copies) = &mut self.copies {
+                    copies.push(&frame, ended);
                 }
                 Some(Ok(frame))
             }
@@ -143,6 +159,9 @@ impl ClientBody {
             }
             None => {
                 self.exchange.request_ended.set(Some(now));
+                if let Some(copies) = &self.copies {
+                    copies.end();
+                }
                 None
             }
         })

@@ -47,6 +47,9 @@ pub struct Config {
     pub upstream_idle: Duration,
     /// How many idle connections to one endpoint each worker keeps. Default: 256.
     pub upstream_idle_connections: usize,
+    /// How many copies of requests each worker may have on their way to mirrors; beyond it requests
+    /// are not copied. Default: 256, so that a mirror that hangs costs no more connections than that.
+    pub mirrors_in_flight: usize,
     /// Whether a port may be shared with another process, to take over from it. Default: no.
     pub takeover: bool,
 }
@@ -100,6 +103,7 @@ impl Default for Config {
             client_head_bytes: 64 * 1024,
             upstream_idle: Duration::from_secs(15),
             upstream_idle_connections: 256,
+            mirrors_in_flight: 256,
             takeover: false,
         }
     }

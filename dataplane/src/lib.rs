@@ -19,6 +19,7 @@ mod forwarded;
 mod headers;
 mod listener;
 mod message;
+mod mirror;
 mod plane;
 mod proxy;
 mod reply;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri, Version};
 
 /// The head of a request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RequestHead {
     pub(crate) method: Method,
     /// The target as it came, in origin form or absolute form (RFC 9112 section 3.2).

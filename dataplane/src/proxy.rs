@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fairway_snapshot::table::preflight;
 use fairway_snapshot::{Find, Mode, RouteRequest};
-use http::header::{EXPECT, HOST};
+use http::header::{EXPECT, HOST, UPGRADE};
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;
@@ -20,9 +20,9 @@ use crate::headers::check_request;
 use crate::message::{RequestHead, ResponseHead};
 use crate::reply::{Reply, local_reply};
 use crate::rules::RuleRuntime;
-use crate::upstream::http1::Outgoing;
+use crate::upstream::http1::{Outgoing, RequestBody};
 use crate::worker::Worker;
-use crate::{edits, filters, retry};
+use crate::{edits, filters, mirror, retry};
 
 /// Answers one request.
 pub(crate) async fn serve(
@@ -71,6 +71,8 @@ async fn forward(
     if let Some(reply) = rule.reply(&head, path.as_deref()) {
         return Err(reply);
     }
+    // The filters take it off.
+    let upgrade = !rule.mirrors.is_empty() && head.headers.contains_key(UPGRADE);
     filters::request(context, &rule.rule, &mut head, path)?;
     let (backend, upstream) = rule.pick().map_err(|(backend, error)| {
         context.backend = backend;
@@ -82,7 +84,8 @@ async fn forward(
         head.headers.insert(HOST, upstream.authority.clone());
     }
     let limits = head_limits(context, &rule);
-    let request = Outgoing { head, body: body.take() };
+    let mut request = Outgoing { head, body: body.take().map(RequestBody::Client) };
+    mirror::mirror(&context.worker, &rule, &mut request, upgrade);
     Ok(retry::send(context, upstream, request, limits).await?)
 }
 

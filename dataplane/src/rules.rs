@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::error::ProxyError;
 use crate::message::RequestHead;
+use crate::mirror::Mirror;
 use crate::reply::Reply;
 use crate::telemetry::rule_metrics::RuleMetrics;
 use crate::upstream::{UpstreamRegistry, UpstreamRuntime};
@@ -20,6 +21,8 @@ pub(crate) struct RuleRuntime {
     pub(crate) rule: Arc<Rule>,
     pub(crate) metrics: Arc<RuleMetrics>,
     backends: Box<[Choice]>,
+    /// Who gets copies of what the backends get.
+    pub(crate) mirrors: Box<[Mirror]>,
     /// Sum of all weights.
     total: u32,
     /// The fixed answer of the rule.
@@ -87,7 +90,9 @@ impl RuleRuntime {
                 Choice { until: total, reference: Arc::clone(backend.reference()), target }
             })
             .collect();
-        Self { rule: Arc::clone(rule), metrics, backends, total, answer }
+        let mirrors = &rule.policy.mirror.value;
+        let mirrors = mirrors.iter().map(|mirror| Mirror::new(mirror, upstreams)).collect();
+        Self { rule: Arc::clone(rule), metrics, backends, mirrors, total, answer }
     }
 
     /// What the rule answers itself. `path` is what its redirect made of the path, when it did.

@@ -19,6 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::apply::Live;
 use crate::config::Config;
 use crate::downstream;
+use crate::mirror;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::WorkerMetrics;
 use crate::upstream::pool::Pool;
@@ -37,6 +38,7 @@ pub(crate) struct Worker {
     pub(crate) pool: Rc<Pool>,
     pub(crate) log: AccessLog,
     pub(crate) metrics: WorkerMetrics,
+    pub(crate) mirrors: Rc<mirror::Load>,
     /// Whether answers ask clients to close their connections.
     pub(crate) draining: Cell<bool>,
     /// Whether connections are closed as soon as they are idle.
@@ -89,6 +91,7 @@ impl WorkerParts {
             live: RefCell::new(Cache::new(self.live)),
             log: AccessLog::new(self.log),
             metrics: self.metrics,
+            mirrors: Rc::default(),
             draining: Cell::new(false),
             closed: Cell::new(false),
             closing: Notify::new(),

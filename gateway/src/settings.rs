@@ -113,6 +113,7 @@ impl Settings {
         options.host_policy = reader.host_policy();
         options.defaults = reader.policy("defaults");
         options.overrides = reader.policy("overrides");
+        let mirrors = defaults.mirrors_in_flight;
         let config = Config {
             workers: reader.or("workers", values::workers, defaults.workers),
             status: reader.or("status", values::address, defaults.status),
@@ -138,6 +139,7 @@ impl Settings {
                 values::count,
                 defaults.upstream_idle_connections,
             ),
+            mirrors_in_flight: reader.or("mirrors-in-flight", values::count, mirrors),
             takeover: reader.or("takeover", values::switch, defaults.takeover),
         };
         reader.admin_needs_token(&config);

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use fairway_controller::compile::UnknownService;
 use fairway_controller::files::load;
+use fairway_controller::{CompileOptions, Memo, compile};
 use serde_json::Value;
 
 use crate::settings::{SettingArgs, Settings};
@@ -52,6 +54,25 @@ fn the_host_policy_of_the_docs_is_read_as_the_page_explains_it() {
     assert_eq!(of("team-a"), ["*.teams.example.com"]);
     assert_eq!(of("edge"), ["every host"]);
     assert!(of("other").is_empty());
+}
+
+#[test]
+fn the_manifests_of_the_policies_are_taken_without_a_word() {
+    let page = std::fs::read_to_string(repository().join("docs/policies.md")).unwrap();
+    let blocks = blocks(&page, "yaml");
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), &block).unwrap();
+        let inputs = load(&[folder.path().to_owned()], &|_| None).expect(&block).inputs;
+        let unknown_service = UnknownService::TakeAsNamed;
+        let options = CompileOptions { unknown_service, ..CompileOptions::default() };
+        let statuses = compile(&inputs, &options, &mut Memo::default()).statuses;
+        assert_eq!(statuses.len(), 1);
+        for status in statuses.values() {
+            assert_eq!(status.diagnostics, [], "{block}");
+        }
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ApiVersions, Backend, FieldTemplate, Filter, MethodMatch, Route, Snapshot, Sourced,
-    Timeouts,
+    Action, ApiVersions, Backend, FieldTemplate, Filter, MethodMatch, Mirror, MirrorTarget, Route,
+    Rule, Snapshot, Source, Sourced, Timeouts,
 };
 
 /// Every route of a snapshot.
@@ -84,6 +84,9 @@ pub struct RouteView {
     pub invalid: Option<String>,
     /// The backends.
     pub backends: Vec<BackendView>,
+    /// Who gets copies of the requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<MirrorView>,
     /// The timeouts, with where each came from.
     pub timeouts: Timeouts,
     /// What the running gateway counted for the rule.
@@ -99,6 +102,27 @@ pub struct BackendView {
     pub reference: String,
     /// Share of the requests.
     pub weight: u32,
+    /// The upstream, when it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Why it cannot be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
+    /// Where the running gateway finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<EndpointsView>,
+}
+
+/// A mirror of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MirrorView {
+    /// As the user wrote it.
+    pub reference: String,
+    /// Its share of the requests, for people: `0.5%`.
+    pub percent: String,
+    /// Who wrote the list that it stands in.
+    pub source: Source,
     /// The upstream, when it was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
@@ -200,6 +224,7 @@ pub(crate) fn route_view(host: &str, route: &Route) -> RouteView {
         answer: answer(&rule.action),
         invalid,
         backends: backends.iter().map(backend_view).collect(),
+        mirrors: mirrors(rule),
         timeouts: rule.policy.timeouts.clone(),
         counts: None,
     }
@@ -272,17 +297,43 @@ fn backend_view(backend: &Backend) -> BackendView {
     }
 }
 
+/// The mirrors of a rule that forwards; others have nothing to copy.
+fn mirrors(rule: &Rule) -> Vec<MirrorView> {
+    let Action::Forward(_) = &rule.action else { return Vec::new() };
+    let Sourced { value, source } = &rule.policy.mirror;
+    let view = |mirror: &Mirror| MirrorView {
+        reference: mirror.reference.to_string(),
+        percent: mirror.percent(),
+        source: *source,
+        upstream: mirror.upstream().map(ToString::to_string),
+        invalid: match &mirror.target {
+            MirrorTarget::Upstream(_) => None,
+            MirrorTarget::Invalid(reason) => Some(format!("{reason:?}")),
+        },
+        endpoints: None,
+    };
+    value.iter().map(view).collect()
+}
+
+impl Source {
+    /// The word for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built-in",
+            Self::Installation => "installation",
+            Self::Listener => "listener",
+            Self::Spec => "spec",
+            Self::Rule => "rule",
+            Self::Override => "override",
+        }
+    }
+}
+
 /// A limit as people write it: `30s (built-in)`.
 #[must_use]
 pub fn limit(limit: &Sourced<Option<std::time::Duration>>) -> String {
-    let source = match limit.source {
-        crate::Source::BuiltIn => "built-in",
-        crate::Source::Installation => "installation",
-        crate::Source::Listener => "listener",
-        crate::Source::Spec => "spec",
-        crate::Source::Rule => "rule",
-        crate::Source::Override => "override",
-    };
+    let source = limit.source.as_str();
     match limit.value {
         Some(value) => format!("{value:?} ({source})"),
         None => format!("none ({source})"),

@@ -40,7 +40,7 @@ pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};
 pub use methods::{MethodMatch, MethodSet};
 pub use normalize::Normalization;
 pub use path::{Captures, PathMatch, PathPattern, PathRegex, PathShape, PathTemplate};
-pub use policy::{Limits, Mode, Policy, Source, Sourced, Timeouts};
+pub use policy::{Limits, Mirror, MirrorTarget, Mode, Policy, Source, Sourced, Timeouts};
 pub use precedence::Precedence;
 pub use snapshot::{
     Action, Backend, Host, InvalidReason, Listener, Protocol, Published, Resource, Route, Rule,

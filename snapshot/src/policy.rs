@@ -1,8 +1,11 @@
 //! Effective policy of a rule: every layer merged, and each value with the place it came from.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::{Backend, InvalidReason, UpstreamId};
 
 /// The place that set a value; later places win over earlier ones, and overrides over all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +33,12 @@ pub struct Sourced<T> {
     pub value: T,
     /// Who set it.
     pub source: Source,
+}
+
+impl<T: Default> Default for Sourced<T> {
+    fn default() -> Self {
+        Self::built_in(T::default())
+    }
 }
 
 impl<T> Sourced<T> {
@@ -88,6 +97,31 @@ pub struct Policy {
     /// How much of a request is taken.
     #[serde(default, skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
+    /// Who gets copies of requests.
+    #[serde(default, skip_serializing_if = "nothing_written")]
+    pub mirror: Sourced<Box<[Mirror]>>,
+}
+
+/// Who gets copies of requests, and of how many.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mirror {
+    /// As the user wrote it, for tables: `market/finance-next:8000`.
+    pub reference: Arc<str>,
+    /// Where it is.
+    pub target: MirrorTarget,
+    /// How many of [`Mirror::WHOLE`] requests are copied.
+    pub share: u32,
+}
+
+/// Where a mirror is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MirrorTarget {
+    /// It was found.
+    Upstream(UpstreamId),
+    /// It was not; its copies are counted as failed.
+    Invalid(InvalidReason),
 }
 
 /// How much of a request is taken.
@@ -114,6 +148,44 @@ pub enum Mode {
 impl Default for Limits {
     fn default() -> Self {
         Self { body_bytes: Sourced::built_in(None), mode: Sourced::built_in(Mode::Enforce) }
+    }
+}
+
+fn nothing_written(mirror: &Sourced<Box<[Mirror]>>) -> bool {
+    *mirror == Sourced::default()
+}
+
+impl Mirror {
+    /// The share of a mirror that gets every request: a percent has four decimals.
+    pub const WHOLE: u32 = 1_000_000;
+
+    /// A mirror that was resolved as a backend is; its weight says nothing.
+    #[must_use]
+    pub fn new(backend: Backend, share: u32) -> Self {
+        let (reference, target) = match backend {
+            Backend::Upstream { upstream, reference, .. } => {
+                (reference, MirrorTarget::Upstream(upstream))
+            }
+            Backend::Invalid { reference, reason, .. } => {
+                (reference, MirrorTarget::Invalid(reason))
+            }
+        };
+        Self { reference, target, share }
+    }
+
+    /// The upstream, when it was found.
+    #[must_use]
+    pub const fn upstream(&self) -> Option<&UpstreamId> {
+        match &self.target {
+            MirrorTarget::Upstream(upstream) => Some(upstream),
+            MirrorTarget::Invalid(_) => None,
+        }
+    }
+
+    /// Its share as people write it: `10%`, `0.5%`.
+    #[must_use]
+    pub fn percent(&self) -> String {
+        format!("{}%", f64::from(self.share) / f64::from(Self::WHOLE / 100))
     }
 }
 

@@ -203,6 +203,7 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
             outcome.host =
                 Some(host_sent(rule, question.authority)).filter(|host| !host.is_empty());
             outcome.backends = view.backends;
+            outcome.mirrors = view.mirrors;
             if outcome.backends.iter().all(|backend| backend.weight == 0) {
                 outcome.status = Some(503);
                 outcome.message = Some("every backend has weight 0".to_owned());

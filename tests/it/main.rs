@@ -7,6 +7,7 @@ mod failures;
 mod fastapi;
 mod framing;
 mod headers;
+mod mirrors;
 mod names;
 mod policies;
 mod routing;

@@ -28,6 +28,10 @@ fn good() -> Value {
                     "header": "x-api-version", "mediaType": "version", "default": "v1", "mode": "Enforce",
                     "known": [{ "name": "v1", "deprecated": "2026-06-01", "sunset": "2027-01-01", "link": "/v1" }],
                 },
+                "mirror": [
+                    { "service": "finance-next", "port": "http", "percent": 0.5 },
+                    { "host": "shadow.example.com", "port": 80, "percent": 100 },
+                ],
             },
             "tests": [{
                 "request": { "method": "GET", "host": "api.example.com", "path": "/e/1?x=2", "headers": { "x-id": "1" } },
@@ -144,6 +148,31 @@ fn bad_policies() -> Vec<(&'static str, Value, &'static str)> {
     ]
 }
 
+/// The same for mirrors.
+fn bad_mirrors() -> Vec<(&'static str, Value, &'static str)> {
+    let one = json!({ "service": "finance" });
+    vec![
+        ("/spec/policy/mirror", json!(vec![one; 5]), "must have at most 4 items"),
+        ("/spec/policy/mirror/0", json!({ "port": 80 }), "a backend has either service or host"),
+        ("/spec/policy/mirror/0/host", json!("a.example"), "a backend has either service or host"),
+        (
+            "/spec/policy/mirror/1",
+            json!({ "host": "a.example" }),
+            "a backend with host needs a port",
+        ),
+        ("/spec/policy/mirror/1/namespace", json!("x"), "namespace goes with service"),
+        ("/spec/policy/mirror/1/discovery", json!("dns"), "discovery goes with service"),
+        ("/spec/policy/mirror/0/percent", json!(100.5), "a percent is a number from 0 to 100"),
+        ("/spec/policy/mirror/0/percent", json!(-1), "a percent is a number from 0 to 100"),
+        ("/spec/policy/mirror/0/percent", json!(0.00009), "of at least 0.0001 when it is not 0"),
+        (
+            "/spec/rules/0",
+            json!({ "respond": {}, "policy": { "mirror": [{ "service": "finance" }] } }),
+            "mirror goes with backends",
+        ),
+    ]
+}
+
 /// The same for what a rule answers itself.
 fn bad_answers() -> Vec<(&'static str, Value, &'static str)> {
     vec![
@@ -189,7 +218,8 @@ async fn every_rule_refuses_its_bad_object_with_its_message() {
     create(good()).await.unwrap();
     let typed: ServiceRoute = serde_json::from_value(good()).unwrap();
     api.create(&dry, &typed).await.unwrap();
-    for (pointer, value, expected) in [bad(), bad_policies(), bad_answers()].concat() {
+    for (pointer, value, expected) in [bad(), bad_policies(), bad_mirrors(), bad_answers()].concat()
+    {
         let mut object = good();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         let place = object.pointer_mut(parent).unwrap();
@@ -225,6 +255,7 @@ async fn samples_are_valid_and_every_field_is_explained() {
         ".spec.policy.timeouts",
         ".spec.policy.headers.request",
         ".spec.policy.limits",
+        ".spec.policy.mirror",
         ".status",
     ] {
         let (code, said) = kube.kubectl(&["explain", &format!("serviceroute{field}")], "");

@@ -51,5 +51,6 @@ clientHead: {{ .clientHead }}
 clientHeadBytes: {{ int .clientHeadBytes }}
 upstreamIdle: {{ .upstreamIdle }}
 upstreamIdleConnections: {{ int .upstreamIdleConnections }}
+mirrorsInFlight: {{ int .mirrorsInFlight }}
 {{- end }}
 {{- end -}}

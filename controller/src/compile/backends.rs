@@ -101,7 +101,7 @@ impl Resolver<'_> {
             (Some(_), Some(_)) | (None, None) => Err(Problem::new(
                 "",
                 Reason::InvalidRule,
-                "a backend has either service or host: write service: finance for a Service, or host: api.example.com with a port".to_owned(),
+                fairway_crds::names::ONE_BACKEND.to_owned(),
             )),
         };
         match resolved {
@@ -267,8 +267,7 @@ impl Resolver<'_> {
     fn host(&self, written: &BackendRef, host: &str) -> Result<Upstream, Problem> {
         let invalid = |field, message: String| Problem::new(field, Reason::InvalidRule, message);
         if written.namespace.is_some() {
-            let message = "namespace goes with service: remove it beside host".to_owned();
-            return Err(invalid(".namespace", message));
+            return Err(invalid(".namespace", fairway_crds::names::NAMESPACE_OF_HOST.to_owned()));
         }
         if written.discovery.is_some() {
             return Err(invalid(".discovery", fairway_crds::names::DISCOVERY_OF_HOST.to_owned()));

@@ -1,6 +1,7 @@
 //! Lowering: one object, from what a user wrote to routes and a status. Every piece of user text
 //! is parsed here, once.
 
+mod mirrors;
 mod outcome;
 mod permitted;
 mod rewrites;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use fairway_crds::conditions::Reason;
 use fairway_crds::{RouteRule, ServiceRouteSpec};
 use fairway_snapshot::{
-    Action, Backend, Filter, HostPattern, ListenerName, ObjectId, PathTemplate, Route, RuleId,
-    Upstream, UpstreamId,
+    Action, Backend, Filter, HostPattern, ListenerName, Mirror, ObjectId, PathTemplate, Route,
+    RuleId, Sourced, Upstream, UpstreamId,
 };
 
 use super::answers;
@@ -132,14 +133,9 @@ pub(super) fn lower(
         routes.retain(|route| hosts.iter().any(|host| !refused.holds(host, route)));
     }
     let hash = hash(&hosts, &groups, &refused);
-    let forwards =
-        groups.iter().flat_map(|(_, routes)| routes).flat_map(|lowered| {
-            match &lowered.route.rule.action {
-                Action::Forward(backends) => backends.as_slice(),
-                Action::Redirect(_) | Action::Respond(_) | Action::Invalid { .. } => &[],
-            }
-        });
-    let used: BTreeSet<&UpstreamId> = forwards.filter_map(Backend::upstream).collect();
+    let routes = groups.iter().flat_map(|(_, routes)| routes);
+    let used: BTreeSet<&UpstreamId> =
+        routes.flat_map(|lowered| lowered.route.rule.upstreams()).collect();
     lowering.resolver.upstreams.retain(|(id, _)| used.contains(id));
     let share = Share::of(&spec.rules, &hosts, &groups, &refused);
     // Without a listener no host is served.
@@ -188,6 +184,7 @@ struct ParsedRule<'a> {
     /// For each match what depends on its captures, or what is wrong with it.
     made: Vec<Result<Made, String>>,
     action: Action,
+    mirror: Sourced<Box<[Mirror]>>,
 }
 
 /// What of a rule depends on what a match captures.
@@ -264,6 +261,7 @@ impl<'a> Lowering<'a> {
 
     fn rules(&mut self) -> Vec<ParsedRule<'a>> {
         let mut parsed: Vec<ParsedRule<'a>> = Vec::with_capacity(self.spec.rules.len());
+        let mirror = self.mirror_of_spec();
         for (index, written) in (0u16..).zip(&self.spec.rules) {
             let default = || format!("rule-{index}");
             let name = written.name.clone().unwrap_or_else(default);
@@ -283,12 +281,18 @@ impl<'a> Lowering<'a> {
                 let field = format!("{field}.name");
                 self.tell(Some(&id.name), field, Reason::InvalidRule, message);
             }
-            parsed.push(self.rule(id, written, field));
+            parsed.push(self.rule(id, written, field, &mirror));
         }
         parsed
     }
 
-    fn rule(&mut self, id: RuleId, written: &'a RouteRule, field: String) -> ParsedRule<'a> {
+    fn rule(
+        &mut self,
+        id: RuleId,
+        written: &'a RouteRule,
+        field: String,
+        of_spec: &Sourced<Box<[Mirror]>>,
+    ) -> ParsedRule<'a> {
         let mut told = Vec::new();
         let matches =
             matches::parse(&written.matches, &field, |field, message| told.push((field, message)));
@@ -299,7 +303,8 @@ impl<'a> Lowering<'a> {
         let host = self.rewritten_host(&id, written, &field);
         let made = matches.iter().map(|parsed| self.made(&id, written, &field, parsed, &host));
         let made = made.collect();
-        ParsedRule { id, written, field, matches, made, action }
+        let mirror = self.mirror(&id, written, &field, of_spec);
+        ParsedRule { id, written, field, matches, made, action, mirror }
     }
 
     /// Where the requests of a rule end.

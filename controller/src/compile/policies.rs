@@ -47,7 +47,8 @@ pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String
             }
         }
     }
-    Policy { timeouts, limits }
+    // Mirrors are found where backends are: see lower/mirrors.rs.
+    Policy { timeouts, limits, ..Policy::default() }
 }
 
 fn limits(layers: &[Layer<'_>], problem: &mut impl FnMut(String, String)) -> Limits {
@@ -124,5 +125,8 @@ pub fn policy_problems(policy: &Written) -> Vec<(String, String)> {
     let everything = PathMatch::everything();
     headers::filters(&layers, &everything, &mut |field, problem| problems.push((field, problem)));
     api_versions::merged(&layers, &mut |field, problem| problems.push((field, problem)));
+    if policy.mirror.is_some() {
+        problems.push(("policy.mirror".to_owned(), names::MIRROR_OF_ROUTES.to_owned()));
+    }
     problems
 }

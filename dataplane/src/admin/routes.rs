@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use fairway_snapshot::UpstreamId;
-use fairway_snapshot::dump::{BackendView, CountsView, EndpointsView, RoutesView};
+use fairway_snapshot::dump::{BackendView, CountsView, EndpointsView, MirrorView, RoutesView};
 
 use super::AdminState;
 use crate::telemetry::rule_metrics::RuleTotals;
@@ -34,18 +34,23 @@ pub(super) async fn show(State(state): State<Arc<AdminState>>) -> Json<RoutesVie
         for route in &mut listener.routes {
             let key = (route.namespace.clone(), route.route.clone(), route.rule.clone());
             route.counts = totals.get(&key).map(counts);
-            find(&state, &mut route.backends);
+            find(&state, &mut route.backends, &mut route.mirrors);
         }
     }
     Json(view)
 }
 
-/// Says of each backend where this gateway finds it.
-pub(super) fn find(state: &AdminState, backends: &mut [BackendView]) {
+/// Says of each backend and mirror where this gateway finds it.
+pub(super) fn find(state: &AdminState, backends: &mut [BackendView], mirrors: &mut [MirrorView]) {
+    let find = |upstream: Option<&str>| {
+        let known = upstream.and_then(|id| state.discovery.show(&UpstreamId::from(id)));
+        known.map(endpoints)
+    };
     for backend in backends {
-        let upstream = backend.upstream.as_deref().map(UpstreamId::from);
-        let known = upstream.and_then(|id| state.discovery.show(&id));
-        backend.endpoints = known.map(endpoints);
+        backend.endpoints = find(backend.upstream.as_deref());
+    }
+    for mirror in mirrors {
+        mirror.endpoints = find(mirror.upstream.as_deref());
     }
 }
 

@@ -20,9 +20,10 @@ pub(super) async fn answer(
     };
     match request.answer(&published.snapshot) {
         Ok(mut view) => {
-            routes::find(&state, &mut view.outcome.backends);
-            for candidate in &mut view.candidates {
-                routes::find(&state, &mut candidate.route.backends);
+            let outcome = &mut view.outcome;
+            routes::find(&state, &mut outcome.backends, &mut outcome.mirrors);
+            for route in view.candidates.iter_mut().map(|candidate| &mut candidate.route) {
+                routes::find(&state, &mut route.backends, &mut route.mirrors);
             }
             Json(view).into_response()
         }

@@ -5,6 +5,7 @@ use std::fmt::Error;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
+use fairway_snapshot::RuleId;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -66,6 +67,12 @@ metrics! {
         "Tries of requests after the first";
     OBSERVED: "fairway_policy_observed", Counter, "reason",
         "Requests that a policy with mode Observe would have refused, by the reason that it would have told";
+    MIRRORED: "fairway_mirror_requests", Counter, "namespace, route, rule",
+        "Copies of requests that a mirror answered, whatever its status";
+    MIRROR_FAILURES: "fairway_mirror_failures", Counter, "namespace, route, rule, reason",
+        "Copies of requests that a mirror did not answer, by the reason that a backend would have given; the requests themselves know nothing of it";
+    MIRROR_DROPPED: "fairway_mirror_dropped", Counter, "namespace, route, rule, reason",
+        "Copies of requests that were not sent, or not to their end: in_flight (too many at once), queue_full (the mirror takes bodies more slowly than the backend), request_incomplete (the request itself broke off), upgrade, shutting_down";
     LOOKUPS: "fairway_dns_lookups", Counter, "result",
         "Names asked from DNS, by result: found or failed";
     REVISION: "fairway_snapshot_revision", Gauge, "",
@@ -90,6 +97,7 @@ impl Collector for DataPlaneCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let metrics = &self.0;
         self.encode_rules(&mut encoder)?;
+        self.encode_mirrors(&mut encoder)?;
         self.encode_reasons(&mut encoder)?;
         let difference = |more: u64, less: u64| more.saturating_sub(less);
         let started = metrics.sum(|worker| &worker.started);
@@ -130,11 +138,7 @@ impl DataPlaneCollector {
         }
         let mut durations = begin(encoder, DURATION)?;
         for (id, totals) in used() {
-            let labels: Labels<'_, 3> = [
-                ("namespace", &id.object.namespace),
-                ("route", &id.object.name),
-                ("rule", &id.name),
-            ];
+            let labels = labels(id);
             let ends = BUCKETS.iter().map(|end| seconds(*end)).chain([f64::MAX]);
             let buckets: Vec<(f64, u64)> = ends.zip(totals.buckets).collect();
             durations.encode_family(&labels)?.encode_histogram::<NoLabels>(
@@ -143,6 +147,25 @@ impl DataPlaneCollector {
                 &buckets,
                 None,
             )?;
+        }
+        Ok(())
+    }
+
+    fn encode_mirrors(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let rules = self.0.rules();
+        let totals: Vec<_> =
+            rules.iter().filter_map(|rule| Some((&rule.id, rule.mirrors()?))).collect();
+        let mut family = begin(encoder, MIRRORED)?;
+        for (id, totals) in &totals {
+            encode_one(&mut family, &labels(id), totals.sent)?;
+        }
+        let mut family = begin(encoder, MIRROR_FAILURES)?;
+        for (id, totals) in &totals {
+            encode_by_reason(&mut family, id, &totals.failed)?;
+        }
+        let mut family = begin(encoder, MIRROR_DROPPED)?;
+        for (id, totals) in &totals {
+            encode_by_reason(&mut family, id, &totals.dropped)?;
         }
         Ok(())
     }
@@ -186,6 +209,23 @@ impl DataPlaneCollector {
         }
         Ok(())
     }
+}
+
+fn labels(id: &RuleId) -> Labels<'_, 3> {
+    [("namespace", &id.object.namespace), ("route", &id.object.name), ("rule", &id.name)]
+}
+
+fn encode_by_reason(
+    family: &mut MetricEncoder<'_>,
+    id: &RuleId,
+    counts: &BTreeMap<&'static str, u64>,
+) -> Result<(), Error> {
+    let [namespace, route, rule] = labels(id);
+    for (reason, count) in counts {
+        let labels: Labels<'_, 4> = [namespace, route, rule, ("reason", reason)];
+        encode_one(family, &labels, *count)?;
+    }
+    Ok(())
 }
 
 fn encode_one(

@@ -4,11 +4,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fairway_snapshot::RuleId;
+
+use crate::mirror::Outcome;
 
 /// Upper ends of the buckets of durations, in microseconds: 1 ms to 10 s.
 pub const BUCKETS: [u64; 13] = [
@@ -39,13 +42,34 @@ struct Shard {
     other: AtomicU64,
     buckets: [AtomicU64; BUCKETS.len() + 1],
     microseconds: AtomicU64,
+    /// What became of copies; made when there is one, for few rules have mirrors.
+    mirrored: OnceLock<Box<Mirrored>>,
+}
+
+/// What became of the copies of requests, on one worker. A lock that only a scrape contends for is
+/// cheap beside a request that is sent once more.
+#[derive(Debug, Default)]
+struct Mirrored {
+    sent: AtomicU64,
+    others: Mutex<MirrorTotals>,
+}
+
+/// What became of the copies of a rule's requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorTotals {
+    /// Those that a mirror answered.
+    pub sent: u64,
+    /// Those that it did not, by reason.
+    pub failed: BTreeMap<&'static str, u64>,
+    /// Those that were given up, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
 }
 
 /// The sum over all workers at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleTotals {
     /// Requests by status; 0 stands for statuses that were not counted one by one.
-    pub statuses: std::collections::BTreeMap<u16, u64>,
+    pub statuses: BTreeMap<u16, u64>,
     /// Requests by duration, not cumulative; the last is beyond all ends.
     pub buckets: [u64; BUCKETS.len() + 1],
     /// Sum of all durations in microseconds.
@@ -72,6 +96,38 @@ impl RuleMetrics {
         let bucket = BUCKETS.partition_point(|end| *end < micros);
         add(&shard.buckets[bucket], 1);
         add(&shard.microseconds, micros);
+    }
+
+    /// Counts what became of a copy on the worker with this index.
+    pub(crate) fn mirrored(&self, worker: usize, outcome: Outcome) {
+        let Some(shard) = self.shards.get(worker) else { return };
+        let mirrored = shard.get_or_init(Box::default).mirrored.get_or_init(Box::default);
+        let others = || mirrored.others.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Outcome::Sent => add(&mirrored.sent, 1),
+            Outcome::Failed(error) => *others().failed.entry(error.reason()).or_default() += 1,
+            Outcome::Dropped(reason) => *others().dropped.entry(reason.as_str()).or_default() += 1,
+        }
+    }
+
+    /// What became of copies, over all workers; `None` where there were none.
+    #[must_use]
+    pub fn mirrors(&self) -> Option<MirrorTotals> {
+        let shards = self.shards.iter().filter_map(OnceLock::get);
+        let mut totals: Option<MirrorTotals> = None;
+        for mirrored in shards.filter_map(|shard| shard.mirrored.get()) {
+            let totals = totals.get_or_insert_default();
+            totals.sent += mirrored.sent.load(Relaxed);
+            let others = mirrored.others.lock().unwrap_or_else(PoisonError::into_inner);
+            for (sum, more) in
+                [(&mut totals.failed, &others.failed), (&mut totals.dropped, &others.dropped)]
+            {
+                for (reason, count) in more {
+                    *sum.entry(reason).or_default() += count;
+                }
+            }
+        }
+        totals
     }
 
     /// The sum over all workers.

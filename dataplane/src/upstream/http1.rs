@@ -22,6 +22,7 @@ use super::connect::UpstreamConnection;
 use crate::body::ClientBody;
 use crate::error::ProxyError;
 use crate::message::{RequestHead, ResponseHead};
+use crate::mirror::CopyBody;
 pub(super) use input::Input;
 pub(super) use output::Output;
 use response::{Decoder, Head, Parsed};
@@ -30,8 +31,16 @@ use upload::Upload;
 /// A request as a backend gets it.
 pub(crate) struct Outgoing {
     pub(crate) head: RequestHead,
-    /// What the client sends; none once a part of it was taken.
-    pub(crate) body: Option<ClientBody>,
+    /// What stands behind it; none once a part of it was taken.
+    pub(crate) body: Option<RequestBody>,
+}
+
+/// The body of a request.
+pub(crate) enum RequestBody {
+    /// What the client sends.
+    Client(ClientBody),
+    /// What a mirror gets of it.
+    Copy(CopyBody),
 }
 
 /// Why a request got no answer over a connection.
@@ -132,6 +141,37 @@ fn poll_head(
             Ok(0) | Err(_) if input.is_empty() => return Poll::Ready(Err(HeadError::Closed)),
             Ok(0) | Err(_) => return Poll::Ready(Err(HeadError::Reset)),
             Ok(_) => {}
+        }
+    }
+}
+
+// === impl RequestBody ===
+
+impl RequestBody {
+    /// Its length, when the client said it.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Client(body) => body.length(),
+            Self::Copy(body) => body.length(),
+        }
+    }
+
+    /// Whether nothing comes any more.
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Client(body) => body.is_end_stream(),
+            Self::Copy(body) => body.is_end_stream(),
+        }
+    }
+
+    /// The next part.
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        match self {
+            Self::Client(body) => body.poll_frame(cx),
+            Self::Copy(body) => body.poll_frame(cx),
         }
     }
 }

@@ -5,7 +5,7 @@
 mod tests;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use fairway_snapshot::dump::{BackendView, RouteView, RoutesView, limit};
+use fairway_snapshot::dump::{BackendView, MirrorView, RouteView, RoutesView, limit};
 
 use super::control_runtime;
 use super::source::{admin_url, snapshot, told};
@@ -37,18 +37,20 @@ pub(crate) fn table(view: &RoutesView, wide: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     // A column that is mostly empty is shown where somebody uses it.
-    let mut routes = view.listeners.iter().flat_map(|listener| &listener.routes);
-    let conditional = routes.any(|route| !conditions(route).is_empty());
+    let routes = || view.listeners.iter().flat_map(|listener| &listener.routes);
+    let conditional = routes().any(|route| !conditions(route).is_empty());
+    let mirrored = routes().any(|route| !route.mirrors.is_empty());
     let mut header = vec!["LISTENER", "HOST", "PATH", "METHODS"];
     header.extend(conditional.then_some("CONDITIONS"));
     header.extend(["ROUTE", "RULE", "BACKENDS"]);
+    header.extend(mirrored.then_some("MIRRORS"));
     if wide {
         header.extend(["REWRITE", "RESPONSE", "REQUEST", "ATTEMPT", "CONNECT", "IDLE", "REQUESTS"]);
     }
     table.set_header(header);
     for listener in &view.listeners {
         for route in &listener.routes {
-            table.add_row(row(&listener.name, route, conditional, wide));
+            table.add_row(row(&listener.name, route, (conditional, mirrored), wide));
         }
     }
     if view.listeners.iter().all(|listener| listener.routes.is_empty()) {
@@ -68,7 +70,12 @@ pub(crate) fn methods(route: &RouteView) -> String {
     if route.methods.is_empty() { "*".to_owned() } else { route.methods.join(",") }
 }
 
-fn row(listener: &str, route: &RouteView, conditional: bool, wide: bool) -> Vec<String> {
+fn row(
+    listener: &str,
+    route: &RouteView,
+    (conditional, mirrored): (bool, bool),
+    wide: bool,
+) -> Vec<String> {
     let backends = match &route.invalid {
         Some(problem) => format!("500: {problem}"),
         None if route.answer.is_some() => route.answer.clone().unwrap_or_default(),
@@ -77,6 +84,7 @@ fn row(listener: &str, route: &RouteView, conditional: bool, wide: bool) -> Vec<
     let mut row = vec![listener.to_owned(), route.host.clone(), route.path.clone(), methods(route)];
     row.extend(conditional.then(|| conditions(route)));
     row.extend([format!("{}/{}", route.namespace, route.route), route.rule.clone(), backends]);
+    row.extend(mirrored.then(|| route.mirrors.iter().map(mirror).collect::<Vec<_>>().join(", ")));
     if wide {
         row.push(route.rewrite.clone().unwrap_or_default());
         let timeouts = &route.timeouts;
@@ -92,6 +100,11 @@ fn row(listener: &str, route: &RouteView, conditional: bool, wide: bool) -> Vec<
         row.push(route.counts.map_or_else(String::new, |counts| counts.requests.to_string()));
     }
     row
+}
+
+fn mirror(mirror: &MirrorView) -> String {
+    let reason = mirror.invalid.as_ref().map(|reason| format!(", {reason}"));
+    format!("{} {}{}", mirror.reference, mirror.percent, reason.unwrap_or_default())
 }
 
 fn backend(backend: &BackendView) -> String {

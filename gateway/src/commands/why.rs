@@ -6,7 +6,7 @@ mod tests;
 use std::fmt::Write;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use fairway_snapshot::dump::{BackendView, limit};
+use fairway_snapshot::dump::{BackendView, EndpointsView, MirrorView, limit};
 use fairway_snapshot::why::{CandidateView, OutcomeView, Verdict, WhyRequest, WhyView};
 
 use super::control_runtime;
@@ -100,6 +100,9 @@ fn facts(outcome: &OutcomeView) -> Vec<(&'static str, String)> {
     for backend in &outcome.backends {
         facts.push(("backend", told_backend(backend)));
     }
+    for mirror in &outcome.mirrors {
+        facts.push(("mirror", told_mirror(mirror)));
+    }
     if let Some(timeouts) = outcome.timeouts.as_ref().filter(|_| outcome.path.is_some()) {
         let all = [
             ("response", &timeouts.response),
@@ -119,10 +122,29 @@ fn told_backend(backend: &BackendView) -> String {
     if let Some(reason) = &backend.invalid {
         let _ = write!(text, ", answered 500: {reason}");
     }
-    if let Some(upstream) = &backend.upstream {
+    text + &place(backend.upstream.as_ref(), backend.endpoints.as_ref())
+}
+
+fn told_mirror(mirror: &MirrorView) -> String {
+    let mut text = format!(
+        "{} gets copies of {} ({})",
+        mirror.reference,
+        mirror.percent,
+        mirror.source.as_str()
+    );
+    if let Some(reason) = &mirror.invalid {
+        let _ = write!(text, ", not sent: {reason}");
+    }
+    text + &place(mirror.upstream.as_ref(), mirror.endpoints.as_ref())
+}
+
+/// Where a backend or a mirror is.
+fn place(upstream: Option<&String>, endpoints: Option<&EndpointsView>) -> String {
+    let mut text = String::new();
+    if let Some(upstream) = upstream {
         let _ = write!(text, ", {upstream}");
     }
-    if let Some(known) = &backend.endpoints {
+    if let Some(known) = endpoints {
         let addresses: Vec<String> = known.addresses.iter().map(ToString::to_string).collect();
         let _ = write!(text, ", {} {}", known.state, addresses.join(" "));
     }

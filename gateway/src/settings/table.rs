@@ -117,6 +117,8 @@ settings! {
         "How long an idle connection to a backend is kept";
     "upstream-idle-connections", "FAIRWAY_UPSTREAM_IDLE_CONNECTIONS", "NUMBER", "256", [],
         "Idle connections that each worker keeps to one endpoint";
+    "mirrors-in-flight", "FAIRWAY_MIRRORS_IN_FLIGHT", "NUMBER", "256", [],
+        "Copies of requests that each worker may have on their way to mirrors; beyond it requests are not copied";
     "takeover", "FAIRWAY_TAKEOVER", "", "false", [],
         "Share the ports of a running gateway, to take over from it";
     "log-level", "FAIRWAY_LOG_LEVEL", "LEVEL", "info", [live],

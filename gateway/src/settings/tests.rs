@@ -101,6 +101,10 @@ fn the_file_refuses_what_it_does_not_know() {
             "FILE: listeners.http.bnid is not known: did you mean bind?",
         ),
         (
+            "defaults: {mirror: [{service: shadow}]}",
+            "FILE: defaults.mirror: mirrors are found from the namespace of a ServiceRoute: write them in its spec.policy",
+        ),
+        (
             "defaults: 5",
             "FILE: defaults is 5: write fields below it, for example timeouts: {response: 10s}",
         ),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timeouts;
-use crate::dump::{BackendView, RouteView};
+use crate::dump::{BackendView, MirrorView, RouteView};
 
 /// Why a request gets where it gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct OutcomeView {
     /// The backends, of which weight chooses one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backends: Vec<BackendView>,
+    /// Who gets copies of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<MirrorView>,
     /// The timeouts, with where each came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,

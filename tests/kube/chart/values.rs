@@ -42,6 +42,7 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ("settings.clientHeadBytes", "8192", &[]),
     ("settings.upstreamIdle", "\"1s\"", &[]),
     ("settings.upstreamIdleConnections", "1", &[]),
+    ("settings.mirrorsInFlight", "1", &[]),
     ("statusPort", "9903", &[]),
     ("adminPort", "9904", &[]),
     ("keptInputs.enabled", "false", &[]),

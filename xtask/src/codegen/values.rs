@@ -183,13 +183,15 @@ fn host_policy() -> Value {
     json!({ "type": "array", "items": entry })
 }
 
-/// The schema of `spec.policy`, from the definition of ServiceRoute.
+/// The schema of `spec.policy`, from the definition of ServiceRoute, without what only routes have.
 fn policy() -> anyhow::Result<Value> {
     let definition = fairway_crds::all().into_iter().next().map(serde_json::to_value);
     let definition = definition.context("there is no definition")??;
     let policy = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/policy";
     let policy = definition.pointer(policy).context("the definition has no policy")?;
-    Ok(as_json_schema(policy))
+    let mut policy = as_json_schema(policy);
+    policy["properties"].as_object_mut().context("a policy has no fields")?.remove("mirror");
+    Ok(policy)
 }
 
 /// A schema of Kubernetes as JSON Schema: fields that are not known are refused there without

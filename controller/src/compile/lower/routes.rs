@@ -24,6 +24,7 @@ impl<'a> Lowering<'a> {
         let mut routes = Vec::new();
         for rule in rules {
             let (policy, wrong) = self.policy(rule, listener);
+            let policy = Policy { mirror: rule.mirror.clone(), ..policy };
             let policy = self.resolver.shared.policy(policy);
             let (versions, versions_wrong) = self.versions(rule, listener);
             let wrong = wrong.or(versions_wrong);

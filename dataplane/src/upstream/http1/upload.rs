@@ -5,15 +5,14 @@ use std::task::{Context, Poll, ready};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
 use tokio::net::TcpStream;
 
-use super::Outgoing;
 use super::output::{Framing, Output};
-use crate::body::ClientBody;
+use super::{Outgoing, RequestBody};
 use crate::error::ProxyError;
 
 /// What is left to be sent.
 pub(super) struct Upload {
     state: State,
-    body: Option<ClientBody>,
+    body: Option<RequestBody>,
     framing: Framing,
     /// What of a known length has not been taken from the client yet.
     left: u64,
@@ -45,7 +44,7 @@ impl Upload {
     }
 
     /// The body, when nothing of it was taken.
-    pub(super) fn into_unread_body(self) -> Option<ClientBody> {
+    pub(super) fn into_unread_body(self) -> Option<RequestBody> {
         self.body
     }
 
@@ -84,6 +83,8 @@ impl Upload {
                 },
                 Some(Err(error)) => {
                     self.state = State::Broken;
+                    // The answer may go on for long; whoever else gets parts must not wait for it.
+                    self.body = None;
                     return Poll::Ready(Err(error));
                 }
                 None => self.last(None, output)?,
@@ -105,7 +106,7 @@ impl Upload {
         let left = self.left.checked_sub(length);
         self.left = left.ok_or_else(|| self.wrong_length())?;
         output.data(data);
-        if self.left == 0 && self.body.as_ref().is_some_and(ClientBody::is_end_stream) {
+        if self.left == 0 && self.body.as_ref().is_some_and(RequestBody::is_end_stream) {
             self.state = State::Ending;
         }
         Ok(())

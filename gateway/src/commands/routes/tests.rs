@@ -34,3 +34,15 @@ fn conditions_have_a_column_where_somebody_asks_them() {
     assert!(asking.contains("x-v~v. d absent ?b=1"), "{asking}");
     assert!(asking.contains("redirect 308 https:/y"), "{asking}");
 }
+
+#[test]
+fn mirrors_have_a_column_where_somebody_has_them() {
+    let plain = shown("{backends: [{service: s, port: 80}]}");
+    assert!(!plain.contains("MIRRORS"), "{plain}");
+    let mirrored = shown(
+        "{backends: [{service: s, port: 80}], policy: {mirror: [{service: t, port: 80}, {host: a.example, port: 80, percent: 0.5}]}}",
+    );
+    assert!(mirrored.contains("MIRRORS"), "{mirrored}");
+    let cell = "n/t:80 100%, a.example:80 0.5%, ExternalHostNotAllowed";
+    assert!(mirrored.contains(cell), "{mirrored}");
+}

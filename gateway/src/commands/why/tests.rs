@@ -14,7 +14,7 @@ kind: ServiceRoute
 metadata: {name: finance, namespace: market, creationTimestamp: "2026-01-01T00:00:00Z"}
 spec:
   hosts: [api.example.com]
-  policy: {timeouts: {response: 5s}}
+  policy: {timeouts: {response: 5s}, mirror: [{service: recorder, port: 8000, percent: 10}]}
   rules:
     - name: quotes
       match: [{path: /e/fin/*}]
@@ -82,6 +82,7 @@ fn an_answer_tells_what_happens_and_why_nothing_else() {
             "  host      API.example.com:80",
             "  backend   market/finance:8000 weight 9, finance.market.svc.cluster.local.:8000",
             "  backend   market/finance-next:8000 weight 1, finance-next.market.svc.cluster.local.:8000",
+            "  mirror    market/recorder:8000 gets copies of 10% (spec), recorder.market.svc.cluster.local.:8000",
             "  timeouts  response 5s (spec), request none (built-in), attempt none (built-in), connect 2s (built-in), idle 60s (built-in)",
             "",
             "The rules that know the path, the strongest first:",
