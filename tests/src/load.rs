@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::http::Client;
+use crate::http::{Answer, Client};
 
 /// Load that runs until it is stopped.
 pub struct Load {
@@ -31,6 +31,16 @@ struct Counts {
 /// How long a request may wait for its answer before it counts as failed: longer than anything that
 /// is only late.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Says what is wrong with the answer to the request of a number.
+type Wrong = dyn Fn(usize, &Answer) -> Option<String> + Send + Sync;
+
+/// What a load asks for, and what it takes for a good answer.
+struct Asked {
+    path: Box<dyn Fn(usize) -> String + Send + Sync>,
+    /// What is wrong with an answer to the request of this number.
+    wrong: Box<Wrong>,
+}
 
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +82,39 @@ impl Load {
         reuse: Reuse,
         path: impl Fn(usize) -> String + Send + Sync + 'static,
     ) -> Self {
+        let asked = Asked { path: Box::new(path), wrong: Box::new(|_, _| None) };
+        Self::begin(address, rate, connections, reuse, asked)
+    }
+
+    /// The same over kept connections, where an answer must also be one that `wrong` finds nothing
+    /// wrong with; it gets the number of the request.
+    pub fn start_judged(
+        address: SocketAddr,
+        rate: u64,
+        connections: usize,
+        path: impl Fn(usize) -> String + Send + Sync + 'static,
+        wrong: impl Fn(usize, &Answer) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let asked = Asked { path: Box::new(path), wrong: Box::new(wrong) };
+        Self::begin(address, rate, connections, Reuse::Keep, asked)
+    }
+
+    fn begin(
+        address: SocketAddr,
+        rate: u64,
+        connections: usize,
+        reuse: Reuse,
+        asked: Asked,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let counts = Arc::new(Counts::default());
-        let path = Arc::new(path);
+        let asked = Arc::new(asked);
         let task = tokio::spawn(run(
             address,
             rate,
             connections,
             reuse,
-            path,
+            asked,
             Arc::clone(&stop),
             Arc::clone(&counts),
         ));
@@ -110,7 +144,7 @@ async fn run(
     rate: u64,
     connections: usize,
     reuse: Reuse,
-    path: Arc<impl Fn(usize) -> String + Send + Sync + 'static>,
+    asked: Arc<Asked>,
     stop: Arc<AtomicBool>,
     counts: Arc<Counts>,
 ) {
@@ -118,14 +152,14 @@ async fn run(
     let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
     let mut workers = JoinSet::new();
     for _ in 0..connections {
-        let (waiting, path, counts) =
-            (Arc::clone(&waiting), Arc::clone(&path), Arc::clone(&counts));
+        let (waiting, asked, counts) =
+            (Arc::clone(&waiting), Arc::clone(&asked), Arc::clone(&counts));
         workers.spawn(async move {
             let mut client = None;
             loop {
                 let next = waiting.lock().await.recv().await;
                 let Some(number) = next else { return };
-                one(address, &path(number), reuse, &mut client, &counts).await;
+                one(address, number, &asked, reuse, &mut client, &counts).await;
             }
         });
     }
@@ -148,11 +182,13 @@ async fn run(
 /// One request; a connection is kept while it works.
 async fn one(
     address: SocketAddr,
-    path: &str,
+    number: usize,
+    asked: &Asked,
     reuse: Reuse,
     client: &mut Option<Client>,
     counts: &Counts,
 ) {
+    let path = (asked.path)(number);
     let failed = |what: String| counts.failures.lock().unwrap().push(what);
     let mut kept = match client.take() {
         Some(kept) => kept,
@@ -166,9 +202,12 @@ async fn one(
     kept.patience = PATIENCE;
     let began = tokio::time::Instant::now();
     // The client panics where a test would fail; here it is one failure among many requests.
-    let asked = std::panic::AssertUnwindSafe(kept.ask(&request)).catch_unwind().await;
-    match asked {
+    let answered = std::panic::AssertUnwindSafe(kept.ask(&request)).catch_unwind().await;
+    match answered {
         Ok(answer) if answer.status == 200 => {
+            if let Some(wrong) = (asked.wrong)(number, &answer) {
+                return failed(format!("{path}: {wrong}"));
+            }
             counts.good.fetch_add(1, Relaxed);
             let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             counts.slowest_ms.fetch_max(took, Relaxed);

@@ -68,7 +68,7 @@ pub fn requests(inputs: &Inputs, class: &str) -> Vec<WhyRequest> {
         hosts.sort();
         read(&spec, &hosts)
     });
-    tests.map(|test| test.request).filter(|request| request.can_be_read()).collect()
+    tests.map(|test| test.request).filter(WhyRequest::can_be_read).collect()
 }
 
 /// What fails of each object that has tests. Only those are looked up anew about which something

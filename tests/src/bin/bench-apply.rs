@@ -4,16 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fairway_tests::dns::Dns;
 use fairway_tests::eventually::eventually;
 use fairway_tests::fairway::Fairway;
-use fairway_tests::http::Client;
+use fairway_tests::http::{Answer, Client};
 use fairway_tests::kube::{Kube, condition};
 use fairway_tests::load::Load;
 use fairway_tests::origin::Echo;
+use futures::StreamExt;
+use kube::api::WatchEvent;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -30,6 +33,20 @@ fn spec(route: usize, to: &str) -> serde_json::Value {
 /// The percentile of sorted times.
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
+}
+
+/// When each object was seen to change last.
+type Seen = Arc<Mutex<BTreeMap<String, Instant>>>;
+
+/// How long changes took.
+#[derive(Default)]
+struct Times {
+    /// From the beginning of an apply to the answer of the API server.
+    answered: Vec<Duration>,
+    /// From the beginning of an apply to the first answer to a request that follows it.
+    live: Vec<Duration>,
+    /// From the watch event, as another watcher sees it, to that answer.
+    event: Vec<Duration>,
 }
 
 /// The world of the measurement: an API server with all routes, and Fairway serving them.
@@ -83,28 +100,61 @@ impl World {
         .await;
     }
 
-    /// Makes changes one after the other. For each: how long the API server took to answer, and
-    /// how long until a request followed it, both from its beginning.
-    async fn change(&self, changes: usize) -> (Vec<Duration>, Vec<Duration>) {
-        let (mut answered, mut live) = (Vec::new(), Vec::new());
+    /// Makes changes one after the other, at this pace. `begun` says how many were begun.
+    async fn change(&self, changes: usize, pace: Duration, begun: &AtomicUsize) -> Times {
+        let mut times = Times::default();
         let mut client = Client::connect(self.fairway.address).await;
+        let seen = self.watch().await;
+        let first = Instant::now();
         for change in 0..changes {
             let route = touched(change, self.routes);
             let to = format!("/gen-{change}/*");
+            begun.store(change + 1, Relaxed);
             let began = Instant::now();
             self.kube.apply("market", &format!("route-{route}"), spec(route, &to)).await;
-            answered.push(began.elapsed());
+            times.answered.push(began.elapsed());
             let request = format!("GET /r{route}/x HTTP/1.1\r\nHost: a\r\n\r\n");
             let expected = format!("/gen-{change}/x");
             while client.ask(&request).await.json()["path"] != expected.as_str() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            live.push(began.elapsed());
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = Instant::now();
+            times.live.push(now - began);
+            let name = format!("route-{route}");
+            let event = eventually("the change was watched", || async {
+                seen.lock().unwrap().get(&name).copied().filter(|at| *at >= began)
+            })
+            .await;
+            times.event.push(now.saturating_duration_since(event));
+            let due = first + pace * u32::try_from(change + 1).unwrap();
+            tokio::time::sleep_until(due.into()).await;
         }
-        answered.sort();
-        live.sort();
-        (answered, live)
+        for all in [&mut times.answered, &mut times.live, &mut times.event] {
+            all.sort();
+        }
+        times
+    }
+
+    /// When a watch of our own saw each object change in its spec.
+    async fn watch(&self) -> Seen {
+        let seen = Seen::default();
+        let routes = self.kube.routes("market");
+        let version = routes.list(&Default::default()).await.unwrap().metadata.resource_version;
+        let mut events =
+            routes.watch(&Default::default(), &version.unwrap()).await.unwrap().boxed();
+        let told = Arc::clone(&seen);
+        tokio::spawn(async move {
+            let mut generations = BTreeMap::new();
+            while let Some(event) = events.next().await {
+                let WatchEvent::Modified(route) = event.unwrap() else { continue };
+                let name = route.metadata.name.unwrap();
+                let generation = route.metadata.generation;
+                if generations.insert(name.clone(), generation) != Some(generation) {
+                    told.lock().unwrap().insert(name, Instant::now());
+                }
+            }
+        });
+        seen
     }
 
     /// Tells the writes of the changes: `before` holds those of each object until then.
@@ -126,6 +176,17 @@ impl World {
     }
 }
 
+/// What is wrong with an answer that no revision of a route gave; the last change may be on its way.
+fn never_was(route: usize, routes: usize, begun: usize, answer: &Answer) -> Option<String> {
+    let path = answer.json()["path"].as_str().unwrap_or_default().to_owned();
+    let generation = path.strip_prefix("/gen-").and_then(|rest| rest.strip_suffix("/x"));
+    let was = match generation.and_then(|text| text.parse::<usize>().ok()) {
+        Some(change) => change < begun && touched(change, routes) == route,
+        None => path == "/old/x",
+    };
+    (!was).then(|| format!("answered as {path}, which route {route} never was"))
+}
+
 /// The route that a change is made to.
 fn touched(change: usize, routes: usize) -> usize {
     change * 7 % routes
@@ -145,16 +206,28 @@ fn tell_times(what: &str, times: &[Duration]) {
 async fn main() {
     let (routes, changes, rate) =
         (number("BENCH_ROUTES", 3000), number("BENCH_CHANGES", 200), number("BENCH_RATE", 1000));
+    let pace = Duration::from_millis(number("BENCH_PACE_MS", 60) as u64);
     let world = World::start(routes).await;
     let before = world.kube.status_writes().await;
     println!("{routes} routes, {} status writes for them", before.values().sum::<usize>());
     let address = world.fairway.address;
-    let load = Load::start(address, rate as u64, 16, move |n| format!("/r{}/x", n % routes));
-    let (answered, live) = world.change(changes).await;
+    let begun = Arc::new(AtomicUsize::new(0));
+    let known = Arc::clone(&begun);
+    let load = Load::start_judged(
+        address,
+        rate as u64,
+        16,
+        move |n| format!("/r{}/x", n % routes),
+        move |n, answer| never_was(n % routes, routes, known.load(Relaxed), answer),
+    );
+    let began = Instant::now();
+    let times = world.change(changes, pace, &begun).await;
+    let took = began.elapsed();
     let outcome = load.stop().await;
-    println!("{changes} changes under {rate} requests a second, from the beginning of each apply");
-    tell_times("to the answer of the API server", &answered);
-    tell_times("to the first request that follows it", &live);
+    println!("{changes} changes in {took:.1?} under {rate} requests a second");
+    tell_times("from the beginning of an apply to the answer of the API server", &times.answered);
+    tell_times("from the beginning of an apply to the first request that follows it", &times.live);
+    tell_times("from the watch event to the first request that follows it", &times.event);
     let failed = outcome.failures.len();
     println!("requests: {} sent, {} answered, {failed} failed", outcome.sent, outcome.good);
     for failure in outcome.failures.iter().take(5) {
