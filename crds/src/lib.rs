@@ -38,6 +38,8 @@ pub const DEFAULT_CLASS: &str = "fairway";
 pub const DEFAULT_WEIGHT: u32 = 1;
 /// The greatest weight of one backend.
 pub const MAX_WEIGHT: u32 = 1_000_000;
+/// How many of a hundred requests a mirror gets that does not say.
+pub const DEFAULT_PERCENT: u32 = 100;
 /// The most mirrors of one rule: each costs as much as the request itself.
 pub const MAX_MIRRORS: usize = 4;
 

@@ -182,7 +182,7 @@ pub(crate) fn header_names(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn percent(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
-        "type": "number", "default": 100,
+        "type": "number", "default": crate::DEFAULT_PERCENT,
         "x-kubernetes-validations": [{
             "rule": "self == 0.0 || (self >= 0.0001 && self <= 100.0)",
             "message": names::PERCENT

@@ -104,7 +104,7 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
                 wins: false,
                 reason: format!("the path is refused: {}", refusal.advice()),
             });
-            return Some(WhyView { asked, outcome, candidates: Vec::new(), expected });
+            return Some(WhyView { asked, outcome, candidates: Vec::new(), expected, tests: None });
         }
     };
     asked.path = path.to_string();
@@ -121,7 +121,7 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
         .expect
         .map(|wanted| expect::expected(wanted, snapshot, question.listener, &asked, &candidates));
     let outcome = outcome(&found, question, &path);
-    Some(WhyView { asked, outcome, candidates, expected })
+    Some(WhyView { asked, outcome, candidates, expected, tests: None })
 }
 
 impl Question<'_> {

@@ -9,6 +9,7 @@ mod grants;
 mod kept;
 mod lease;
 mod life;
+mod mistakes;
 mod outage;
 mod pair;
 mod reload;

@@ -62,7 +62,8 @@ pub(crate) fn table(view: &RoutesView, wide: bool) -> String {
 /// What a route asks beside path and method, the query as it would stand in a URL.
 pub(crate) fn conditions(route: &RouteView) -> String {
     let query = route.query.iter().map(|one| format!("?{one}"));
-    route.headers.iter().cloned().chain(query).collect::<Vec<_>>().join(" ")
+    let version = route.version.iter().map(|version| format!("version={version}"));
+    route.headers.iter().cloned().chain(version).chain(query).collect::<Vec<_>>().join(" ")
 }
 
 /// The methods of a route; `*` is every method.

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use fairway_controller::files::load;
 use fairway_controller::metrics::ControllerMetrics;
 use fairway_controller::watch::{self, ObservedObjects};
-use fairway_controller::{Inputs, Memo, compile};
+use fairway_controller::{Compilation, Inputs, Memo, compile};
 use fairway_snapshot::Snapshot;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +19,11 @@ use crate::settings::Settings;
 
 /// The snapshot of the manifests that the settings name, or of the cluster.
 pub(crate) async fn snapshot(settings: &Settings) -> anyhow::Result<Snapshot> {
+    Ok(compiled(settings).await?.snapshot)
+}
+
+/// What compiling them gives.
+pub(crate) async fn compiled(settings: &Settings) -> anyhow::Result<Compilation> {
     let inputs = if settings.manifests.is_empty() {
         cluster(settings).await?
     } else {
@@ -27,7 +32,7 @@ pub(crate) async fn snapshot(settings: &Settings) -> anyhow::Result<Snapshot> {
             Err(errors) => bail!("manifests:\n{errors}"),
         }
     };
-    Ok(compile(&inputs, &settings.options, &mut Memo::default()).snapshot)
+    Ok(compile(&inputs, &settings.options, &mut Memo::default()))
 }
 
 /// Everything that an API server holds, once.

@@ -6,12 +6,14 @@ mod tests;
 use std::fmt::Write;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use fairway_controller::Compilation;
+use fairway_snapshot::ObjectId;
 use fairway_snapshot::dump::{BackendView, EndpointsView, MirrorView, limit};
 use fairway_snapshot::why::{CandidateView, OutcomeView, Verdict, WhyRequest, WhyView};
 
 use super::control_runtime;
 use super::routes::{conditions, methods};
-use super::source::{admin_url, snapshot, told};
+use super::source::{admin_url, compiled, told};
 use crate::args::{Output, WhyArgs};
 use crate::output;
 use crate::settings::Settings;
@@ -43,7 +45,18 @@ async fn answer(
         let url = admin_url(from, "why").map_err(anyhow::Error::msg)?;
         return told(reqwest::Client::new().post(url).json(request), settings).await;
     }
-    request.answer(&snapshot(settings).await?).map_err(anyhow::Error::msg)
+    let compiled = compiled(settings).await?;
+    let mut view = request.answer(&compiled.snapshot).map_err(anyhow::Error::msg)?;
+    view.tests = tests(&view, &compiled);
+    Ok(view)
+}
+
+/// What became of the tests of the object whose rule takes the request.
+fn tests(view: &WhyView, compiled: &Compilation) -> Option<String> {
+    let mut names = view.outcome.rule.as_ref()?.split('/');
+    let id = ObjectId::new(names.next()?, names.next()?);
+    let verdict = compiled.statuses.get(&id)?.tests_passed.as_ref()?;
+    Some(verdict.message.to_string())
 }
 
 /// The answer for people.
@@ -55,6 +68,11 @@ fn text(view: &WhyView, wide: bool) -> String {
         format!("{} {}{query}, {host}, listener {}\n", asked.method, asked.path, asked.listener);
     for (name, value) in facts(&view.outcome) {
         let _ = writeln!(text, "  {name:<9} {value}");
+    }
+    if let Some(tests) = &view.tests {
+        for line in tests.lines() {
+            let _ = writeln!(text, "  {:<9} {line}", "tests");
+        }
     }
     if view.candidates.is_empty() {
         // Where the path is refused no rule is looked for.
@@ -91,6 +109,7 @@ fn facts(outcome: &OutcomeView) -> Vec<(&'static str, String)> {
     for (name, value) in optional {
         facts.extend(value.clone().map(|value| (name, value)));
     }
+    facts.extend(outcome.version.clone().map(|version| ("version", version)));
     for edit in &outcome.edits {
         facts.push(("changes", edit.clone()));
     }

@@ -18,6 +18,10 @@ pub struct WhyView {
     /// Whether the rule that should win does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<ExpectedView>,
+    /// What became of the tests of the object whose rule takes it, where all objects are at hand: a
+    /// running gateway knows only what it serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<String>,
 }
 
 /// A request, as routes see it.

@@ -5,32 +5,7 @@ use fairway_crds::conditions::Reason;
 use super::super::{CompileOptions, ExternalHosts, Memo, UnknownService, compile};
 use crate::files::load;
 
-const GOOD: &str = r#"
-apiVersion: fairway.dev/v1alpha1
-kind: ServiceRoute
-metadata: {name: finance, namespace: market}
-spec:
-  hosts: [api.example.com]
-  listeners: [http]
-  rules:
-    - name: quotes
-      match: [{path: "/e/fin/{id}/*", methods: [GET], headers: [{name: x-v, pattern: "v[0-9]+"}], query: [{name: beta, present: true}]}]
-      rewrite: {path: "/fin/{id}/*"}
-      backends: [{service: finance, port: http, weight: 1}]
-      policy: {timeouts: {request: 15s}}
-    - name: other
-      backends: [{service: finance, port: 8000}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: finance, namespace: market}
-spec: {ports: [{name: http, port: 8000}, {name: grpc, port: 9000, appProtocol: grpc}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: outside, namespace: market}
-spec: {type: ExternalName, externalName: db.example.net, ports: [{port: 80}]}
-"#;
+const GOOD: &str = include_str!("../../../../tests/testdata/compile/reasons.yaml");
 
 /// Field, reason and message of everything that is found in `text`.
 fn found(text: &str, options: &CompileOptions) -> Vec<(String, Reason, String)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fairway_crds::{DEFAULT_CLASS, DEFAULT_WEIGHT};
+use fairway_crds::{DEFAULT_CLASS, DEFAULT_PERCENT, DEFAULT_WEIGHT};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ pub(super) fn default_of(field: &str) -> Option<Value> {
     match field {
         "class" => Some(DEFAULT_CLASS.into()),
         "weight" => Some(DEFAULT_WEIGHT.into()),
+        "percent" => Some(DEFAULT_PERCENT.into()),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use fairway_controller::{CompileOptions, Memo, compile};
 use fairway_snapshot::Snapshot;
 use fairway_snapshot::why::WhyRequest;
 
-use super::text;
+use super::{tests, text};
 
 const WORLD: &str = r#"
 apiVersion: fairway.dev/v1alpha1
@@ -185,4 +185,30 @@ fn what_is_no_question_is_told() {
         let error = asked.answer(&world).unwrap_err();
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[test]
+fn the_tests_of_the_winners_object_are_told() {
+    let told = |expected: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = format!(
+            "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {{name: a, namespace: n}}\nspec:\n  rules: [{{name: x, match: [{{path: /x}}], respond: {{status: 204}}}}]\n  tests: [{{request: {{path: /x}}, expect: {{status: {expected}}}}}]\n"
+        );
+        std::fs::write(folder.path().join("a.yaml"), manifest).unwrap();
+        let inputs = load(&[folder.path().to_owned()], &|_| None).unwrap().inputs;
+        let compiled = compile(&inputs, &CompileOptions::default(), &mut Memo::default());
+        let asked = |url: &str| {
+            let url = url.to_owned();
+            let request = WhyRequest { method: "GET".to_owned(), url, ..WhyRequest::default() };
+            let mut view = request.answer(&compiled.snapshot).unwrap();
+            view.tests = tests(&view, &compiled);
+            text(&view, false)
+        };
+        assert!(!asked("/y").contains("tests"));
+        asked("/x")
+    };
+    assert!(told("204").contains("\n  tests     1 test holds\n"), "{}", told("204"));
+    let failed = told("200");
+    let line = "  tests     spec.tests[0]: GET /x: expected status 200, got status 204";
+    assert!(failed.contains(line), "{failed}");
 }
