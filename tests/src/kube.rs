@@ -159,6 +159,16 @@ impl Kube {
 
     /// What `kubectl apply --server-side` does.
     pub async fn apply(&self, namespace: &str, name: &str, spec: Value) -> ServiceRoute {
+        self.try_apply(namespace, name, spec).await.unwrap()
+    }
+
+    /// The same, or what the API server says against it.
+    pub async fn try_apply(
+        &self,
+        namespace: &str,
+        name: &str,
+        spec: Value,
+    ) -> Result<ServiceRoute, String> {
         let object = json!({
             "apiVersion": "fairway.dev/v1alpha1",
             "kind": "ServiceRoute",
@@ -166,7 +176,8 @@ impl Kube {
             "spec": spec,
         });
         let params = PatchParams::apply("test").force();
-        self.routes(namespace).patch(name, &params, &Patch::Apply(&object)).await.unwrap()
+        let applied = self.routes(namespace).patch(name, &params, &Patch::Apply(&object)).await;
+        applied.map_err(|error| error.to_string())
     }
 
     /// The status word of a condition, or `?` when there is none.
