@@ -81,6 +81,22 @@ pub fn load(
     reader.finish()
 }
 
+/// The same of a manifest that is at hand, as if the file of this name held it. It need not exist,
+/// and no `.env` beside it is read.
+///
+/// # Errors
+///
+/// Every problem of the text.
+pub fn load_text(
+    file: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, LoadErrors> {
+    let mut reader = Reader::default();
+    reader.text(file, text, environment);
+    reader.finish()
+}
+
 impl Loaded {
     /// The place of a field of an object: `spec.rules[0].match[1].path`.
     #[must_use]

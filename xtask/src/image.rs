@@ -10,8 +10,8 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::root;
 use crate::steps::{pass, say, step};
+use crate::{root, target};
 pub(crate) use archive::{Entry, Image, write};
 
 /// Whoever runs in the image: nobody, as in most images without a shell.
@@ -86,18 +86,16 @@ pub(crate) fn static_binary(name: &str, profile: &str) -> anyhow::Result<PathBuf
     cargo.args(["--package", package, "--target", &host]);
     cargo.args(["--config", &format!("target.{host}.rustflags=[{flags}]")]);
     pass(&mut cargo)?;
-    let folder =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    Ok(folder.join(host).join(profile).join(name))
+    Ok(target().join(host).join(profile).join(name))
 }
 
 /// The triple of this machine.
-fn host() -> anyhow::Result<String> {
+pub(crate) fn host() -> anyhow::Result<String> {
     let output = Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     match text.lines().find_map(|line| line.strip_prefix("host: ")) {
         Some(host) if host.contains("linux") => Ok(host.to_owned()),
-        Some(host) => bail!("images are built on Linux only; this is {host}"),
+        Some(host) => bail!("this is for Linux only; here is {host}"),
         None => bail!("rustc -vV names no host"),
     }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod cluster;
 mod codegen;
 mod e2e;
+mod fuzz;
 mod image;
 mod kube;
 mod python;
@@ -50,6 +51,8 @@ enum Command {
     E2e(e2e::E2eArgs),
     /// Build the image: the static binary and nothing else.
     Image(image::ImageArgs),
+    /// Look for inputs that break an invariant (Linux, a C++ compiler).
+    Fuzz(fuzz::FuzzArgs),
     /// Measure, side by side with peers.
     Bench(bench::BenchArgs),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Cluster(command) => cluster::run(&command),
         Command::E2e(args) => e2e::run(&args),
         Command::Image(args) => image::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match result {
@@ -73,6 +77,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// The top of the project.

@@ -5,7 +5,10 @@ use std::process::Command;
 use clap::Args;
 
 use crate::steps::{pass, step};
-use crate::{codegen, kube, python, root, tidy};
+use crate::{codegen, kube, python, root, target, tidy};
+
+/// The fuzz targets, a workspace of their own.
+const FUZZ: &str = "fuzz/Cargo.toml";
 
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
@@ -20,11 +23,18 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
         command.current_dir(root()).args(arguments);
         command
     };
-    step("format", || pass(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("format", || {
+        pass(&mut cargo(&["fmt", "--all", "--check"]))?;
+        pass(&mut cargo(&["fmt", "--manifest-path", FUZZ, "--check"]))
+    })?;
     // The binary first: the tests that run it find it beside themselves.
     step("build", || pass(&mut cargo(&["build", "--package", "fairway"])))?;
     step("lints", || {
-        pass(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+        pass(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+        // Without libFuzzer itself, which needs a C++ compiler; beside what is compiled already.
+        let mut fuzz = cargo(&["clippy", "--manifest-path", FUZZ, "--target-dir"]);
+        fuzz.arg(target()).args(["--no-default-features", "--features", "manifests"]);
+        pass(fuzz.args(["--", "-D", "warnings"]))
     })?;
     step("house rules", tidy::run)?;
     step("Python packages", python::run)?;

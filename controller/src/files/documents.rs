@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fairway_crds::{GROUP, ServiceRoute, VERSION};
 use fairway_snapshot::ObjectId;
@@ -29,8 +29,10 @@ pub(super) struct Reader {
     problems: Vec<FileProblem>,
     /// Where each object was read first, by kind.
     seen: BTreeMap<(&'static str, ObjectId), (PathBuf, usize)>,
-    schema: Option<JSONSchemaProps>,
 }
+
+/// The schema of the CRD. Making it takes longer than reading a manifest.
+static SCHEMA: LazyLock<Option<JSONSchemaProps>> = LazyLock::new(crd_schema);
 
 impl Reader {
     pub(super) fn read(&mut self, path: &Path, environment: &dyn Fn(&str) -> Option<String>) {
@@ -89,11 +91,20 @@ impl Reader {
     }
 
     fn file(&mut self, file: &Path, lookup: &dyn Fn(&str) -> Option<String>) {
-        let text = match read_text(file) {
-            Ok(text) => text,
-            Err(message) => return self.whole(file, message),
-        };
-        let (documents, mut problems) = parse(&text);
+        match read_text(file) {
+            Ok(text) => self.text(file, &text, lookup),
+            Err(message) => self.whole(file, message),
+        }
+    }
+
+    /// Takes in what a file holds.
+    pub(super) fn text(
+        &mut self,
+        file: &Path,
+        text: &str,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) {
+        let (documents, mut problems) = parse(text);
         for document in documents {
             self.document(file, document, lookup, &mut problems);
         }
@@ -211,8 +222,8 @@ impl Reader {
     fn route(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
         let id = self.name("ServiceRoute", file, &node, problems);
         let before = problems.len();
-        if let Some(schema) = self.schema() {
-            check_object(&mut node, &schema, problems);
+        if let Some(schema) = &*SCHEMA {
+            check_object(&mut node, schema, problems);
         }
         let Some(id) = id.filter(|_| problems.len() == before) else { return };
         match serde_json::from_value::<ServiceRoute>(node.value()) {
@@ -250,14 +261,6 @@ impl Reader {
                 problems.push(Problem::new(node.place, format!("ReferenceGrant {id}: {error}")));
             }
         }
-    }
-
-    /// The schema of the CRD; made once for all documents.
-    fn schema(&mut self) -> Option<JSONSchemaProps> {
-        if self.schema.is_none() {
-            self.schema = crd_schema();
-        }
-        self.schema.clone()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Follow, FollowEvent, LoadErrors, load};
+use super::{Follow, FollowEvent, LoadErrors, load, load_text};
 
 const GOOD: &str = "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {name: a}\nspec:\n  rules:\n    - backends: [{service: finance, port: 8000}]\n";
 
@@ -25,6 +25,20 @@ fn problems(folder: &Path) -> Vec<String> {
     let LoadErrors { problems } = load(&[folder.to_owned()], &nothing).unwrap_err();
     let prefix = format!("{}/", folder.display());
     problems.iter().map(|problem| problem.to_string().replace(&prefix, "")).collect()
+}
+
+#[test]
+fn a_text_is_read_as_the_file_that_holds_it() {
+    let text = GOOD.replace("finance", "\"${NAME:-finance}\"");
+    let folder = folder(&[("a.yaml", &text), (".env", "NAME=beside")]);
+    let read = |text: &str| load_text(Path::new("a.yaml"), text, &nothing);
+    let routes = |folder: &TempDir| load(&[folder.path().into()], &nothing).unwrap().inputs.routes;
+    // A text has no `.env` beside it.
+    assert_ne!(read(&text).unwrap().inputs.routes, routes(&folder));
+    std::fs::remove_file(folder.path().join(".env")).unwrap();
+    assert_eq!(read(&text).unwrap().inputs.routes, routes(&folder));
+    let told = read("- 1\n").unwrap_err().to_string();
+    assert!(told.starts_with("a.yaml:1:1: not an object"), "{told}");
 }
 
 #[test]

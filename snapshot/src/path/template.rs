@@ -88,7 +88,7 @@ impl PathTemplate {
         if front.contains('*') {
             return Err(TemplateError::Wildcard(text.to_owned()));
         }
-        if text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        if text.split('/').any(is_dots) {
             let problem = "write the path without . and .. segments";
             return Err(TemplateError::Malformed { text: text.to_owned(), problem });
         }
@@ -131,7 +131,14 @@ impl PathTemplate {
     }
 }
 
-/// Adds literal text in its normalised form.
+/// Whether a segment is `.` or `..`, however it is encoded.
+fn is_dots(segment: &str) -> bool {
+    let written = format!("/{segment}");
+    let normal = normalize_path(&written, &Normalization::default());
+    !segment.is_empty() && normal.is_ok_and(|normal| normal == "/")
+}
+
+/// Adds literal text in its normalised form. It holds no dot segment.
 fn push_literal(parts: &mut Vec<Part>, literal: &str, text: &str) -> Result<(), TemplateError> {
     if literal.is_empty() {
         return Ok(());

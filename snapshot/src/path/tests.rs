@@ -123,6 +123,9 @@ fn wrong_templates_say_what_to_write() {
         ("/a?b", "a path holds no query"),
         ("/a/../b", "without . and .."),
         ("/a/.", "without . and .."),
+        ("/a/%2e%2E/b", "without . and .."),
+        ("/%2e%2e/", "without . and .."),
+        ("/{id}/.%2e", "without . and .."),
     ] {
         let error = PathTemplate::parse(template, &pattern).expect_err(template);
         assert!(error.to_string().contains(part), "{template}: {error}");

@@ -7,8 +7,8 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::report::{machine, shell};
-use crate::root;
 use crate::steps::{pass, say, step};
+use crate::{root, target};
 
 const SIZES: [usize; 4] = [1_000, 3_000, 10_000, 100_000];
 
@@ -37,9 +37,7 @@ pub(super) fn run(million: bool) -> anyhow::Result<()> {
 }
 
 fn measure(rules: usize, hosts: &str) -> anyhow::Result<Value> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), std::path::PathBuf::from);
-    let output = Command::new(target.join("release/bench-scale"))
+    let output = Command::new(target().join("release/bench-scale"))
         .args([&rules.to_string(), &format!("--hosts={hosts}")])
         .env("MIMALLOC_PURGE_DELAY", "0")
         .output()

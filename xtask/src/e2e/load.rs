@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::steps::{pass, step};
-use crate::{cluster, root};
+use crate::{cluster, root, target};
 
 /// Load that runs until it is stopped.
 pub(super) struct Load {
@@ -68,9 +68,7 @@ pub(super) fn build() -> anyhow::Result<()> {
 
 /// One of them.
 pub(super) fn program(name: &str) -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug").join(name)
+    target().join("debug").join(name)
 }
 
 impl Load {

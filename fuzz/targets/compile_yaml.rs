@@ -1,0 +1,5 @@
+//! Manifests as anybody may write them.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fairway_fuzz::compile_yaml::check(bytes));
