@@ -86,16 +86,19 @@ impl<'a> Lowering<'a> {
         let policy = merge(&self.layers(rule, listener), |field, message| {
             told.push((field, message));
         });
-        let wrong = told.first().map(|(_, message)| message.clone());
-        for (field, message) in told {
-            // Every rule reads the spec's policy; its mistakes are told once.
-            let of_rule = field.starts_with("spec.rules").then_some(&rule.id.name);
-            let known = self.diagnostics.iter().any(|known| known.field == field);
-            if !known {
-                self.tell(of_rule, field, Reason::InvalidRule, message);
-            }
-        }
+        let wrong = self.wrong(rule, told);
         (policy, wrong)
+    }
+
+    /// Tells what is wrong with a policy that a rule reads, and gives the first of it. What is wrong
+    /// with the spec's is no rule's own, and told once.
+    fn wrong(&mut self, rule: &ParsedRule<'a>, told: Vec<(String, String)>) -> Option<String> {
+        let first = told.first().map(|(_, message)| message.clone());
+        for (field, message) in told {
+            let of_rule = field.starts_with("spec.rules").then_some(&rule.id.name);
+            self.tell(of_rule, field, Reason::InvalidRule, message);
+        }
+        first
     }
 
     /// The versions that a rule knows, and the first thing that is wrong with them.
@@ -108,11 +111,7 @@ impl<'a> Lowering<'a> {
         let versions = api_versions::merged(&self.layers(rule, listener), &mut |field, message| {
             told.push((field, message));
         });
-        let wrong = told.first().map(|(_, message)| message.clone());
-        for (field, message) in told {
-            let of_rule = field.starts_with("spec.rules").then_some(&rule.id.name);
-            self.tell(of_rule, field, Reason::InvalidRule, message);
-        }
+        let wrong = self.wrong(rule, told);
         (versions, wrong)
     }
 
@@ -161,11 +160,7 @@ impl<'a> Lowering<'a> {
             headers::filters(&self.layers(rule, listener), path, &mut |field, message| {
                 told.push((field, message));
             });
-        let wrong = told.first().map(|(_, message)| message.clone());
-        for (field, message) in told {
-            let of_rule = field.starts_with("spec.rules").then_some(&rule.id.name);
-            self.tell(of_rule, field, Reason::InvalidRule, message);
-        }
+        let wrong = self.wrong(rule, told);
         (filters, wrong)
     }
 
