@@ -9,8 +9,11 @@ use serde::Serialize;
 
 use super::Verdict;
 
-/// Problems that one condition lists; the rest is counted. A condition's message holds 32 KiB.
+/// Problems that one condition lists; the rest is counted. A condition's message holds 32,768
+/// characters (metav1.Condition).
 const LISTED: usize = 8;
+/// The characters of each: what is written may be long, and is told percent-encoded too.
+const LONGEST: usize = 4000;
 
 /// A problem that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -90,11 +93,21 @@ impl Verdict {
 
 /// The first problems, a line each, and how many more there are.
 pub(super) fn listed<D: fmt::Display>(found: &[D]) -> String {
-    let mut lines: Vec<String> = found.iter().take(LISTED).map(ToString::to_string).collect();
+    let mut lines: Vec<String> =
+        found.iter().take(LISTED).map(|one| cut(one.to_string())).collect();
     if found.len() > LISTED {
         lines.push(format!("and {} more", found.len() - LISTED));
     }
     lines.join("\n")
+}
+
+/// A problem in few enough characters.
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 fn select(diagnostics: &[Diagnostic], mut wanted: impl FnMut(Reason) -> bool) -> Vec<&Diagnostic> {

@@ -238,6 +238,23 @@ fn the_requests_of_tests_are_those_that_can_be_read() {
 }
 
 #[test]
+fn a_message_is_no_longer_than_a_condition_holds() {
+    // Told thrice as long as it is written: what is there, and percent-encoded what to write.
+    let mut object = written("/a", "service-0", &[]);
+    object.spec.rules[0].matches[0] =
+        RouteMatch { path_regex: Some("주".repeat(1024)), ..RouteMatch::default() };
+    object.spec.rules = vec![object.spec.rules[0].clone(); 9];
+    let id = ObjectId::new("ns", "a");
+    let mut inputs = Inputs::default();
+    inputs.routes.insert(id.clone(), held(&object));
+    let compilation = compile(&inputs, &CompileOptions::default(), &mut Memo::default());
+    let told = &compilation.statuses[&id].accepted.message;
+    assert!(told.chars().count() <= 32_768, "{}", told.chars().count());
+    assert!(told.starts_with("rule rule-0: spec.rules[0].match[0].pathRegex: "), "{told}");
+    assert!(told.ends_with("…\nand 1 more"), "{told}");
+}
+
+#[test]
 fn the_hash_is_an_objects_own() {
     let options = CompileOptions::default();
     let mut inputs = Inputs::default();
