@@ -27,6 +27,8 @@ const FLAGS: [&str; 6] = [
 ];
 /// An input that takes longer hangs, in seconds: the slowest good ones take hundredths.
 const SLOWEST: u64 = 10;
+/// The longest input, in bytes: several objects, each with long values.
+const LONGEST: usize = 8192;
 /// More memory is a finding too, in MiB.
 const MOST_MEMORY: u64 = 2048;
 
@@ -122,6 +124,7 @@ impl Target {
         let mut fuzzer = Command::new(binaries.join(name));
         fuzzer.current_dir(root()).args([
             format!("-max_total_time={}", minutes * 60),
+            format!("-max_len={LONGEST}"),
             format!("-timeout={SLOWEST}"),
             format!("-rss_limit_mb={MOST_MEMORY}"),
             format!("-dict=fuzz/dictionaries/{name}.dict"),
