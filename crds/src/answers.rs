@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema;
+use crate::{names, schema};
 
 /// Where the client is sent. What is not given stays as the request has it; the query always does.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = ("has(self.scheme) || has(self.host) || has(self.port) || has(self.path)", "a redirect changes something: write path: /fin/*, or scheme: https")
+    validation = ("has(self.scheme) || has(self.host) || has(self.port) || has(self.path)", names::REDIRECT_CHANGES)
 )]
 pub struct Redirect {
     /// http or https. Without a port the port becomes that of the scheme.

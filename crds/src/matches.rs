@@ -3,13 +3,13 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema;
+use crate::{names, schema};
 
 /// Conditions on one request; all that are given must hold.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = ("!has(self.path) || !has(self.pathRegex)", "a match has path or pathRegex, not both: write path: /e/fin/*, or pathRegex: /v[0-9]+/.*")
+    validation = ("!has(self.path) || !has(self.pathRegex)", names::ONE_PATH)
 )]
 pub struct RouteMatch {
     /// The path: /e/fin is exactly that; /e/fin/* is /e/fin and everything below it;
@@ -55,7 +55,7 @@ pub struct RouteMatch {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = ("(has(self.value) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.present) ? 1 : 0) == 1", "a condition has one of value, pattern and present: write value: v2")
+    validation = ("(has(self.value) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.present) ? 1 : 0) == 1", names::ONE_CONDITION)
 )]
 pub struct HeaderMatch {
     /// The name of the field, in any case.
@@ -82,7 +82,7 @@ pub struct HeaderMatch {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = ("(has(self.value) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.present) ? 1 : 0) == 1", "a condition has one of value, pattern and present: write value: v2")
+    validation = ("(has(self.value) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.present) ? 1 : 0) == 1", names::ONE_CONDITION)
 )]
 pub struct QueryMatch {
     /// The name of the parameter. Case counts.

@@ -1,5 +1,7 @@
 //! ServiceRoute: how requests from outside reach the Services of one namespace.
 
+use std::borrow::Cow;
+
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
@@ -110,8 +112,8 @@ pub struct ServiceRouteSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = ("(has(self.backends) ? 1 : 0) + (has(self.redirect) ? 1 : 0) + (has(self.respond) ? 1 : 0) == 1", "a rule has one of backends, redirect and respond: write backends: [{service: finance, port: 8000}]"),
-    validation = ("!has(self.rewrite) || has(self.backends)", "rewrite goes with backends: write redirect: {path: /fin/*} to send the client there"),
+    validation = ("(has(self.backends) ? 1 : 0) + (has(self.redirect) ? 1 : 0) + (has(self.respond) ? 1 : 0) == 1", names::ONE_ACTION),
+    validation = ("!has(self.rewrite) || has(self.backends)", names::REWRITE_OF_BACKENDS),
     validation = ("!has(self.policy) || !has(self.policy.mirror) || has(self.backends)", names::MIRROR_OF_BACKENDS)
 )]
 pub struct RouteRule {
@@ -146,6 +148,17 @@ pub struct RouteRule {
     /// Policy for this rule. A field that is set here replaces the same field of the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
+}
+
+impl RouteRule {
+    /// Its name, or what it is called by its place in the list when it has none.
+    #[must_use]
+    pub fn name_at(&self, index: usize) -> Cow<'_, str> {
+        match &self.name {
+            Some(name) => name.into(),
+            None => format!("rule-{index}").into(),
+        }
+    }
 }
 
 /// How a request is changed before it goes to the backend.

@@ -2,7 +2,7 @@
 
 use fairway_snapshot::normalize::Refusal;
 use fairway_snapshot::{
-    Captures, Filter, HeaderEdits, Route, ValueSource, ValueTemplate, Variable,
+    Captures, Filter, HeaderEdits, JudgedVersion, Route, ValueSource, ValueTemplate, Variable,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -20,10 +20,8 @@ pub(crate) struct Taken {
     /// The path that goes on, when it differs from the one that came, or why there is none.
     pub(crate) path: Result<Option<String>, Refusal>,
     pub(crate) made: Option<Box<MadeValues>>,
-    /// The version of the API that serves it, where the rule knows versions.
-    pub(crate) version: Option<usize>,
-    /// Whether there must be one, and is not.
-    pub(crate) version_missing: bool,
+    /// What becomes of it by its version; nothing where the rule knows none.
+    pub(crate) version: JudgedVersion,
 }
 
 /// One request, as values speak of it.

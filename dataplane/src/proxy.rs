@@ -59,12 +59,12 @@ async fn forward(
     body: &mut Option<ClientBody>,
 ) -> Result<crate::attempt::Answer, Reply> {
     check_request(&head)?;
-    let (rule, Taken { path, made, version, version_missing }) = route(context, &mut head)?;
+    let (rule, Taken { path, made, version }) = route(context, &mut head)?;
     context.rule = Some(Arc::clone(&rule));
     context.made = made;
-    context.version_served = version;
+    context.version_served = version.served;
     let path = path.map_err(ProxyError::Path)?;
-    if version_missing {
+    if version.unknown {
         check_version(context, &rule)?;
     }
     take_body(&rule, body)?;
@@ -148,9 +148,9 @@ fn route(
             });
             // A CORS preflight names no version: the request that it asks for will.
             let versions = found.route.rule.versions().filter(|_| asked_for.is_none());
-            let version = versions.and_then(|versions| versions.served(&head.headers));
-            let version_missing = versions.is_some_and(|versions| versions.missing(&head.headers));
-            Ok((Arc::clone(found.attached), Taken { path, made, version, version_missing }))
+            let version = versions.map(|versions| versions.judge(&head.headers));
+            let version = version.unwrap_or_default();
+            Ok((Arc::clone(found.attached), Taken { path, made, version }))
         }
         Find::MethodNotAllowed { allow } => Err(Reply::method_not_allowed(&allow)),
         Find::Options { allow } => Err(Reply::options(&allow)),

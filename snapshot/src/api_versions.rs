@@ -9,7 +9,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::text::{optional_header_name, optional_header_value};
+use crate::text::optional_header_text;
 use crate::{Mode, Source};
 
 /// Which versions of an API there are, and where a request names one.
@@ -17,7 +17,7 @@ use crate::{Mode, Source};
 #[serde(rename_all = "camelCase")]
 pub struct ApiVersions {
     /// The header field that names one.
-    #[serde(default, with = "optional_header_name", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "optional_header_text", skip_serializing_if = "Option::is_none")]
     pub header: Option<HeaderName>,
     /// The parameter of a media type in `Accept` that names one, in lower case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,13 +40,13 @@ pub struct ApiVersion {
     /// Its name.
     pub name: Arc<str>,
     /// What `Deprecation` says (RFC 9745): since or from when nobody should begin to use it.
-    #[serde(default, with = "optional_header_value", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "optional_header_text", skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<HeaderValue>,
     /// What `Sunset` says (RFC 8594): when it is expected to be gone.
-    #[serde(default, with = "optional_header_value", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "optional_header_text", skip_serializing_if = "Option::is_none")]
     pub sunset: Option<HeaderValue>,
     /// What `Link` says of where to read more.
-    #[serde(default, with = "optional_header_value", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "optional_header_text", skip_serializing_if = "Option::is_none")]
     pub link: Option<HeaderValue>,
 }
 
@@ -59,6 +59,16 @@ pub enum AskedVersion {
     Unknown,
     /// Nothing.
     None,
+}
+
+/// What becomes of a request by its version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JudgedVersion {
+    /// Index of the version that serves it; `None` where it is to be refused, or where a policy that
+    /// only counts cannot say which.
+    pub served: Option<usize>,
+    /// Whether it is to be refused, or counted as one that would be.
+    pub unknown: bool,
 }
 
 /// That a request is for one version.
@@ -111,26 +121,25 @@ impl ApiVersions {
         asked
     }
 
-    /// Index of the version that serves a request; `None` where it is to be refused, or where a
-    /// policy that only counts cannot say which.
+    /// Which version serves a request, and whether it asks for one that there is not.
     #[must_use]
-    pub fn served(&self, headers: &HeaderMap) -> Option<usize> {
+    pub fn judge(&self, headers: &HeaderMap) -> JudgedVersion {
         match self.asked(headers) {
-            AskedVersion::Known(index) => Some(index),
-            AskedVersion::None => self.default,
-            AskedVersion::Unknown if self.mode == Mode::Observe => self.default,
-            AskedVersion::Unknown => None,
+            AskedVersion::Known(index) => JudgedVersion { served: Some(index), unknown: false },
+            AskedVersion::None => {
+                JudgedVersion { served: self.default, unknown: self.default.is_none() }
+            }
+            AskedVersion::Unknown => {
+                let served = self.default.filter(|_| self.mode == Mode::Observe);
+                JudgedVersion { served, unknown: true }
+            }
         }
     }
 
-    /// Whether a request is to be refused, or counted as one that would be.
+    /// Index of the version that serves a request: see [`Self::judge`].
     #[must_use]
-    pub fn missing(&self, headers: &HeaderMap) -> bool {
-        match self.asked(headers) {
-            AskedVersion::Known(_) => false,
-            AskedVersion::None => self.default.is_none(),
-            AskedVersion::Unknown => true,
-        }
+    pub fn served(&self, headers: &HeaderMap) -> Option<usize> {
+        self.judge(headers).served
     }
 
     /// The name of a version.

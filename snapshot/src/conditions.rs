@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::VersionCondition;
 use crate::table::Mismatch;
-use crate::text::{header_name, serde_as_text, triplet};
+use crate::text::{header_text, serde_as_text, triplet};
 
 /// The greatest compiled pattern, in bytes: one that is larger costs more than any condition is
 /// worth.
@@ -48,7 +48,7 @@ fn none(count: &usize) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderCondition {
     /// The name of the field.
-    #[serde(with = "header_name")]
+    #[serde(with = "header_text")]
     pub name: HeaderName,
     /// What is wanted.
     #[serde(flatten)]

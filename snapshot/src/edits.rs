@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::text::{header_name, header_names, header_value};
+use crate::text::{header_names, header_text};
 use crate::{Captures, PathMatch};
 
 /// Changes to header fields: first fields are set, then some are added, then some removed.
@@ -31,7 +31,7 @@ pub struct HeaderEdits {
 #[serde(rename_all = "camelCase")]
 pub struct FieldTemplate {
     /// The name.
-    #[serde(with = "header_name")]
+    #[serde(with = "header_text")]
     pub name: HeaderName,
     /// The value.
     pub value: ValueTemplate,
@@ -42,7 +42,7 @@ pub struct FieldTemplate {
 #[serde(rename_all = "camelCase")]
 pub enum ValueTemplate {
     /// The same for every request.
-    Fixed(#[serde(with = "header_value")] HeaderValue),
+    Fixed(#[serde(with = "header_text")] HeaderValue),
     /// Put together for each.
     Made {
         /// As it was written.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use crate::text::header_value;
+use crate::text::header_text;
 use crate::{ApiVersions, HeaderEdits, PathTemplate};
 
 /// When a filter acts. A request passes the phases in this order.
@@ -33,7 +33,7 @@ pub enum Filter {
     /// Replaces the path that the backend sees.
     RewritePath(PathTemplate),
     /// Replaces the `Host` that the backend sees; `X-Forwarded-Host` tells the client's.
-    RewriteHost(#[serde(with = "header_value")] HeaderValue),
+    RewriteHost(#[serde(with = "header_text")] HeaderValue),
     /// Refuses versions of an API that there are not, and tells of those that end.
     Versions(Arc<ApiVersions>),
     /// Changes the header fields of the request.

@@ -29,7 +29,7 @@ pub mod why;
 
 pub use address::{AddressPolicy, Network};
 pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
-pub use api_versions::{ApiVersion, ApiVersions, AskedVersion, VersionCondition};
+pub use api_versions::{ApiVersion, ApiVersions, AskedVersion, JudgedVersion, VersionCondition};
 pub use conditions::{
     Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
 };

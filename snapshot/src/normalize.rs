@@ -205,12 +205,22 @@ fn push_triplet(out: &mut String, byte: u8, options: &Normalization) -> Result<(
     match byte {
         0 => return Err(Refusal::Control),
         b'/' | b'\\' if options.encoded_slash == Keep::Reject => return Err(Refusal::EncodedSlash),
-        b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-            out.push(char::from(byte));
-        }
+        _ if is_unreserved(byte) => out.push(char::from(byte)),
         _ => push_encoded(out, byte),
     }
     Ok(())
+}
+
+/// Whether a byte stands for itself wherever it is (RFC 3986 section 2.3).
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
+    matches!(byte, b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+}
+
+/// Text of which every byte is encoded.
+pub(crate) fn all_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(3 * text.len());
+    text.bytes().for_each(|byte| push_encoded(&mut out, byte));
+    out
 }
 
 pub(crate) fn push_encoded(out: &mut String, byte: u8) {

@@ -213,6 +213,12 @@ fn parse_segment<'t>(part: &'t str, path: &str) -> Result<Parsed<'t>, PathError>
     Ok(Parsed::Literal(normal[1..].to_owned()))
 }
 
+/// A capture as templates name it: `{id}`, or `*`.
+#[must_use]
+pub fn hole(name: &str) -> String {
+    if name == "*" { name.to_owned() } else { format!("{{{name}}}") }
+}
+
 /// Whether `name` may stand between braces: a word that does not begin with a digit.
 pub(crate) fn is_capture_name(name: &str) -> bool {
     !name.is_empty()

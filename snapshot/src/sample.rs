@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use http::Method;
 
-use crate::normalize::{normalize_path, push_encoded};
+use crate::normalize::{is_unreserved, normalize_path, push_encoded};
 use crate::path::Segment;
 use crate::table::{Find, ListenerTable};
 use crate::why::{Question, WhyRequest, host_of};
@@ -339,11 +339,10 @@ impl Draft {
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        match byte {
-            b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                out.push(char::from(byte));
-            }
-            _ => push_encoded(&mut out, byte),
+        if is_unreserved(byte) {
+            out.push(char::from(byte));
+        } else {
+            push_encoded(&mut out, byte);
         }
     }
     out

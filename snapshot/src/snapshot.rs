@@ -215,6 +215,16 @@ impl Rule {
             | Filter::ResponseHeaders(_) => None,
         })
     }
+
+    /// The upstreams that get its requests, or copies of them.
+    pub fn upstreams(&self) -> impl Iterator<Item = &UpstreamId> {
+        let (backends, mirrors) = match &self.action {
+            Action::Forward(backends) => (backends.as_slice(), &*self.policy.mirror.value),
+            Action::Redirect(_) | Action::Respond(_) | Action::Invalid { .. } => (&[][..], &[][..]),
+        };
+        let backends = backends.iter().filter_map(Backend::upstream);
+        backends.chain(mirrors.iter().filter_map(Mirror::upstream))
+    }
 }
 
 impl Route {
@@ -264,18 +274,6 @@ impl Route {
     #[must_use]
     pub fn asks_no_more(&self, headers: Option<&HeaderMap>, query: Option<&str>) -> bool {
         self.conditions.as_ref().is_none_or(|conditions| conditions.hold(headers, query))
-    }
-}
-
-impl Rule {
-    /// The upstreams that get its requests, or copies of them.
-    pub fn upstreams(&self) -> impl Iterator<Item = &UpstreamId> {
-        let (backends, mirrors) = match &self.action {
-            Action::Forward(backends) => (backends.as_slice(), &*self.policy.mirror.value),
-            Action::Redirect(_) | Action::Respond(_) | Action::Invalid { .. } => (&[][..], &[][..]),
-        };
-        let backends = backends.iter().filter_map(Backend::upstream);
-        backends.chain(mirrors.iter().filter_map(Mirror::upstream))
     }
 }
 

@@ -52,82 +52,63 @@ pub(crate) mod header_fields {
     }
 }
 
-/// The value of a header field as text.
-pub(crate) mod header_value {
-    use http::HeaderValue;
+/// The name or the value of a header field as text.
+pub(crate) mod header_text {
+    use std::borrow::Cow;
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use http::{HeaderName, HeaderValue};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(
-        value: &HeaderValue,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&String::from_utf8_lossy(value.as_bytes()))
+    pub(crate) trait HeaderText: FromStr<Err: Display> {
+        fn text(&self) -> Cow<'_, str>;
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    impl HeaderText for HeaderName {
+        fn text(&self) -> Cow<'_, str> {
+            self.as_str().into()
+        }
+    }
+
+    impl HeaderText for HeaderValue {
+        fn text(&self) -> Cow<'_, str> {
+            String::from_utf8_lossy(self.as_bytes())
+        }
+    }
+
+    pub(crate) fn serialize<T: HeaderText, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.text())
+    }
+
+    pub(crate) fn deserialize<'de, T: HeaderText, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<HeaderValue, D::Error> {
+    ) -> Result<T, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
-/// The value of a header field as text, where there is one.
-pub(crate) mod optional_header_value {
-    use http::HeaderValue;
+/// The same, where there is one.
+pub(crate) mod optional_header_text {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(
-        value: &Option<HeaderValue>,
+    use super::header_text::HeaderText;
+
+    pub(crate) fn serialize<T: HeaderText, S: Serializer>(
+        value: &Option<T>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let text = value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()));
-        text.serialize(serializer)
+        value.as_ref().map(HeaderText::text).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, T: HeaderText, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Option<HeaderValue>, D::Error> {
+    ) -> Result<Option<T>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
-    }
-}
-
-/// The name of a header field as text, where there is one.
-pub(crate) mod optional_header_name {
-    use http::HeaderName;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        name: &Option<HeaderName>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        name.as_ref().map(HeaderName::as_str).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<HeaderName>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
-    }
-}
-
-/// The name of a header field as text.
-pub(crate) mod header_name {
-    use http::HeaderName;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        name: &HeaderName,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(name.as_str())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<HeaderName, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -15,15 +15,8 @@ use tokio::net::{TcpSocket, TcpStream};
 async fn each_failure_has_its_status_and_reason() {
     let echo = Echo::start("a").await;
     let good = format!("{{host: 127.0.0.1, port: {}}}", echo.address.port());
-    let closes = Raw::start(|_, mut stream| async move {
-        read_head(&mut stream).await;
-    })
-    .await;
-    let babbles = Raw::start(|_, mut stream| async move {
-        read_head(&mut stream).await;
-        write(&mut stream, "no http at all\r\n\r\n").await;
-    })
-    .await;
+    let closes = Raw::closes().await;
+    let babbles = Raw::babbles().await;
     let gateway = Gateway::start(&route(&format!(
         "- match: [{{path: /refused}}]\n  backends: [{{host: 127.0.0.1, port: {}}}]\n\
          - match: [{{path: /closes}}]\n  backends: [{{host: 127.0.0.1, port: {}}}]\n\

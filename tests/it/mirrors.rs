@@ -162,15 +162,8 @@ async fn whatever_a_mirror_does_the_request_is_answered() {
     let dns = Dns::start().await;
     let main = Echo::start("main").await;
     let silent = silent().await;
-    let closes = Raw::start(|_, mut stream| async move {
-        read_head(&mut stream).await;
-    })
-    .await;
-    let babbles = Raw::start(|_, mut stream| async move {
-        read_head(&mut stream).await;
-        write(&mut stream, "no http at all\r\n\r\n").await;
-    })
-    .await;
+    let closes = Raw::closes().await;
+    let babbles = Raw::babbles().await;
     let mirrors = [
         ("connect_refused", format!("host: 127.0.0.1, port: {}", free_port())),
         ("no_endpoints", "host: nobody.example, port: 80".to_owned()),

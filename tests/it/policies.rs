@@ -1,6 +1,6 @@
 //! Policies that change or refuse messages: header fields and the size of bodies.
 
-use fairway_tests::gateway::{Gateway, route};
+use fairway_tests::gateway::{Gateway, manifest, route};
 use fairway_tests::http::{Client, ask};
 use fairway_tests::origin::{Echo, Raw, read_head, write};
 
@@ -60,22 +60,18 @@ async fn header_fields_are_set_added_and_removed() {
 async fn the_nearest_place_that_has_a_list_decides() {
     let echo = Echo::start("echo").await;
     let port = echo.address.port();
-    let manifests = format!(
-        r#"apiVersion: fairway.dev/v1alpha1
-kind: ServiceRoute
-metadata: {{name: test, namespace: default}}
-spec:
-  policy:
-    headers: {{request: {{set: {{x-a: spec, x-b: spec}}, remove: [x-c]}}}}
-  rules:
-    - match: [{{path: /spec}}]
-      backends: [{{host: 127.0.0.1, port: {port}}}]
-    - match: [{{path: /rule}}]
-      backends: [{{host: 127.0.0.1, port: {port}}}]
-      policy: {{headers: {{request: {{set: {{x-a: rule}}}}}}}}
+    let spec = format!(
+        r#"policy:
+  headers: {{request: {{set: {{x-a: spec, x-b: spec}}, remove: [x-c]}}}}
+rules:
+  - match: [{{path: /spec}}]
+    backends: [{{host: 127.0.0.1, port: {port}}}]
+  - match: [{{path: /rule}}]
+    backends: [{{host: 127.0.0.1, port: {port}}}]
+    policy: {{headers: {{request: {{set: {{x-a: rule}}}}}}}}
 "#
     );
-    let gateway = Gateway::start(&manifests).await;
+    let gateway = Gateway::start(&manifest(&spec)).await;
     for (path, a, b) in [("/spec", "spec", Some("spec")), ("/rule", "rule", None)] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nx-c: 1\r\n\r\n");
         let answer = ask(gateway.address(), &request).await;

@@ -1,6 +1,6 @@
 //! Versions of an API: which rule serves one, what its backend sees and what its clients are told.
 
-use fairway_tests::gateway::Gateway;
+use fairway_tests::gateway::{Gateway, manifest};
 use fairway_tests::http::{Answer, ask};
 use fairway_tests::origin::{Echo, Raw, read_head, write};
 
@@ -10,30 +10,26 @@ use crate::got;
 async fn gateway(more: &str) -> (Gateway, [Echo; 3]) {
     let echoes = [Echo::start("one").await, Echo::start("two").await, Echo::start("any").await];
     let [one, two, any] = echoes.each_ref().map(|echo| echo.address.port());
-    let manifests = format!(
-        r#"apiVersion: fairway.dev/v1alpha1
-kind: ServiceRoute
-metadata: {{name: test, namespace: default}}
-spec:
-  policy:
-    versions:
-      header: x-api-version
-      mediaType: version
-      known:
-        - {{name: v1, deprecated: 2026-06-01, sunset: "2027-01-01T12:00:00Z", link: "https://docs.example.com/v1"}}
-        - {{name: v2}}
-        - {{name: v3}}
+    let spec = format!(
+        r#"policy:
+  versions:
+    header: x-api-version
+    mediaType: version
+    known:
+      - {{name: v1, deprecated: 2026-06-01, sunset: "2027-01-01T12:00:00Z", link: "https://docs.example.com/v1"}}
+      - {{name: v2}}
+      - {{name: v3}}
 {more}
-  rules:
-    - match: [{{path: /api/*, version: v1}}]
-      backends: [{{host: 127.0.0.1, port: {one}}}]
-    - match: [{{path: /api/*, version: v2}}]
-      backends: [{{host: 127.0.0.1, port: {two}}}]
-    - match: [{{path: /api/*}}]
-      backends: [{{host: 127.0.0.1, port: {any}}}]
+rules:
+  - match: [{{path: /api/*, version: v1}}]
+    backends: [{{host: 127.0.0.1, port: {one}}}]
+  - match: [{{path: /api/*, version: v2}}]
+    backends: [{{host: 127.0.0.1, port: {two}}}]
+  - match: [{{path: /api/*}}]
+    backends: [{{host: 127.0.0.1, port: {any}}}]
 "#
     );
-    (Gateway::start(&manifests).await, echoes)
+    (Gateway::start(&manifest(&spec)).await, echoes)
 }
 
 async fn asked(gateway: &Gateway, lines: &str) -> Answer {
@@ -46,7 +42,7 @@ fn served_by(answer: &Answer) -> String {
 
 #[tokio::test]
 async fn a_version_is_served_by_its_rule_wherever_it_is_named() {
-    let (gateway, _echoes) = gateway("      default: v1").await;
+    let (gateway, _echoes) = gateway("    default: v1").await;
     for (lines, service, version) in [
         ("", "one", "v1"),
         ("x-api-version: v1\r\n", "one", "v1"),
@@ -92,7 +88,7 @@ async fn a_version_that_there_is_not_is_refused_with_the_list() {
 
 #[tokio::test]
 async fn a_policy_that_only_counts_serves_the_default() {
-    let (gateway, _echoes) = gateway("      default: v2\n      mode: Observe").await;
+    let (gateway, _echoes) = gateway("    default: v2\n    mode: Observe").await;
     let answer = asked(&gateway, "x-api-version: v9\r\n").await;
     assert_eq!((answer.status, served_by(&answer).as_str()), (200, "two"));
     assert_eq!(got(&answer, "x-api-version"), ["v9"], "what the client wrote stays");
@@ -108,20 +104,16 @@ async fn what_the_backend_says_of_its_end_stays() {
         write(&mut stream, "HTTP/1.1 200 OK\r\ndeprecation: @1\r\nlink: <a>\r\nvary: origin\r\ncontent-length: 0\r\n\r\n").await;
     })
     .await;
-    let manifests = format!(
-        r#"apiVersion: fairway.dev/v1alpha1
-kind: ServiceRoute
-metadata: {{name: test, namespace: default}}
-spec:
-  policy:
-    versions: {{default: v1, known: [{{name: v1, deprecated: 2026-06-01, link: /doc}}]}}
-    headers: {{response: {{remove: [sunset]}}}}
-  rules:
-    - backends: [{{host: 127.0.0.1, port: {}}}]
+    let spec = format!(
+        r#"policy:
+  versions: {{default: v1, known: [{{name: v1, deprecated: 2026-06-01, link: /doc}}]}}
+  headers: {{response: {{remove: [sunset]}}}}
+rules:
+  - backends: [{{host: 127.0.0.1, port: {}}}]
 "#,
         origin.address.port()
     );
-    let gateway = Gateway::start(&manifests).await;
+    let gateway = Gateway::start(&manifest(&spec)).await;
     let answer = asked(&gateway, "").await;
     assert_eq!(answer.values("deprecation"), ["@1"]);
     assert_eq!(answer.values("link"), ["<a>", "</doc>; rel=\"deprecation\"; type=\"text/html\""]);

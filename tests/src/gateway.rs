@@ -52,9 +52,17 @@ pub fn options() -> CompileOptions {
 
 /// The rules of one ServiceRoute as a whole manifest.
 pub fn route(rules: &str) -> String {
-    let mut text = "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {name: test, namespace: default}\nspec:\n  rules:\n".to_owned();
-    for line in rules.lines() {
-        text.push_str("    ");
+    manifest(&format!(
+        "rules:\n{}",
+        rules.lines().map(|line| format!("  {line}\n")).collect::<String>()
+    ))
+}
+
+/// A manifest with this spec.
+pub fn manifest(spec: &str) -> String {
+    let mut text = "apiVersion: fairway.dev/v1alpha1\nkind: ServiceRoute\nmetadata: {name: test, namespace: default}\nspec:\n".to_owned();
+    for line in spec.lines() {
+        text.push_str("  ");
         text.push_str(line);
         text.push('\n');
     }

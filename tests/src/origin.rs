@@ -114,6 +114,23 @@ impl Raw {
         Self { address, connections }
     }
 
+    /// One that closes each connection instead of an answer.
+    pub async fn closes() -> Self {
+        Self::start(|_, mut stream| async move {
+            read_head(&mut stream).await;
+        })
+        .await
+    }
+
+    /// One that answers with what is no HTTP.
+    pub async fn babbles() -> Self {
+        Self::start(|_, mut stream| async move {
+            read_head(&mut stream).await;
+            write(&mut stream, "no http at all\r\n\r\n").await;
+        })
+        .await
+    }
+
     /// How many connections were opened.
     pub fn connections(&self) -> usize {
         self.connections.load(Relaxed)

@@ -1,6 +1,7 @@
 //! Lowering: one object, from what a user wrote to routes and a status. Every piece of user text
 //! is parsed here, once.
 
+mod forwards;
 mod mirrors;
 mod outcome;
 mod permitted;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use fairway_crds::conditions::Reason;
 use fairway_crds::{RouteRule, ServiceRouteSpec};
 use fairway_snapshot::{
-    Action, Backend, Filter, HostPattern, ListenerName, Mirror, ObjectId, PathTemplate, Route,
-    RuleId, Sourced, Upstream, UpstreamId,
+    Action, Filter, HostPattern, ListenerName, Mirror, ObjectId, PathTemplate, Route, RuleId,
+    Sourced, Upstream, UpstreamId,
 };
 
 use super::answers;
@@ -263,9 +264,7 @@ impl<'a> Lowering<'a> {
         let mut parsed: Vec<ParsedRule<'a>> = Vec::with_capacity(self.spec.rules.len());
         let mirror = self.mirror_of_spec();
         for (index, written) in (0u16..).zip(&self.spec.rules) {
-            let default = || format!("rule-{index}");
-            let name = written.name.clone().unwrap_or_else(default);
-            let name = self.resolver.shared.word(&name);
+            let name = self.resolver.shared.word(&written.name_at(usize::from(index)));
             let id = RuleId { object: Arc::clone(&self.object), index, name };
             let field = format!("spec.rules[{index}]");
             if let Some(message) = names::rule(&id.name) {
@@ -351,49 +350,5 @@ impl<'a> Lowering<'a> {
             self.tell(Some(&id.name), field, Reason::InvalidRule, message);
         }
         action.unwrap_or(Action::Invalid { message: first.unwrap_or_default() })
-    }
-
-    /// The backends of a rule.
-    fn forward(&mut self, id: &RuleId, written: &RouteRule, field: &str) -> Action {
-        let mut backends = Vec::with_capacity(written.backends.len());
-        let mut senseless: Option<Arc<str>> = None;
-        for (index, backend) in written.backends.iter().enumerate() {
-            let mut told = Vec::new();
-            let resolved = self.resolver.backend(backend, |problem| told.push(problem));
-            for problem in told {
-                if resolved.is_none() {
-                    senseless.get_or_insert_with(|| problem.message.as_str().into());
-                }
-                self.diagnostics.push(Diagnostic {
-                    object: (*self.object).clone(),
-                    rule: Some(Arc::clone(&id.name)),
-                    field: format!("{field}.backends[{index}]{}", problem.field),
-                    reason: problem.reason,
-                    severity: problem.severity,
-                    message: problem.message,
-                });
-            }
-            backends.extend(resolved);
-        }
-        match senseless {
-            Some(message) => Action::Invalid { message },
-            None => {
-                self.warn_unused(id, field, &backends);
-                Action::Forward(backends)
-            }
-        }
-    }
-
-    fn warn_unused(&mut self, id: &RuleId, field: &str, backends: &[Backend]) {
-        if backends.iter().all(|backend| backend.weight() == 0) {
-            self.diagnostics.push(Diagnostic {
-                object: (*self.object).clone(),
-                rule: Some(Arc::clone(&id.name)),
-                field: format!("{field}.backends"),
-                reason: Reason::NoWeight,
-                severity: Severity::Warning,
-                message: "every backend has weight 0, so that every request is answered with 503: give one a weight".to_owned(),
-            });
-        }
     }
 }

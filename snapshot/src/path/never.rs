@@ -7,7 +7,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::PathRegex;
 use crate::Normalization;
-use crate::normalize::{EmptySegments, Keep, Reject};
+use crate::normalize::{EmptySegments, Keep, Reject, all_encoded, is_unreserved};
 use crate::text::triplet;
 
 impl PathRegex {
@@ -112,9 +112,7 @@ impl Run<'_> {
             '\\' => Some("a backslash is refused: write /, or %5C".to_owned()),
             '!'..='~' => None,
             other => {
-                let mut bytes = [0; 4];
-                let bytes = other.encode_utf8(&mut bytes).bytes();
-                let encoded: String = bytes.map(|byte| format!("%{byte:02X}")).collect();
+                let encoded = all_encoded(other.encode_utf8(&mut [0; 4]));
                 Some(format!("{other:?} does not stand in a path as it is: write {encoded}"))
             }
         }
@@ -129,7 +127,7 @@ impl Run<'_> {
         };
         let written = &digits[..2];
         match byte {
-            b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+            _ if is_unreserved(byte) => {
                 let plain = char::from(byte);
                 Some(format!("%{written} is decoded: write {plain}"))
             }

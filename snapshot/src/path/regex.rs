@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Captures, PathPattern, PathRank, PatternShape};
 use crate::PatternError;
 use crate::conditions::{PATTERN_BYTES, whole};
+use crate::normalize::all_encoded;
 use crate::text::serde_as_text;
 
 /// What a route asks of a path.
@@ -75,7 +76,7 @@ impl FromStr for PathRegex {
             let rest = &text[first..];
             let written =
                 &rest[..rest.find(|character: char| character.is_ascii()).unwrap_or(rest.len())];
-            let encoded = written.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let encoded = all_encoded(written);
             let (text, written) = (text.to_owned(), written.to_owned());
             return Err(PathRegexError::NotAscii { text, written, encoded });
         }

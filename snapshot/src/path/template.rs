@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Captures, PathMatch, is_capture_name};
+use super::{Captures, PathMatch, hole, is_capture_name};
 use crate::normalize::{Normalization, normalize_path};
 
 /// A path with holes for captures: `/fin/*`, `/orders/of/{id}`.
@@ -165,13 +165,9 @@ fn capture_index(name: &str, text: &str, pattern: &PathMatch) -> Result<u16, Tem
     let index = pattern.capture_names().into_iter().position(|captured| captured == name);
     index.and_then(|index| u16::try_from(index).ok()).ok_or_else(|| TemplateError::Unknown {
         text: text.to_owned(),
-        name: if name == "*" { "*".to_owned() } else { format!("{{{name}}}") },
+        name: hole(name),
         pattern: pattern.as_str().to_owned(),
-        captured: pattern
-            .capture_names()
-            .into_iter()
-            .map(|name| if name == "*" { name.to_owned() } else { format!("{{{name}}}") })
-            .collect(),
+        captured: pattern.capture_names().into_iter().map(hole).collect(),
     })
 }
 

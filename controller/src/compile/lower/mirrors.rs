@@ -7,7 +7,6 @@ use fairway_crds::conditions::Reason;
 use fairway_crds::{MAX_MIRRORS, Mirror as Written, RouteRule, names};
 use fairway_snapshot::{Mirror, RuleId, Source, Sourced};
 
-use super::super::diagnostic::Diagnostic;
 use super::Lowering;
 
 impl Lowering<'_> {
@@ -63,17 +62,8 @@ impl Lowering<'_> {
             let share = share(written).map_err(|message| {
                 self.tell(rule, format!("{field}.percent"), Reason::InvalidRule, message);
             });
-            let mut told = Vec::new();
-            let resolved = self.resolver.backend(&written.backend(), |problem| told.push(problem));
-            self.diagnostics.extend(told.into_iter().map(|problem| Diagnostic {
-                object: (*self.object).clone(),
-                rule: rule.cloned(),
-                field: format!("{field}{}", problem.field),
-                reason: problem.reason,
-                severity: problem.severity,
-                message: problem.message,
-            }));
-            if let (Some(backend), Ok(share)) = (resolved, share) {
+            let resolved = self.resolved(rule, &written.backend(), &field);
+            if let (Ok(backend), Ok(share)) = (resolved, share) {
                 mirrors.push(Mirror::new(backend, share));
             }
         }

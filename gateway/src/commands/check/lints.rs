@@ -3,6 +3,7 @@
 use fairway_controller::CompileOptions;
 use fairway_controller::files::Loaded;
 use fairway_crds::{Policy, RouteMatch, RouteRule, ServiceRouteSpec};
+use fairway_snapshot::path::hole;
 use fairway_snapshot::{Normalization, ObjectId, PathMatch, PathRegex};
 
 use super::Finding;
@@ -58,7 +59,7 @@ impl At<'_> {
             severity,
             reason: reason.to_owned(),
             object: Some(self.object.to_string()),
-            rule: Some(rule.name.clone().unwrap_or_else(|| format!("rule-{number}"))),
+            rule: Some(rule.name_at(number).into_owned()),
             message,
             ..Finding::at(self.loaded, self.object, field)
         }
@@ -122,7 +123,7 @@ impl At<'_> {
         let left =
             left.into_iter().filter(|capture| !values.iter().any(|value| is_used(value, capture)));
         let told = left.map(|capture| {
-            let capture = if capture == "*" { "*".to_owned() } else { format!("{{{capture}}}") };
+            let capture = hole(capture);
             let message = format!("{name} {template} leaves out {capture}, which it captures: nobody behind the gateway sees it");
             self.finding("note", UNUSED_CAPTURE, field, message)
         });

@@ -19,7 +19,7 @@ pub(super) type Pair = (Option<usize>, Option<usize>);
 
 pub(super) fn written(rules: &[RouteRule]) -> Vec<Written> {
     let rules = rules.iter().enumerate().map(|(index, rule)| {
-        let name = rule.name.clone().unwrap_or_else(|| format!("rule-{index}"));
+        let name = rule.name_at(index).into_owned();
         let bare = RouteRule { name: None, ..rule.clone() };
         let value = serde_json::to_value(bare).unwrap_or_default();
         Written { name, named: rule.name.is_some(), value }
