@@ -150,7 +150,9 @@ impl StatusWriter {
                 writes.push(write(self.client.clone(), next, leadership));
             }
             let writes_on = leads && self.writing.len() < CONCURRENT;
-            let wake = self.due.values().min().copied().filter(|_| writes_on);
+            // What is being written is looked at again when that has ended.
+            let free = self.due.iter().filter(|(id, _)| !self.writing.contains(*id));
+            let wake = free.map(|(_, at)| *at).min().filter(|_| writes_on);
             let wake = wake.unwrap_or_else(|| now + Duration::from_secs(3600));
             tokio::select! {
                 changed = self.compiled.changed() => {
@@ -304,8 +306,8 @@ impl StatusWriter {
         self.writing.remove(&id);
         let label = match result {
             Written::Done(observed, uid) => {
-                // Known at once, before the watch tells of our own write.
-                self.observed.set(&id, *observed);
+                // Known at once, mostly before the watch tells of our own write.
+                self.observed.replace(&id, &before, *observed);
                 let found = self.news.follow(&id, before.status.as_ref(), &desired);
                 self.teller.tell(&id, uid.as_deref(), found);
                 "written"

@@ -65,6 +65,19 @@ impl ObservedObjects {
         }
     }
 
+    /// Remembers how an object stands after a write to it, unless the watch has told more meanwhile:
+    /// what it told is then this write or something newer, which must not be forgotten. Else the
+    /// next write would go out with an old version, and be refused until somebody edits the object.
+    pub(crate) fn replace(&self, id: &ObjectId, before: &Observed, after: Observed) {
+        let mut inner = self.lock();
+        if inner.objects.get(id) == Some(before) {
+            inner.objects.insert(id.clone(), after);
+            inner.dirty.insert(id.clone());
+            drop(inner);
+            self.changed.notify_one();
+        }
+    }
+
     /// The world that was told last, and how far the watches have come without a change to it.
     #[must_use]
     pub fn progress(&self) -> (u64, Versions) {
@@ -76,7 +89,7 @@ impl ObservedObjects {
         self.lock().progress = (world, seen);
     }
 
-    pub(super) fn remove(&self, id: &ObjectId) {
+    pub(crate) fn remove(&self, id: &ObjectId) {
         self.lock().objects.remove(id);
     }
 

@@ -1,6 +1,7 @@
 //! Writes against a server that answers as told.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fairway_crds::ServiceRouteStatus;
@@ -8,11 +9,15 @@ use fairway_snapshot::ObjectId;
 use kube::{Client, Config};
 use serde_json::json;
 
-use super::{Write, Written, write};
+use tokio::sync::watch;
+
+use super::{AppliedState, StatusWriter, Write, Written, write};
 use crate::lease::Leadership;
+use crate::metrics::ControllerMetrics;
+use crate::replicas::Replicas;
 use crate::status::Told;
 use crate::status::server::{refused, server};
-use crate::watch::Observed;
+use crate::watch::{Observed, ObservedObjects};
 
 fn first_write() -> Write {
     let before = Observed { resource_version: Some("7".to_owned()), status: None };
@@ -61,4 +66,38 @@ async fn refusals_are_told_apart() {
     assert!(matches!(written(409, refusal(409)).await, Written::Conflict));
     assert!(matches!(written(404, refusal(404)).await, Written::Gone));
     assert!(matches!(written(403, refusal(403)).await, Written::Failed(_)));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_hides_nothing_newer() {
+    let (client, _) = server(Vec::new());
+    let known = Arc::new(ObservedObjects::default());
+    let (_, compiled) = watch::channel(None);
+    let (_, applied) = watch::channel(AppliedState::default());
+    let (_, leadership) = watch::channel(Leadership::Only);
+    let (_, replicas) = watch::channel(Arc::new(Replicas::default()));
+    let metrics = ControllerMetrics::default();
+    let (mut writer, _recorder) = StatusWriter::new(
+        client,
+        compiled,
+        applied,
+        leadership,
+        replicas,
+        Arc::clone(&known),
+        metrics,
+    );
+    let version =
+        |number: &str| Observed { resource_version: Some(number.to_owned()), status: None };
+    let id = first_write().id;
+    // The version that the watch tells while the write goes from 7 to 8, and what is known then.
+    for (told, expected) in
+        [(Some("7"), Some("8")), (Some("8"), Some("8")), (Some("9"), Some("9")), (None, None)]
+    {
+        known.remove(&id);
+        if let Some(told) = told {
+            known.set(&id, version(told));
+        }
+        writer.written(first_write(), Written::Done(Box::new(version("8")), None));
+        assert_eq!(known.get(&id), expected.map(version), "told {told:?}");
+    }
 }
