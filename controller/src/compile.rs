@@ -11,6 +11,7 @@ pub mod diagnostic;
 mod found;
 mod headers;
 pub mod host_policy;
+mod host_routes;
 mod interned;
 mod lower;
 mod matches;

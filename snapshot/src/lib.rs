@@ -10,6 +10,7 @@ pub mod answer;
 pub mod api_versions;
 pub mod changes;
 pub mod conditions;
+mod differing;
 pub mod dump;
 pub mod edits;
 pub mod filter;
@@ -33,6 +34,7 @@ pub use api_versions::{ApiVersion, ApiVersions, AskedVersion, JudgedVersion, Ver
 pub use conditions::{
     Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
 };
+pub use differing::differing;
 pub use edits::{FieldTemplate, HeaderEdits, ValueSource, ValueTemplate, Variable};
 pub use filter::{Filter, Phase};
 pub use host::HostPattern;

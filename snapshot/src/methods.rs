@@ -18,12 +18,16 @@ const KNOWN: [Method; 9] = [
     Method::TRACE,
 ];
 
-/// A set of methods. Methods of the standard cost a bit; others are kept in a sorted list.
+/// A set of methods. Methods of the standard cost a bit each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MethodSet {
     known: u16,
-    other: Box<[Method]>,
+    /// Those that are not of the standard, sorted; few sets have any, and routes are many.
+    other: Option<Box<Extensions>>,
 }
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Extensions(Vec<Method>);
 
 /// The bit of a method of the standard.
 fn bit(method: &Method) -> Option<u16> {
@@ -31,15 +35,18 @@ fn bit(method: &Method) -> Option<u16> {
 }
 
 impl MethodSet {
+    fn other(&self) -> &[Method] {
+        self.other.as_ref().map_or(&[], |other| &other.0)
+    }
+
     /// Adds a method.
     pub fn insert(&mut self, method: &Method) {
         if let Some(bit) = bit(method) {
             self.known |= bit;
-        } else if !self.other.contains(method) {
-            let mut other = std::mem::take(&mut self.other).into_vec();
+        } else if !self.other().contains(method) {
+            let other = &mut self.other.get_or_insert_default().0;
             other.push(method.clone());
             other.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-            self.other = other.into();
         }
     }
 
@@ -48,14 +55,14 @@ impl MethodSet {
     pub fn contains(&self, method: &Method) -> bool {
         match bit(method) {
             Some(bit) => self.known & bit != 0,
-            None => self.other.contains(method),
+            None => self.other().contains(method),
         }
     }
 
     /// Adds every method of `more`.
     pub fn union(&mut self, more: &Self) {
         self.known |= more.known;
-        for method in &more.other {
+        for method in more.other() {
             self.insert(method);
         }
     }
@@ -63,7 +70,7 @@ impl MethodSet {
     /// Whether there is no method in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.known == 0 && self.other.is_empty()
+        self.known == 0 && self.other().is_empty()
     }
 
     /// The methods in alphabetical order.
@@ -74,7 +81,7 @@ impl MethodSet {
             .enumerate()
             .filter(|(index, _)| self.known & (1 << index) != 0)
             .map(|(_, method)| method)
-            .chain(&self.other)
+            .chain(self.other())
             .collect();
         all.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         all

@@ -16,10 +16,11 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{HeaderMap, Method};
 use smallvec::SmallVec;
 
+use crate::differing::differing;
 use crate::normalize::Normalization;
 use crate::{
-    Host, HostPattern, Listener, ListenerName, MethodMatch, MethodSet, Route, Rule, Snapshot,
-    WrongMethod,
+    Host, HostPattern, Listener, ListenerName, MethodMatch, MethodSet, PathMatch, Route, Rule,
+    Snapshot, WrongMethod,
 };
 use paths::PathIndex;
 pub use witness::{Mismatch, Witness};
@@ -101,18 +102,22 @@ pub struct ListenerTable<X = ()> {
     pub name: ListenerName,
     /// How its paths are normalised.
     pub normalization: Normalization,
-    exact: FastMap<Name, Arc<HostTable<X>>>,
-    wildcards: FastMap<Name, Arc<HostTable<X>>>,
-    any: Option<Arc<HostTable<X>>>,
+    exact: FastMap<Name, HostTable<X>>,
+    wildcards: FastMap<Name, HostTable<X>>,
+    any: Option<HostTable<X>>,
 }
 
-/// The indexes of one host pattern.
-#[derive(Debug)]
+/// The indexes of one host pattern. It stands in the map of hosts itself, and its parts elsewhere,
+/// so that a lookup waits for no memory that it does not need.
+#[derive(Clone, Debug)]
 struct HostTable<X> {
     host: Arc<Host>,
+    /// Those of the host.
+    routes: Arc<[Route]>,
     /// What was attached to the rule of each route, by index of the route.
-    attached: Vec<X>,
-    paths: PathIndex,
+    attached: Arc<[X]>,
+    /// Kept as long as the paths of all routes are the same.
+    paths: Arc<PathIndex>,
 }
 
 // === impl RouteTable ===
@@ -171,8 +176,8 @@ impl<X: Clone> ListenerTable<X> {
         for host in &listener.hosts {
             let before = previous.and_then(|table| table.host(&host.pattern));
             let indexed = match before {
-                Some(before) if Arc::ptr_eq(&before.host, host) => Arc::clone(before),
-                _ => Arc::new(HostTable::build(host, before.map(|before| &**before), attach)),
+                Some(before) if Arc::ptr_eq(&before.host, host) => before.clone(),
+                _ => HostTable::build(host, before, attach),
             };
             match &host.pattern {
                 HostPattern::Exact(name) => {
@@ -189,7 +194,7 @@ impl<X: Clone> ListenerTable<X> {
 }
 
 impl<X> ListenerTable<X> {
-    fn host(&self, pattern: &HostPattern) -> Option<&Arc<HostTable<X>>> {
+    fn host(&self, pattern: &HostPattern) -> Option<&HostTable<X>> {
         match pattern {
             HostPattern::Exact(name) => self.exact.get(name.as_bytes()),
             HostPattern::Wildcard(suffix) => self.wildcards.get(suffix.as_bytes()),
@@ -198,7 +203,7 @@ impl<X> ListenerTable<X> {
     }
 
     /// The host tables that speak for `host`, the most specific first.
-    fn tiers<'t>(&'t self, host: &str) -> impl Iterator<Item = &'t Arc<HostTable<X>>> {
+    fn tiers<'t>(&'t self, host: &str) -> impl Iterator<Item = &'t HostTable<X>> {
         let exact = self.exact.get(host.as_bytes());
         let suffixes = host.match_indices('.').map(|(dot, _)| dot).filter(|dot| *dot > 0);
         let wildcards = suffixes
@@ -247,22 +252,34 @@ impl<X: Clone> HostTable<X> {
         before: Option<&Self>,
         attach: &mut impl FnMut(&Arc<Rule>) -> X,
     ) -> Self {
-        // A rule with several matches stands in several routes; it is attached to once. One that
-        // stood in the table before keeps what was attached to it then.
+        let routes = Arc::clone(&host.routes);
+        let known = before.map_or(&[][..], |before| &before.routes);
+        let kept = before.map_or(&[][..], |before| &before.attached);
+        // A rule that stood in the table before keeps what was attached to it then. Mostly few of
+        // many have changed, and in the same place: only there rules are looked up.
+        let (gone, new) = differing(known, &routes, |a, b| Arc::ptr_eq(&a.rule, &b.rule));
+        // A rule with several matches stands in several routes; it is attached to once.
         let mut made: FastMap<*const Rule, X> = FastMap::default();
-        if let Some(before) = before {
-            let rules = before.host.routes.iter().map(|route| Arc::as_ptr(&route.rule));
-            made.extend(rules.zip(before.attached.iter().cloned()));
-        }
-        let attached = host
-            .routes
-            .iter()
-            .map(|route| {
-                made.entry(Arc::as_ptr(&route.rule)).or_insert_with(|| attach(&route.rule)).clone()
-            })
-            .collect();
-        Self { host: Arc::clone(host), attached, paths: PathIndex::build(&host.routes) }
+        let rules = known[gone.clone()].iter().map(|route| Arc::as_ptr(&route.rule));
+        made.extend(rules.zip(kept[gone.clone()].iter().cloned()));
+        let between = routes[new].iter().map(|route| {
+            made.entry(Arc::as_ptr(&route.rule)).or_insert_with(|| attach(&route.rule)).clone()
+        });
+        let (front, back) = (&kept[..gone.start], &kept[gone.end..]);
+        let attached: Vec<X> =
+            front.iter().cloned().chain(between).chain(back.iter().cloned()).collect();
+        let paths = before
+            .filter(|before| before.routes.iter().map(path).eq(routes.iter().map(path)))
+            .map_or_else(
+                || Arc::new(PathIndex::build(&routes)),
+                |before| Arc::clone(&before.paths),
+            );
+        Self { host: Arc::clone(host), routes, attached: attached.into(), paths }
     }
+}
+
+const fn path(route: &Route) -> &PathMatch {
+    &route.path
 }
 
 impl<X> HostTable<X> {
@@ -279,7 +296,7 @@ impl<X> HostTable<X> {
         let mut found = None;
         self.paths.first(request.path, |index| {
             known = true;
-            let route = &self.host.routes[index];
+            let route = &self.routes[index];
             let test = route.test(method, headers, request.query);
             witness.tested(route, test);
             if test.is_ok() {
@@ -293,7 +310,7 @@ impl<X> HostTable<X> {
     fn matched(&self, index: usize) -> RouteMatch<'_, X> {
         RouteMatch {
             host: &self.host.pattern,
-            route: &self.host.routes[index],
+            route: &self.routes[index],
             attached: &self.attached[index],
         }
     }
@@ -317,7 +334,7 @@ impl<X> HostTable<X> {
         // The headers of a preflight are not those of the request that it asks for.
         let headers = request.preflight.is_none().then_some(request.headers);
         self.paths.first(request.path, |index| {
-            let route = &self.host.routes[index];
+            let route = &self.routes[index];
             if !route.asks_no_more(headers, request.query) {
                 return false;
             }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
 use fairway_snapshot::{
-    Conditions, HostPattern, MethodMatch, MethodSet, ObjectId, PathShape, Precedence, Route, Rule,
-    ValueMatch,
+    Conditions, HostPattern, MethodMatch, MethodSet, ObjectId, PathMatch, PathShape, Precedence,
+    Route, Rule, RuleId, ValueMatch,
 };
 
 use super::diagnostic::{Diagnostic, Severity, listed};
@@ -29,7 +29,7 @@ pub(super) struct Overlap {
     loser: Arc<Rule>,
     /// Index of the match in the loser.
     match_index: u16,
-    path: String,
+    path: PathMatch,
     winner: Arc<Rule>,
     /// The first criterion in which they differ.
     criterion: &'static str,
@@ -37,8 +37,23 @@ pub(super) struct Overlap {
     whole: bool,
 }
 
-/// The conflicts among the routes of a host, which are in the order of precedence.
-pub(super) fn overlaps(host: &HostPattern, routes: &[Route]) -> Vec<Overlap> {
+impl Overlap {
+    /// The paths that both ask for.
+    pub(super) const fn path(&self) -> &PathMatch {
+        &self.path
+    }
+
+    /// Where the loser is written, which no other overlap of its host has.
+    pub(super) fn place(&self) -> (&RuleId, u16) {
+        (&self.loser.id, self.match_index)
+    }
+}
+
+/// The conflicts among routes of a host, which are in the order of precedence.
+pub(super) fn overlaps<'r>(
+    host: &HostPattern,
+    routes: impl IntoIterator<Item = &'r Route>,
+) -> Vec<Overlap> {
     let mut by_shape: HashMap<PathShape<'_>, Vec<&Route>> = HashMap::new();
     let mut all = Vec::new();
     for route in routes {
@@ -87,7 +102,7 @@ fn made(loser: &Route, winner: &Route, criterion: &'static str, whole: bool) -> 
     Overlap {
         loser: Arc::clone(&loser.rule),
         match_index: loser.match_index,
-        path: loser.path.to_string(),
+        path: loser.path.clone(),
         winner: Arc::clone(&winner.rule),
         criterion,
         whole,

@@ -7,6 +7,7 @@ use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
 
 use super::backends::neighbours;
 use super::conflicts::Overlap;
+use super::host_routes::HostRoutes;
 use super::interned::Interned;
 use super::lower::{self, Lowered};
 use super::route_tests::RouteTest;
@@ -27,9 +28,9 @@ pub struct Memo {
     /// Whether it is the same now.
     same_around: bool,
     objects: BTreeMap<ObjectId, Remembered>,
-    hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
+    hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
     shared: Interned,
-    next_hosts: BTreeMap<(ListenerName, HostPattern), RememberedHost>,
+    next_hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
     /// The hosts that are not as they were the last time.
     changed: Vec<HostPattern>,
 }
@@ -48,14 +49,6 @@ struct Remembered {
     tested: Option<Vec<Diagnostic>>,
     /// Its status with what was found last.
     told: Option<(Found, Arc<ObjectStatus>)>,
-}
-
-#[derive(Debug)]
-struct RememberedHost {
-    objects: Vec<Arc<Lowered>>,
-    host: Arc<Host>,
-    /// The conflicts among its routes.
-    overlaps: Vec<Overlap>,
 }
 
 impl Memo {
@@ -105,31 +98,26 @@ impl Memo {
         lowered
     }
 
-    /// The host of the last time, when the same objects speak for it; else the one that `make`
-    /// makes, or the last one again when its content is equal.
+    /// The host of the last time, when the same objects speak for it; else one that is made of it.
     pub(super) fn host(
         &mut self,
         listener: &ListenerName,
         pattern: &HostPattern,
         objects: Vec<Arc<Lowered>>,
-        make: impl FnOnce(&[Arc<Lowered>]) -> (Host, Vec<Overlap>),
     ) -> Arc<Host> {
         let key = (listener.clone(), pattern.clone());
         let known = self.hosts.remove(&key);
-        let (host, overlaps) = match known {
-            Some(known) if same(&known.objects, &objects) => (known.host, known.overlaps),
-            known => {
-                let (made, overlaps) = make(&objects);
-                let known = known.map(|known| known.host).filter(|host| **host == made);
-                let host = known.unwrap_or_else(|| {
-                    self.changed.push(pattern.clone());
-                    Arc::new(made)
-                });
-                (host, overlaps)
-            }
+        let before = known.as_ref().map(|known| Arc::clone(&known.host));
+        let made = match known {
+            Some(known) if known.is_of(&objects) => known,
+            Some(known) => known.with(objects),
+            None => HostRoutes::new(listener, pattern, objects),
         };
-        let remembered = RememberedHost { objects, host: Arc::clone(&host), overlaps };
-        self.next_hosts.insert(key, remembered);
+        let host = Arc::clone(&made.host);
+        if before.is_none_or(|before| !Arc::ptr_eq(&before, &host)) {
+            self.changed.push(pattern.clone());
+        }
+        self.next_hosts.insert(key, made);
         host
     }
 
@@ -198,8 +186,4 @@ impl Remembered {
             && self.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
             && self.neighbours.as_ref().is_none_or(names)
     }
-}
-
-fn same(a: &[Arc<Lowered>], b: &[Arc<Lowered>]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
 }

@@ -14,6 +14,7 @@ use fairway_crds::{
     TestRequest,
 };
 use fairway_snapshot::{Host, ObjectId};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use proptest::prelude::*;
 
@@ -59,7 +60,15 @@ enum Edit {
     NoGrant(u8),
     PutAcross(u8, u8),
     PutTested(u8, u8, u8),
+    /// With methods, and as old as it says.
+    PutMethods(u8, u8, u8, i64),
+    /// By expressions, two of them.
+    PutRegex(u8, u8),
+    /// For several paths at once.
+    PutWide(u8),
 }
+
+const METHODS: [&[&str]; 4] = [&["GET"], &["HEAD"], &["GET", "HEAD"], &["POST"]];
 
 fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
@@ -71,6 +80,11 @@ fn edit() -> impl Strategy<Value = Edit> {
         (0..2u8).prop_map(Edit::NoGrant),
         (0..6u8, 0..3u8).prop_map(|(name, service)| Edit::PutAcross(name, service)),
         (0..6u8, 0..5u8, 0..3u8).prop_map(|(name, path, host)| Edit::PutTested(name, path, host)),
+        (0..6u8, 0..3u8, 0..4u8, 0..3i64).prop_map(|(name, path, methods, created)| {
+            Edit::PutMethods(name, path, methods, created)
+        }),
+        (0..6u8, 0..3u8).prop_map(|(name, path)| Edit::PutRegex(name, path)),
+        (0..6u8).prop_map(Edit::PutWide),
     ]
 }
 
@@ -115,6 +129,32 @@ fn apply(inputs: &mut Inputs, edit: &Edit) {
             };
             let expect = TestExpect { status: Some(404), ..TestExpect::default() };
             made.spec.tests = vec![RouteTest { request, expect }];
+            inputs.routes.insert(object(*name), held(&made));
+        }
+        Edit::PutMethods(name, path, methods, created) => {
+            let mut made = written(&format!("/p{path}/{{x}}"), "service-0", &[]);
+            let methods = METHODS[usize::from(*methods)].iter().map(|name| (*name).to_owned());
+            made.spec.rules[0].matches[0].methods = methods.collect();
+            let created = jiff::Timestamp::from_second(*created).unwrap();
+            made.metadata.creation_timestamp = Some(Time(created));
+            inputs.routes.insert(object(*name), held(&made));
+        }
+        Edit::PutWide(name) => {
+            let mut made = written("/x", "service-0", &[]);
+            made.spec.rules[0].matches = (0..5)
+                .map(|path| RouteMatch {
+                    path: Some(format!("/p{path}/*")),
+                    ..RouteMatch::default()
+                })
+                .collect();
+            inputs.routes.insert(object(*name), held(&made));
+        }
+        Edit::PutRegex(name, path) => {
+            let mut made = written("/x", "service-0", &[]);
+            let paths = [format!("/p{path}/.*"), format!("/p{path}/x.*")];
+            made.spec.rules[0].matches = paths
+                .map(|path| RouteMatch { path_regex: Some(path), ..RouteMatch::default() })
+                .into();
             inputs.routes.insert(object(*name), held(&made));
         }
         Edit::NoService(name) => {
@@ -177,6 +217,12 @@ fn a_host_that_no_change_touches_is_the_same_value() {
     let second = compile(&inputs, &options, &mut memo).snapshot;
     assert!(Arc::ptr_eq(&host(&first, 0), &host(&second, 0)));
     assert!(!Arc::ptr_eq(&host(&first, 1), &host(&second, 1)));
+    // One that is written anew and says the same changes nothing, as often as that happens.
+    for _ in 0..2 {
+        inputs.routes.insert(ObjectId::new("ns", "b"), route("/c", "service-0", &["b.example"]));
+        let again = compile(&inputs, &options, &mut memo).snapshot;
+        assert!(Arc::ptr_eq(&host(&second, 1), &host(&again, 1)));
+    }
 }
 
 #[test]

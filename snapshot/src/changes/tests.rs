@@ -108,7 +108,7 @@ fn listeners_where_it_is_the_same_are_told_together() {
     // A rule of one listener alone changes there alone.
     let mut new = two(&["/a"]);
     let routes: Vec<Route> = Vec::new();
-    let host = crate::Host { pattern: crate::HostPattern::Any, routes };
+    let host = crate::Host { pattern: crate::HostPattern::Any, routes: routes.into() };
     new.listeners.get_mut(&"internal".into()).unwrap().hosts = vec![std::sync::Arc::new(host)];
     let changes = changed_requests(&two(&["/a"]), &new, &[], same_names).unwrap();
     assert_eq!(changes[0].listeners, ["internal".to_owned()].into());

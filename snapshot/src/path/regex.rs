@@ -28,12 +28,18 @@ pub enum PathMatch {
 }
 
 /// A regular expression in the syntax of RE2 that matches a whole normalised path or none of it.
+///
+/// It is a pointer, so that routes, which mostly have patterns, keep to one line of the processor's
+/// cache each.
 #[derive(Clone, Debug)]
-pub struct PathRegex {
-    text: Arc<str>,
+pub struct PathRegex(Arc<Expression>);
+
+#[derive(Debug)]
+struct Expression {
+    text: Box<str>,
     regex: Regex,
     /// What every path begins with that it matches.
-    prefix: Arc<str>,
+    prefix: Box<str>,
 }
 
 /// Why a text is no regular expression for paths.
@@ -89,7 +95,8 @@ impl FromStr for PathRegex {
         if !prefix.is_empty() && !prefix.starts_with('/') {
             return Err(PathRegexError::NoSlash(text.to_owned()));
         }
-        Ok(Self { text: text.into(), regex, prefix: prefix.into() })
+        let expression = Expression { text: text.into(), regex, prefix: prefix.into() };
+        Ok(Self(Arc::new(expression)))
     }
 }
 
@@ -131,36 +138,37 @@ impl PathRegex {
     /// The expression as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The text that every path begins with that it matches.
     #[must_use]
     pub fn literal_prefix(&self) -> &str {
-        &self.prefix
+        &self.0.prefix
     }
 
     /// Whether it matches the whole of a normalised path.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        path.starts_with(&*self.prefix) && self.regex.is_match(path)
+        path.starts_with(&*self.0.prefix) && self.0.regex.is_match(path)
     }
 
     /// The pattern that takes the same paths at less cost, when there is one: `/e/fin/*` for
     /// `/e/fin/.*` takes `/e/fin` too.
     #[must_use]
     pub fn as_pattern(&self) -> Option<PathPattern> {
-        let front = match self.text.strip_suffix(".*") {
-            Some(front) if front == &*self.prefix => format!("{front}*"),
-            _ if self.text == self.prefix => self.text.to_string(),
+        let Expression { text, prefix, .. } = &*self.0;
+        let front = match text.strip_suffix(".*") {
+            Some(front) if front == &**prefix => format!("{front}*"),
+            _ if text == prefix => text.to_string(),
             _ => return None,
         };
         front.parse().ok()
     }
 
     fn captures(&self, path: &str) -> Option<Captures> {
-        let found = self.regex.captures(path)?;
-        let named = self.regex.capture_names().enumerate().filter(|(_, name)| name.is_some());
+        let found = self.0.regex.captures(path)?;
+        let named = self.0.regex.capture_names().enumerate().filter(|(_, name)| name.is_some());
         // A group that took no part captured nothing.
         Some(named.map(|(group, _)| found.get(group).map_or(0..0, |group| group.range())).collect())
     }
@@ -168,7 +176,7 @@ impl PathRegex {
 
 impl PartialEq for PathRegex {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 
@@ -176,7 +184,7 @@ impl Eq for PathRegex {}
 
 impl fmt::Display for PathRegex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
@@ -203,7 +211,7 @@ impl PathMatch {
     pub fn capture_names(&self) -> Vec<&str> {
         match self {
             Self::Pattern(pattern) => pattern.capture_names().collect(),
-            Self::Regex { regex } => regex.regex.capture_names().flatten().collect(),
+            Self::Regex { regex } => regex.0.regex.capture_names().flatten().collect(),
         }
     }
 
@@ -230,7 +238,7 @@ impl PathMatch {
     pub fn rank(&self) -> PathRank {
         match self {
             Self::Pattern(pattern) => pattern.rank(),
-            Self::Regex { regex } => PathRank::of_regex(regex.prefix.len(), regex.text.len()),
+            Self::Regex { regex } => PathRank::of_regex(regex.0.prefix.len(), regex.0.text.len()),
         }
     }
 
@@ -239,7 +247,7 @@ impl PathMatch {
     pub fn shape(&self) -> PathShape<'_> {
         match self {
             Self::Pattern(pattern) => PathShape::Pattern(pattern.shape()),
-            Self::Regex { regex } => PathShape::Regex(&regex.text),
+            Self::Regex { regex } => PathShape::Regex(&regex.0.text),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{HostPattern, MethodMatch, PathMatch, Route, Snapshot};
 fn alone(host: &str, route: Route) -> Option<String> {
     let pattern: HostPattern = host.parse().unwrap();
     let mut world = snapshot(&[]);
-    let host = crate::Host { pattern: pattern.clone(), routes: vec![route] };
+    let host = crate::Host { pattern: pattern.clone(), routes: vec![route].into() };
     world.listeners.get_mut(&name()).unwrap().hosts = vec![Arc::new(host)];
     let tables = RouteTable::build(&world, None, |_| ());
     let route = &world.listeners[&name()].hosts[0].routes[0];

@@ -1,5 +1,5 @@
-//! The paths of one host: a map of exact paths, and a tree of segments for templates, prefixes and
-//! regular expressions.
+//! The paths of one host: a map by the literal text that a pattern begins with, and behind it a tree
+//! of segments for what captures.
 
 use smallvec::SmallVec;
 
@@ -10,12 +10,41 @@ use crate::{PathMatch, PathPattern, PathRegex, Route};
 /// Indexes of routes, ascending: in the order of precedence.
 type Routes = SmallVec<[u32; 2]>;
 
-#[derive(Debug)]
+/// A path is looked up by each of its beginnings that patterns have, the longest first. Most hosts
+/// have patterns of one or two lengths, and then a lookup waits for memory once or twice, however
+/// many paths there are; a tree from the root would wait at each segment.
+#[derive(Debug, Default)]
 pub(super) struct PathIndex {
-    exact: FastMap<Name, Routes>,
-    tree: Node,
-    /// Whether a path of the tree ends without a rest: if none does, only prefixes are searched.
-    has_templates: bool,
+    places: FastMap<Name, Place>,
+    depths: Depths,
+}
+
+/// The numbers of segments that the places have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Depths {
+    /// Bit n is set when there is a place of n segments; the last when there is one of as many or
+    /// more.
+    bits: u64,
+    longest: usize,
+}
+
+/// What begins with the same literal segments, and has no others.
+#[derive(Debug, Default)]
+struct Place {
+    /// Paths that end here.
+    exact: Routes,
+    /// Patterns whose rest begins here.
+    rest: Routes,
+    more: Option<Box<More>>,
+}
+
+/// What few places have.
+#[derive(Debug, Default)]
+struct More {
+    /// Patterns that go on with a capture.
+    capture: Option<Node>,
+    /// Expressions whose literal text leads here: only those are tried that a path may match.
+    regexes: Vec<(PathRegex, Routes)>,
 }
 
 /// A place in the tree of segments.
@@ -27,8 +56,6 @@ struct Node {
     whole: Routes,
     /// Patterns whose rest begins here.
     rest: Routes,
-    /// Expressions whose literal text leads here: only those are tried that a path may match.
-    regexes: Vec<(PathRegex, Routes)>,
 }
 
 /// What a walk met on its way, to be offered after it.
@@ -51,24 +78,40 @@ enum Literals {
 
 impl PathIndex {
     pub(super) fn build(routes: &[Route]) -> Self {
-        let mut index =
-            Self { exact: FastMap::default(), tree: Node::default(), has_templates: false };
+        let mut index = Self::default();
         for (number, route) in (0u32..).zip(routes) {
             match &route.path {
                 PathMatch::Pattern(pattern) => index.put_pattern(number, pattern),
-                PathMatch::Regex { regex } => index.tree.put_regex(number, regex),
+                PathMatch::Regex { regex } => index.put_regex(number, regex),
             }
         }
         index
     }
 
+    /// The place of a literal beginning, which is made when there is none.
+    fn place(&mut self, literal: &str) -> &mut Place {
+        self.depths.insert(literal.matches('/').count());
+        self.places.entry(literal.as_bytes().into()).or_default()
+    }
+
     fn put_pattern(&mut self, number: u32, pattern: &PathPattern) {
         if pattern.is_exact() {
-            self.exact.entry(pattern.as_str().as_bytes().into()).or_default().push(number);
+            self.place(pattern.as_str()).exact.push(number);
             return;
         }
-        let mut node = &mut self.tree;
-        for segment in pattern.segments() {
+        // Up to the slash before the first capture or the rest.
+        let literal = pattern.literal_prefix();
+        let literal = &literal[..literal.len() - 1];
+        let place = self.place(literal);
+        let mut behind = pattern.segments().skip(literal.matches('/').count()).peekable();
+        if behind.peek().is_none() {
+            place.rest.push(number);
+            return;
+        }
+        // What is not literal is a capture.
+        behind.next();
+        let mut node = place.more.get_or_insert_default().capture.get_or_insert_default();
+        for segment in behind {
             node = match segment {
                 Segment::Literal(text) => node.literals.entry(text),
                 Segment::Capture(_) => node.capture.get_or_insert_default(),
@@ -78,26 +121,73 @@ impl PathIndex {
             node.rest.push(number);
         } else {
             node.whole.push(number);
-            self.has_templates = true;
+        }
+    }
+
+    /// Puts an expression where its literal text leads, as far as that has whole segments.
+    fn put_regex(&mut self, number: u32, regex: &PathRegex) {
+        let prefix = regex.literal_prefix();
+        let whole = prefix.rfind('/').map_or("", |end| &prefix[..end]);
+        let regexes = &mut self.place(whole).more.get_or_insert_default().regexes;
+        match regexes.iter_mut().find(|(known, _)| known == regex) {
+            Some((_, routes)) => routes.push(number),
+            None => regexes.push((regex.clone(), Routes::from_slice(&[number]))),
         }
     }
 
     /// Calls `accept` with the index of each route that knows `path`, in the order of precedence,
     /// until it accepts one.
+    ///
+    /// An exact path is all literals, so it is stronger than every template of its length; and of
+    /// two templates the one that goes on literally for longer is the stronger. So the longest
+    /// beginning comes first.
     pub(super) fn first(&self, path: &str, mut accept: impl FnMut(usize) -> bool) -> Option<usize> {
-        if let Some(routes) = self.exact.get(path.as_bytes())
-            && let Some(found) = offer(routes, &mut accept)
-        {
-            return Some(found);
-        }
-        // An exact path is all literals, so it is stronger than every template of its length. The
-        // walk visits literal before capture, which is the order among templates.
         let mut met = Met::default();
-        let found = self.tree.walk(path, path, self.has_templates, &mut met, &mut accept);
-        if found.is_some() {
-            return found;
+        for end in self.depths.ends(path).into_iter().rev() {
+            let Some(place) = self.places.get(&path.as_bytes()[..end]) else { continue };
+            if end == path.len()
+                && let Some(found) = offer(&place.exact, &mut accept)
+            {
+                return Some(found);
+            }
+            if let Some(more) = &place.more {
+                if let Some(node) = &more.capture
+                    && let Some(behind) = captured(&path[end..])
+                    && let Some(found) = node.walk(behind, &mut met, &mut accept)
+                {
+                    return Some(found);
+                }
+                let regexes = more.regexes.iter().filter(|(regex, _)| regex.matches(path));
+                met.regexes.extend(regexes.map(|(_, routes)| routes));
+            }
+            if !place.rest.is_empty() {
+                met.prefixes.push(&place.rest);
+            }
         }
         met.first(&mut accept)
+    }
+}
+
+impl Depths {
+    const LAST: usize = u64::BITS as usize - 1;
+
+    fn insert(&mut self, depth: usize) {
+        self.bits |= 1 << depth.min(Self::LAST);
+        self.longest = self.longest.max(depth);
+    }
+
+    const fn has(self, depth: usize) -> bool {
+        let depth = if depth < Self::LAST { depth } else { Self::LAST };
+        self.bits & (1 << depth) != 0
+    }
+
+    /// Where the beginnings of a path end that have one of these numbers of segments, ascending.
+    fn ends(self, path: &str) -> SmallVec<[usize; 16]> {
+        let bytes = path.bytes().enumerate().skip(1);
+        let slashes = bytes.filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
+        // Each segment ends at the next slash, and the last one with the path.
+        let ends = std::iter::once(0).chain(slashes).chain([path.len()]).zip(0..=self.longest);
+        ends.filter(|(_, depth)| self.has(*depth)).map(|(end, _)| end).collect()
     }
 }
 
@@ -149,53 +239,34 @@ impl Literals {
 }
 
 impl Node {
-    /// Puts an expression where its literal text leads, as far as that has whole segments.
-    fn put_regex(&mut self, number: u32, regex: &PathRegex) {
-        let prefix = regex.literal_prefix();
-        let whole = prefix.rfind('/').map_or("", |end| &prefix[..end]);
-        let mut node = self;
-        for segment in whole.split('/').skip(1) {
-            node = node.literals.entry(segment);
-        }
-        match node.regexes.iter_mut().find(|(known, _)| known == regex) {
-            Some((_, routes)) => routes.push(number),
-            None => node.regexes.push((regex.clone(), Routes::from_slice(&[number]))),
-        }
-    }
-
-    /// Walks down `whole`, of which `path` is what is left at this node. Templates that end at the
-    /// end of the path are offered at once, what is open is collected.
+    /// Walks down `path`, which is what is left of one at this node. Templates that end at the end
+    /// of the path are offered at once, what is open is collected. Literal comes before capture,
+    /// which is the order among templates.
     fn walk<'n>(
         &'n self,
-        whole: &str,
         path: &str,
-        templates: bool,
         met: &mut Met<'n>,
         accept: &mut impl FnMut(usize) -> bool,
     ) -> Option<usize> {
         if !self.rest.is_empty() {
             met.prefixes.push(&self.rest);
         }
-        for (regex, routes) in &self.regexes {
-            if regex.matches(whole) {
-                met.regexes.push(routes);
-            }
-        }
-        let Some(behind) = path.strip_prefix('/') else {
-            return if templates { offer(&self.whole, accept) } else { None };
-        };
+        let Some(behind) = path.strip_prefix('/') else { return offer(&self.whole, accept) };
         let end = behind.find('/').unwrap_or(behind.len());
         let (segment, remaining) = behind.split_at(end);
         if let Some(node) = self.literals.get(segment)
-            && let Some(found) = node.walk(whole, remaining, templates, met, accept)
+            && let Some(found) = node.walk(remaining, met, accept)
         {
             return Some(found);
         }
-        match &self.capture {
-            Some(node) if !segment.is_empty() => {
-                node.walk(whole, remaining, templates, met, accept)
-            }
-            _ => None,
-        }
+        let node = self.capture.as_ref().filter(|_| !segment.is_empty())?;
+        node.walk(remaining, met, accept)
     }
+}
+
+/// What is left of a path behind the segment that a capture takes.
+fn captured(path: &str) -> Option<&str> {
+    let behind = path.strip_prefix('/')?;
+    let end = behind.find('/').unwrap_or(behind.len());
+    (end > 0).then(|| &behind[end..])
 }

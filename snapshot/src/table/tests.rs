@@ -1,5 +1,7 @@
 //! The table against a naive scan, over generated worlds; and each criterion of the order.
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -84,7 +86,7 @@ pub(crate) fn snapshot(world: &[Written]) -> Snapshot {
     }
     let hosts = hosts.into_iter().map(|(pattern, mut routes)| {
         routes.sort_by(|a, b| Precedence::of(&pattern, a).cmp(&Precedence::of(&pattern, b)));
-        Arc::new(Host { pattern, routes })
+        Arc::new(Host { pattern, routes: routes.into() })
     });
     let listener = Listener {
         bind: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -347,7 +349,7 @@ fn a_host_that_did_not_change_keeps_its_indexes() {
     let kept = first.listeners[&name()].hosts.iter().find(|host| host.pattern == HostPattern::Any);
     let kept = kept.unwrap().routes[0].clone();
     let routes = vec![kept, route(&plain("/c"), 0)];
-    let changed = Host { pattern: HostPattern::Any, routes };
+    let changed = Host { pattern: HostPattern::Any, routes: routes.into() };
     for host in &mut second.listeners.get_mut(&name()).unwrap().hosts {
         if host.pattern == HostPattern::Any {
             *host = Arc::new(changed.clone());

@@ -37,7 +37,7 @@ fn missing(wanted: &str, snapshot: &Snapshot, listener: &ListenerName, asked: &A
     let mut here: Vec<(&HostPattern, &Route)> = Vec::new();
     for (name, served) in &snapshot.listeners {
         for host in &served.hosts {
-            for route in &host.routes {
+            for route in &*host.routes {
                 if !named(&route.rule.id.to_string(), wanted) {
                     continue;
                 }
@@ -71,7 +71,7 @@ fn missing(wanted: &str, snapshot: &Snapshot, listener: &ListenerName, asked: &A
 
 fn unknown(wanted: &str, snapshot: &Snapshot) -> String {
     let hosts = snapshot.listeners.values().flat_map(|listener| &listener.hosts);
-    let rules = hosts.flat_map(|host| &host.routes).map(|route| route.rule.id.to_string());
+    let rules = hosts.flat_map(|host| &*host.routes).map(|route| route.rule.id.to_string());
     let object = wanted.rsplit('/').next().unwrap_or_default();
     let near = rules
         .filter(|rule| {

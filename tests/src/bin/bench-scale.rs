@@ -26,8 +26,6 @@ use tokio::sync::watch;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Rules of one object.
-const PER_OBJECT: usize = 10;
 /// Objects that share a host, where there are many hosts.
 const PER_HOST: usize = 10;
 /// Services that the rules refer to.
@@ -42,6 +40,15 @@ struct Args {
     /// Whether a hundred rules share a host, or all of them.
     #[arg(long, value_enum, default_value_t)]
     hosts: Hosts,
+    /// How many rules one object has.
+    #[arg(long, default_value_t = 10)]
+    per_object: usize,
+}
+
+impl Args {
+    const fn objects(&self) -> usize {
+        self.rules / self.per_object
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -56,9 +63,9 @@ fn host(object: usize) -> String {
 }
 
 /// Rules of the common kind: prefixes with a rewrite, and every fifth with a capture and methods.
-fn route(object: usize, version: usize, hosts: Hosts) -> Arc<Route> {
+fn route(object: usize, version: usize, args: &Args) -> Arc<Route> {
     let rule = |number: usize| {
-        let service = format!("service-{}", (object * PER_OBJECT + number) % SERVICES);
+        let service = format!("service-{}", (object * args.per_object + number) % SERVICES);
         let backends = json!([{ "service": service, "port": "http" }]);
         if number % 5 == 4 {
             let path = format!("/team-{object}/orders-{number}/{{id}}/items");
@@ -69,8 +76,8 @@ fn route(object: usize, version: usize, hosts: Hosts) -> Arc<Route> {
             json!({ "match": [{ "path": path }], "rewrite": rewrite, "backends": backends })
         }
     };
-    let rules: Vec<serde_json::Value> = (0..PER_OBJECT).map(rule).collect();
-    let hosts = if hosts == Hosts::Many { vec![host(object)] } else { Vec::new() };
+    let rules: Vec<serde_json::Value> = (0..args.per_object).map(rule).collect();
+    let hosts = if args.hosts == Hosts::Many { vec![host(object)] } else { Vec::new() };
     let spec: ServiceRouteSpec =
         serde_json::from_value(json!({ "hosts": hosts, "rules": rules })).unwrap();
     Arc::new(Route::from(&ServiceRoute::new("x", spec)))
@@ -82,8 +89,8 @@ fn id(object: usize) -> ObjectId {
 
 fn inputs(args: &Args) -> Inputs {
     let mut inputs = Inputs::default();
-    for object in 0..args.rules / PER_OBJECT {
-        inputs.routes.insert(id(object), route(object, 0, args.hosts));
+    for object in 0..args.objects() {
+        inputs.routes.insert(id(object), route(object, 0, args));
     }
     let port = ServicePort { name: Some("http".into()), port: 8000, app_protocol: None };
     let service = Arc::new(Service { ports: vec![port], ..Service::default() });
@@ -144,8 +151,8 @@ fn lookups(inputs: &Inputs, args: &Args) -> Vec<u64> {
     let headers = HeaderMap::new();
     let asked: Vec<(String, String)> = (0..LOOKUPS)
         .map(|_| {
-            let object = random.usize(..args.rules / PER_OBJECT);
-            let number = random.usize(..PER_OBJECT);
+            let object = random.usize(..args.objects());
+            let number = random.usize(..args.per_object);
             let path = match number % 5 {
                 4 => format!("/team-{object}/orders-{number}/12345/items"),
                 _ => format!("/team-{object}/part-{number}/quotes/12345"),
@@ -188,8 +195,8 @@ async fn main() -> std::io::Result<()> {
     let first = chain.live(world.clone()).await;
     let mut changes = Vec::with_capacity(CHANGES);
     for version in 1..=CHANGES {
-        let object = version * 7919 % (args.rules / PER_OBJECT);
-        world.routes.insert(id(object), route(object, version, args.hosts));
+        let object = version * 7919 % (args.objects());
+        world.routes.insert(id(object), route(object, version, &args));
         changes.push(chain.live(world.clone()).await);
     }
     // What was given back is given back to the system too.
@@ -199,7 +206,7 @@ async fn main() -> std::io::Result<()> {
     let times = lookups(&world, &args);
     let told = json!({
         "rules": args.rules,
-        "hosts": if args.hosts == Hosts::Many { args.rules / PER_OBJECT / PER_HOST } else { 1 },
+        "hosts": if args.hosts == Hosts::Many { args.objects() / PER_HOST } else { 1 },
         "compile_ms": compile_time.as_secs_f64() * 1e3,
         "first_ms": first.as_secs_f64() * 1e3,
         "change_p50_ms": changes[CHANGES / 2].as_secs_f64() * 1e3,

@@ -87,7 +87,7 @@ impl<'w> World<'w> {
 fn leads(snapshot: &Snapshot) -> BTreeMap<(&ObjectId, u16), Vec<(String, String)>> {
     let hosts = snapshot.listeners.values().flat_map(|listener| &listener.hosts);
     let mut leads = BTreeMap::new();
-    for route in hosts.flat_map(|host| &host.routes) {
+    for route in hosts.flat_map(|host| &*host.routes) {
         let Action::Forward(backends) = &route.rule.action else { continue };
         let key = (&*route.rule.id.object, route.rule.id.index);
         leads.entry(key).or_insert_with(|| {
