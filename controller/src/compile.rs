@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{Listener, ListenerName, ObjectId, Snapshot, Upstream, UpstreamId};
+use fairway_snapshot::{Listener, ObjectId, Snapshot, Upstream, UpstreamId};
 
 pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
@@ -100,12 +100,7 @@ pub struct Verdict {
 #[must_use]
 pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Compilation {
     memo.begin(options, inputs);
-    let mut objects: BTreeMap<ObjectId, Arc<Lowered>> = BTreeMap::new();
-    for (id, route) in &inputs.routes {
-        if route.class() == options.class {
-            objects.insert(id.clone(), memo.lowered(id, route, inputs, options));
-        }
-    }
+    let objects = memo.lowered(inputs, options);
     let mut statuses: BTreeMap<ObjectId, Arc<ObjectStatus>> =
         objects.iter().map(|(id, lowered)| (id.clone(), Arc::clone(&lowered.status))).collect();
     for (id, unreadable) in &inputs.unreadable {
@@ -118,7 +113,6 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
     let mut snapshot = Snapshot { version: Snapshot::VERSION, ..Snapshot::default() };
     for (name, settings) in &options.listeners {
         let hosts = table::hosts(name, &objects, memo);
-        collect_upstreams(name, &objects, &mut snapshot.upstreams);
         let listener = Listener {
             bind: settings.bind,
             protocol: settings.protocol,
@@ -127,13 +121,14 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
         };
         snapshot.listeners.insert(name.clone(), listener);
     }
+    snapshot.upstreams = memo.upstreams(|| upstreams(&objects));
     for (id, found) in found(&objects, &snapshot, memo) {
         if let Some(status) = statuses.get_mut(&id) {
             *status = memo.told(&id, status, found);
         }
     }
     let wanted = wanted(&objects, &snapshot);
-    memo.end(&objects);
+    memo.end();
     Compilation { snapshot, statuses, wanted }
 }
 
@@ -148,20 +143,12 @@ fn wanted(
         .collect()
 }
 
-/// The upstreams that routes of a listener refer to, and no others.
-fn collect_upstreams(
-    listener: &ListenerName,
-    objects: &BTreeMap<ObjectId, Arc<Lowered>>,
-    upstreams: &mut BTreeMap<UpstreamId, Arc<Upstream>>,
-) {
+/// The upstreams that routes lead to.
+fn upstreams(objects: &BTreeMap<ObjectId, Arc<Lowered>>) -> BTreeMap<UpstreamId, Arc<Upstream>> {
     // Equal ones are one value: looking at where it stands costs less than comparing names.
     let mut seen: HashSet<*const Upstream> = HashSet::new();
-    let serves = |lowered: &&Arc<Lowered>| {
-        !lowered.hosts.is_empty() && !lowered.routes_of(listener).is_empty()
-    };
-    for (id, upstream) in objects.values().filter(serves).flat_map(|lowered| &lowered.upstreams) {
-        if seen.insert(Arc::as_ptr(upstream)) {
-            upstreams.insert(id.clone(), Arc::clone(upstream));
-        }
-    }
+    let all = objects.values().flat_map(|lowered| &lowered.upstreams);
+    all.filter(|(_, upstream)| seen.insert(Arc::as_ptr(upstream)))
+        .map(|(id, upstream)| (id.clone(), Arc::clone(upstream)))
+        .collect()
 }

@@ -13,9 +13,11 @@ use crate::compile::{CompileOptions, Memo, ObjectStatus, compile};
 use crate::endpoints::Wanted;
 use crate::metrics::ControllerMetrics;
 
-/// How long changes are collected before they are compiled: `kubectl apply -f` of a folder sends
-/// many, a few milliseconds apart, and one change must not wait.
+/// How long changes are collected before they are compiled when they come one after the other, as
+/// `kubectl apply -f` of a folder sends them.
 const COLLECT: Duration = Duration::from_millis(2);
+/// A change that comes so long after the last compile has none beside it, and does not wait.
+const ALONE: Duration = Duration::from_millis(20);
 
 /// What was compiled last.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +29,7 @@ pub struct Compiled {
     /// What was published of it.
     pub published: Option<Arc<Published>>,
     /// What each object of our class is told.
-    pub statuses: BTreeMap<ObjectId, Arc<ObjectStatus>>,
+    pub statuses: Arc<BTreeMap<ObjectId, Arc<ObjectStatus>>>,
     /// The upstreams whose endpoints must be told beside the snapshot.
     pub wanted: Arc<BTreeMap<UpstreamId, Wanted>>,
 }
@@ -60,6 +62,7 @@ impl EventLoop {
                     None => return,
                 };
             }
+            let ended = Instant::now();
             let changed = tokio::select! {
                 changed = self.inputs.changed() => changed.is_ok(),
                 Ok(()) = self.options.changed() => true,
@@ -67,7 +70,9 @@ impl EventLoop {
             if !changed {
                 return;
             }
-            tokio::time::sleep(COLLECT).await;
+            if ended.elapsed() < ALONE {
+                tokio::time::sleep(COLLECT).await;
+            }
         }
     }
 
@@ -111,7 +116,7 @@ impl EventLoop {
         let published = self.publisher.borrow().clone();
         let revision = published.as_ref().map_or(0, |published| published.revision);
         tracing::debug!(revision, ?took, "compiled");
-        let (statuses, wanted) = (compilation.statuses, Arc::new(compilation.wanted));
+        let (statuses, wanted) = (Arc::new(compilation.statuses), Arc::new(compilation.wanted));
         self.compiled.send_replace(Some(Arc::new(Compiled {
             revision,
             inputs: world,

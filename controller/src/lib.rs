@@ -2,6 +2,7 @@
 //! to the data plane and writes back what became of each object. It never proxies a request.
 
 pub mod compile;
+mod differences;
 pub mod endpoints;
 pub mod event_loop;
 pub mod files;

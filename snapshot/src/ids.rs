@@ -28,7 +28,9 @@ impl ObjectId {
 impl Ord for ObjectId {
     fn cmp(&self, other: &Self) -> Ordering {
         if self.namespace == other.namespace {
-            return self.name.cmp(&other.name);
+            // Mostly the same object is meant, and then its name is often the same value.
+            let same = Arc::ptr_eq(&self.name, &other.name);
+            return if same { Ordering::Equal } else { self.name.cmp(&other.name) };
         }
         // A slash stands behind the namespace, and a hyphen comes before it: market-eu/a is before
         // market/a.

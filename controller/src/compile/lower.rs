@@ -42,7 +42,7 @@ pub(super) struct Lowered {
     groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
     /// What of them is not served under one of the hosts.
     refused: Refused,
-    /// Those that its routes lead to.
+    /// Those that its routes lead to, where they are served.
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
     /// Those of them whose endpoints must be told.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
@@ -78,6 +78,14 @@ impl Lowered {
     pub(super) fn routes_of(&self, listener: &ListenerName) -> &[LoweredRoute] {
         let group = self.groups.iter().find(|(listeners, _)| listeners.contains(listener));
         group.map_or(&[], |(_, routes)| routes.as_slice())
+    }
+
+    /// Whether another form of the object leads to the same upstreams.
+    pub(super) fn leads_where(&self, other: &Self) -> bool {
+        let values = |lowered: &Self| -> Vec<*const Upstream> {
+            lowered.upstreams.iter().map(|(_, upstream)| Arc::as_ptr(upstream)).collect()
+        };
+        values(self) == values(other)
     }
 
     /// The routes that a listener serves under a host.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId};
+use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId, Upstream, UpstreamId};
 
 use super::backends::neighbours;
 use super::conflicts::Overlap;
@@ -13,6 +13,7 @@ use super::lower::{self, Lowered};
 use super::route_tests::RouteTest;
 use super::{CompileOptions, Diagnostic, Found, ObjectStatus};
 use crate::Inputs;
+use crate::differences::differences;
 use crate::inputs::{Grant, Objects, Route, Service};
 
 /// What compiling remembers of the last time: the lowered form of each object and everything that
@@ -22,12 +23,17 @@ pub struct Memo {
     options: Option<CompileOptions>,
     /// Whether the inputs were kept ones.
     kept: bool,
-    /// What else objects are made from, as it was the last time.
+    /// What objects are made from, as it was the last time.
+    routes: Objects<Arc<Route>>,
     services: Objects<Arc<Service>>,
     grants: Objects<Arc<Grant>>,
-    /// Whether it is the same now.
+    /// Whether all but the routes is the same now.
     same_around: bool,
     objects: BTreeMap<ObjectId, Remembered>,
+    /// The lowered form of each of these objects.
+    lowered: Arc<BTreeMap<ObjectId, Arc<Lowered>>>,
+    /// The upstreams that their routes lead to, unless those of an object have changed.
+    upstreams: Option<BTreeMap<UpstreamId, Arc<Upstream>>>,
     hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
     shared: Interned,
     next_hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
@@ -56,7 +62,10 @@ impl Memo {
     pub(super) fn begin(&mut self, options: &CompileOptions, inputs: &Inputs) {
         let kept = inputs.kept;
         if self.options.as_ref() != Some(options) || self.kept != kept {
+            self.routes = Objects::default();
             self.objects.clear();
+            self.lowered = Arc::default();
+            self.upstreams = None;
             self.hosts.clear();
             self.options = Some(options.clone());
             self.kept = kept;
@@ -68,8 +77,45 @@ impl Memo {
         self.grants = inputs.grants.clone();
     }
 
-    /// The lowered form of an object, from memory when nothing that it was made from differs.
+    /// The lowered form of each object of our class.
     pub(super) fn lowered(
+        &mut self,
+        inputs: &Inputs,
+        options: &CompileOptions,
+    ) -> Arc<BTreeMap<ObjectId, Arc<Lowered>>> {
+        let before = std::mem::replace(&mut self.routes, inputs.routes.clone());
+        let mut all = std::mem::take(&mut self.lowered);
+        let same_around = self.same_around;
+        let same = |a: &Arc<Route>, b: &Arc<Route>| same_around && Arc::ptr_eq(a, b);
+        for (id, route) in differences(&before, &inputs.routes, same) {
+            if let Some(route) = route.filter(|route| route.class() == options.class) {
+                let lowered = self.lower(id, route, inputs, options);
+                let known = all.get(id);
+                if known.is_none_or(|known| !Arc::ptr_eq(known, &lowered)) {
+                    if known.is_none_or(|known| !known.leads_where(&lowered)) {
+                        self.upstreams = None;
+                    }
+                    Arc::make_mut(&mut all).insert(id.clone(), lowered);
+                }
+            } else if self.objects.remove(id).is_some() {
+                Arc::make_mut(&mut all).remove(id);
+                self.upstreams = None;
+            }
+        }
+        self.lowered = Arc::clone(&all);
+        all
+    }
+
+    /// The upstreams of the last time, as long as they are the same, or else what `collect` finds.
+    pub(super) fn upstreams(
+        &mut self,
+        collect: impl FnOnce() -> BTreeMap<UpstreamId, Arc<Upstream>>,
+    ) -> BTreeMap<UpstreamId, Arc<Upstream>> {
+        self.upstreams.get_or_insert_with(collect).clone()
+    }
+
+    /// The lowered form of an object, from memory when nothing that it was made from differs.
+    fn lower(
         &mut self,
         id: &ObjectId,
         route: &Arc<Route>,
@@ -171,8 +217,7 @@ impl Memo {
     }
 
     /// Forgets what is gone.
-    pub(super) fn end(&mut self, objects: &BTreeMap<ObjectId, Arc<Lowered>>) {
-        self.objects.retain(|id, _| objects.contains_key(id));
+    pub(super) fn end(&mut self) {
         self.hosts = std::mem::take(&mut self.next_hosts);
         self.shared.forget();
     }

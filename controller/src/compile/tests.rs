@@ -226,6 +226,21 @@ fn a_host_that_no_change_touches_is_the_same_value() {
 }
 
 #[test]
+fn other_options_leave_nothing_behind() {
+    let mut memo = Memo::default();
+    let mut inputs = Inputs::default();
+    apply(&mut inputs, &Edit::Service(0, 80));
+    apply(&mut inputs, &Edit::Put(0, 0, 0));
+    let ours = CompileOptions::default();
+    assert_eq!(compile(&inputs, &ours, &mut memo).statuses.len(), 1);
+    let theirs = CompileOptions { class: "other".to_owned(), ..CompileOptions::default() };
+    let other = compile(&inputs, &theirs, &mut memo);
+    assert_eq!((other.statuses.len(), other.snapshot.upstreams.len()), (0, 0));
+    let again = compile(&inputs, &ours, &mut memo);
+    assert_eq!((again.statuses.len(), again.snapshot.upstreams.len()), (1, 1));
+}
+
+#[test]
 fn a_rule_of_an_object_that_is_older_than_the_schema_is_told_its_name() {
     let mut inputs = Inputs::default();
     apply(&mut inputs, &Edit::Service(0, 80));

@@ -89,9 +89,9 @@ impl Waiting {
         found
     }
 
-    /// Forgets the objects for which this is not so.
-    pub(super) fn retain(&mut self, mut known: impl FnMut(&ObjectId) -> bool) {
-        self.0.retain(|id, _| known(id));
+    /// Forgets an object.
+    pub(super) fn forget(&mut self, id: &ObjectId) {
+        self.0.remove(id);
     }
 }
 

@@ -22,6 +22,7 @@ use super::events::{Recorder, Teller};
 use super::happenings::Waiting;
 use super::{Programmed, Told, said, serves_all, status};
 use crate::compile::ObjectStatus;
+use crate::differences::differences;
 use crate::event_loop::Compiled;
 use crate::lease::Leadership;
 use crate::metrics::{ControllerMetrics, ResultLabel};
@@ -64,6 +65,8 @@ pub struct StatusWriter {
     waiting: BTreeSet<ObjectId>,
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
+    /// What was compiled last for each object.
+    statuses: Arc<BTreeMap<ObjectId, Arc<ObjectStatus>>>,
     /// For each object what it is told, and the first revision that holds it like this.
     tracked: BTreeMap<ObjectId, Tracked>,
     /// Objects to look at, each not before its time.
@@ -123,6 +126,7 @@ impl StatusWriter {
             waiting: BTreeSet::new(),
             observed,
             metrics,
+            statuses: Arc::default(),
             tracked: BTreeMap::new(),
             due: BTreeMap::new(),
             writing: BTreeSet::new(),
@@ -189,13 +193,15 @@ impl StatusWriter {
     fn take_compiled(&mut self) {
         let Some(compiled) = self.compiled.borrow_and_update().clone() else { return };
         let now = Instant::now();
-        self.tracked.retain(|id, _| compiled.statuses.contains_key(id));
-        self.due.retain(|id, _| compiled.statuses.contains_key(id));
-        self.news.retain(|id| compiled.statuses.contains_key(id));
-        for (id, status) in &compiled.statuses {
-            let known = self.tracked.get_mut(id);
-            match known {
-                Some(known) if Arc::ptr_eq(&known.status, status) => continue,
+        let before = std::mem::replace(&mut self.statuses, Arc::clone(&compiled.statuses));
+        for (id, status) in differences(&before, &compiled.statuses, Arc::ptr_eq) {
+            let Some(status) = status else {
+                self.tracked.remove(id);
+                self.due.remove(id);
+                self.news.forget(id);
+                continue;
+            };
+            match self.tracked.get_mut(id) {
                 Some(known) => {
                     // The data plane serves it already when its compiled form is the same.
                     if known.status.hash != status.hash {

@@ -195,6 +195,8 @@ async fn main() -> std::io::Result<()> {
     let first = chain.live(world.clone()).await;
     let mut changes = Vec::with_capacity(CHANGES);
     for version in 1..=CHANGES {
+        // One change, and not one of many that are collected.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let object = version * 7919 % (args.objects());
         world.routes.insert(id(object), route(object, version, &args));
         changes.push(chain.live(world.clone()).await);
