@@ -3,14 +3,15 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// The keys whose values are not the same in both maps, with the new value; with none where the new
-/// map does not hold the key. Both maps are walked once: with thousands of objects that costs a
-/// fraction of looking each one up.
-pub(crate) fn differences<'m, K: Ord, V>(
-    old: &'m BTreeMap<K, V>,
-    new: &'m BTreeMap<K, V>,
-    same: impl Fn(&V, &V) -> bool,
-) -> Vec<(&'m K, Option<&'m V>)> {
+/// The keys for which what is known of the old world is not of the new value, with that; with none
+/// where the new map does not hold the key. Both maps are walked once: with thousands of objects
+/// that costs a fraction of looking each one up. What is found is cloned, so that the map of what is
+/// known can be changed by it.
+pub(crate) fn differences<K: Ord + Clone, A, V: Clone>(
+    old: &BTreeMap<K, A>,
+    new: &BTreeMap<K, V>,
+    same: impl Fn(&A, &V) -> bool,
+) -> Vec<(K, Option<V>)> {
     let mut found = Vec::new();
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
     loop {
@@ -24,8 +25,8 @@ pub(crate) fn differences<'m, K: Ord, V>(
         let after = new.next_if(|_| order.is_ge());
         match (before, after) {
             (Some((_, before)), Some((_, after))) if same(before, after) => {}
-            (_, Some((key, value))) => found.push((key, Some(value))),
-            (Some((key, _)), None) => found.push((key, None)),
+            (_, Some((key, value))) => found.push((key.clone(), Some(value.clone()))),
+            (Some((key, _)), None) => found.push((key.clone(), None)),
             (None, None) => {}
         }
     }
@@ -48,9 +49,9 @@ mod tests {
             let found = differences(&old, &new, |a, b| a == b);
             let mut made: BTreeMap<u8, u8> = old.clone();
             for (key, value) in &found {
-                prop_assert_ne!(old.get(key), *value, "{} did not change", key);
+                prop_assert_ne!(old.get(key), value.as_ref(), "{} did not change", key);
                 match value {
-                    Some(value) => made.insert(**key, **value),
+                    Some(value) => made.insert(*key, *value),
                     None => made.remove(key),
                 };
             }

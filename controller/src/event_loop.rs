@@ -29,7 +29,7 @@ pub struct Compiled {
     /// What was published of it.
     pub published: Option<Arc<Published>>,
     /// What each object of our class is told.
-    pub statuses: Arc<BTreeMap<ObjectId, Arc<ObjectStatus>>>,
+    pub statuses: BTreeMap<ObjectId, Arc<ObjectStatus>>,
     /// The upstreams whose endpoints must be told beside the snapshot.
     pub wanted: Arc<BTreeMap<UpstreamId, Wanted>>,
 }
@@ -116,7 +116,7 @@ impl EventLoop {
         let published = self.publisher.borrow().clone();
         let revision = published.as_ref().map_or(0, |published| published.revision);
         tracing::debug!(revision, ?took, "compiled");
-        let (statuses, wanted) = (Arc::new(compilation.statuses), Arc::new(compilation.wanted));
+        let (statuses, wanted) = (compilation.statuses, Arc::new(compilation.wanted));
         self.compiled.send_replace(Some(Arc::new(Compiled {
             revision,
             inputs: world,

@@ -55,14 +55,17 @@ impl HostRoutes {
     }
 
     /// Whether these objects are those that it was made from.
-    pub(super) fn is_of(&self, objects: &[Arc<Lowered>]) -> bool {
+    fn is_of(&self, objects: &[Arc<Lowered>]) -> bool {
         self.objects.len() == objects.len()
             && self.objects.iter().zip(objects).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
-    /// The host of other objects: what [`Self::new`] makes of them, mostly for less. A host whose
+    /// The host of these objects: what [`Self::new`] makes of them, mostly for less. A host whose
     /// content is the same stays the same value.
     pub(super) fn with(self, objects: Vec<Arc<Lowered>>) -> Self {
+        if self.is_of(&objects) {
+            return self;
+        }
         let changed = self.changed(&objects);
         let mut made =
             changed.unwrap_or_else(|| Self::new(&self.listener, &self.host.pattern, objects));

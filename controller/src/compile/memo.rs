@@ -23,11 +23,10 @@ pub struct Memo {
     options: Option<CompileOptions>,
     /// Whether the inputs were kept ones.
     kept: bool,
-    /// What objects are made from, as it was the last time.
-    routes: Objects<Arc<Route>>,
+    /// What else objects are made from, as it was the last time.
     services: Objects<Arc<Service>>,
     grants: Objects<Arc<Grant>>,
-    /// Whether all but the routes is the same now.
+    /// Whether it is the same now.
     same_around: bool,
     objects: BTreeMap<ObjectId, Remembered>,
     /// The lowered form of each of these objects.
@@ -62,7 +61,6 @@ impl Memo {
     pub(super) fn begin(&mut self, options: &CompileOptions, inputs: &Inputs) {
         let kept = inputs.kept;
         if self.options.as_ref() != Some(options) || self.kept != kept {
-            self.routes = Objects::default();
             self.objects.clear();
             self.lowered = Arc::default();
             self.upstreams = None;
@@ -83,22 +81,22 @@ impl Memo {
         inputs: &Inputs,
         options: &CompileOptions,
     ) -> Arc<BTreeMap<ObjectId, Arc<Lowered>>> {
-        let before = std::mem::replace(&mut self.routes, inputs.routes.clone());
         let mut all = std::mem::take(&mut self.lowered);
-        let same_around = self.same_around;
-        let same = |a: &Arc<Route>, b: &Arc<Route>| same_around && Arc::ptr_eq(a, b);
-        for (id, route) in differences(&before, &inputs.routes, same) {
+        let same = |known: &Remembered, route: &Arc<Route>| {
+            self.same_around && Arc::ptr_eq(&known.route, route)
+        };
+        for (id, route) in differences(&self.objects, &inputs.routes, same) {
             if let Some(route) = route.filter(|route| route.class() == options.class) {
-                let lowered = self.lower(id, route, inputs, options);
-                let known = all.get(id);
+                let lowered = self.lower(&id, &route, inputs, options);
+                let known = all.get(&id);
                 if known.is_none_or(|known| !Arc::ptr_eq(known, &lowered)) {
                     if known.is_none_or(|known| !known.leads_where(&lowered)) {
                         self.upstreams = None;
                     }
-                    Arc::make_mut(&mut all).insert(id.clone(), lowered);
+                    Arc::make_mut(&mut all).insert(id, lowered);
                 }
-            } else if self.objects.remove(id).is_some() {
-                Arc::make_mut(&mut all).remove(id);
+            } else if self.objects.remove(&id).is_some() {
+                Arc::make_mut(&mut all).remove(&id);
                 self.upstreams = None;
             }
         }
@@ -155,7 +153,6 @@ impl Memo {
         let known = self.hosts.remove(&key);
         let before = known.as_ref().map(|known| Arc::clone(&known.host));
         let made = match known {
-            Some(known) if known.is_of(&objects) => known,
             Some(known) => known.with(objects),
             None => HostRoutes::new(listener, pattern, objects),
         };

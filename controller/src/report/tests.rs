@@ -71,7 +71,7 @@ async fn what_the_data_plane_serves_is_reported_and_nothing_newer() {
             inputs: Arc::new(inputs),
             published: Some(Arc::new(published)),
             wanted: Arc::default(),
-            statuses: Arc::default(),
+            statuses: BTreeMap::new(),
         }))
     };
     let apply =

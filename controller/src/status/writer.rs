@@ -65,8 +65,6 @@ pub struct StatusWriter {
     waiting: BTreeSet<ObjectId>,
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
-    /// What was compiled last for each object.
-    statuses: Arc<BTreeMap<ObjectId, Arc<ObjectStatus>>>,
     /// For each object what it is told, and the first revision that holds it like this.
     tracked: BTreeMap<ObjectId, Tracked>,
     /// Objects to look at, each not before its time.
@@ -126,7 +124,6 @@ impl StatusWriter {
             waiting: BTreeSet::new(),
             observed,
             metrics,
-            statuses: Arc::default(),
             tracked: BTreeMap::new(),
             due: BTreeMap::new(),
             writing: BTreeSet::new(),
@@ -193,33 +190,29 @@ impl StatusWriter {
     fn take_compiled(&mut self) {
         let Some(compiled) = self.compiled.borrow_and_update().clone() else { return };
         let now = Instant::now();
-        let before = std::mem::replace(&mut self.statuses, Arc::clone(&compiled.statuses));
-        for (id, status) in differences(&before, &compiled.statuses, Arc::ptr_eq) {
+        let same = |known: &Tracked, status: &_| Arc::ptr_eq(&known.status, status);
+        for (id, status) in differences(&self.tracked, &compiled.statuses, same) {
             let Some(status) = status else {
-                self.tracked.remove(id);
-                self.due.remove(id);
-                self.news.forget(id);
+                self.tracked.remove(&id);
+                self.due.remove(&id);
+                self.news.forget(&id);
                 continue;
             };
-            match self.tracked.get_mut(id) {
+            match self.tracked.get_mut(&id) {
                 Some(known) => {
                     // The data plane serves it already when its compiled form is the same.
                     if known.status.hash != status.hash {
                         known.revision = compiled.revision;
                     }
                     known.since = now;
-                    known.status = Arc::clone(status);
+                    known.status = status;
                 }
                 None => {
-                    let tracked = Tracked {
-                        status: Arc::clone(status),
-                        revision: compiled.revision,
-                        since: now,
-                    };
+                    let tracked = Tracked { status, revision: compiled.revision, since: now };
                     self.tracked.insert(id.clone(), tracked);
                 }
             }
-            self.look_at(id, now);
+            self.look_at(&id, now);
         }
     }
 

@@ -152,7 +152,8 @@ impl PathIndex {
             }
             if let Some(more) = &place.more {
                 if let Some(node) = &more.capture
-                    && let Some(behind) = captured(&path[end..])
+                    && let Some((segment, behind)) = split(&path[end..])
+                    && !segment.is_empty()
                     && let Some(found) = node.walk(behind, &mut met, &mut accept)
                 {
                     return Some(found);
@@ -251,9 +252,7 @@ impl Node {
         if !self.rest.is_empty() {
             met.prefixes.push(&self.rest);
         }
-        let Some(behind) = path.strip_prefix('/') else { return offer(&self.whole, accept) };
-        let end = behind.find('/').unwrap_or(behind.len());
-        let (segment, remaining) = behind.split_at(end);
+        let Some((segment, remaining)) = split(path) else { return offer(&self.whole, accept) };
         if let Some(node) = self.literals.get(segment)
             && let Some(found) = node.walk(remaining, met, accept)
         {
@@ -264,9 +263,8 @@ impl Node {
     }
 }
 
-/// What is left of a path behind the segment that a capture takes.
-fn captured(path: &str) -> Option<&str> {
+/// The first segment of a path, and what is left behind it.
+fn split(path: &str) -> Option<(&str, &str)> {
     let behind = path.strip_prefix('/')?;
-    let end = behind.find('/').unwrap_or(behind.len());
-    (end > 0).then(|| &behind[end..])
+    Some(behind.split_at(behind.find('/').unwrap_or(behind.len())))
 }
