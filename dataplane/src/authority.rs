@@ -23,22 +23,30 @@ impl std::ops::Deref for Host {
     }
 }
 
-/// The host of a request. The authority of a target in absolute form wins over `Host`, and then
-/// replaces it, so that the backend sees the same (RFC 9112 section 3.2.2).
+/// The host of a request. A target in absolute form names it too, and must name the same: readers
+/// differ in which of the two they believe (RFC 9112 section 3.2.2).
 pub(crate) fn host(head: &mut RequestHead) -> Result<Host, ProxyError> {
-    if let Some(authority) = head.target.authority() {
-        let host = parse(authority.as_str().as_bytes())?;
-        let value = header(authority)?;
-        head.headers.insert(HOST, value);
-        return Ok(host);
-    }
     let mut fields = head.headers.get_all(HOST).iter();
-    match (fields.next(), fields.next()) {
-        (Some(field), None) => parse(field.as_bytes()),
-        (None, _) if head.version < Version::HTTP_11 => Ok(Host(SmallVec::new())),
-        (None, _) => Err(ProxyError::NoHost),
-        (Some(_), Some(_)) => Err(ProxyError::BadHost),
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(ProxyError::BadHost);
     }
+    let host = field.map(|field| parse(field.as_bytes())).transpose()?;
+    if host.is_none() && head.version >= Version::HTTP_11 {
+        return Err(ProxyError::NoHost);
+    }
+    let Some(authority) = head.target.authority() else {
+        return Ok(host.unwrap_or_else(|| Host(SmallVec::new())));
+    };
+    let same =
+        |field: &HeaderValue| field.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes());
+    if !field.is_none_or(same) {
+        return Err(ProxyError::BadHost);
+    }
+    let host = parse(authority.as_str().as_bytes())?;
+    let value = header(authority)?;
+    head.headers.insert(HOST, value);
+    Ok(host)
 }
 
 fn header(authority: &Authority) -> Result<HeaderValue, ProxyError> {

@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Frame;
 use tokio::time::Sleep;
 
 use crate::context::{Exchange, RequestContext};
-use crate::downstream::WireBody;
+use crate::downstream::{Broken, WireBody};
 use crate::error::ProxyError;
 use crate::mirror::Copies;
 use crate::upstream::http1::ResponseBody;
@@ -90,7 +90,7 @@ impl ClientBody {
                         }
                     }
                     Poll::Ready(_) => break,
-                    // The task of the connection gets a turn to hand over what it has.
+                    // The runtime gets a turn to notice what has come.
                     Poll::Pending if turns < 2 => {
                         turns += 1;
                         cx.waker().wake_by_ref();
@@ -106,7 +106,7 @@ impl ClientBody {
 
     /// Its length, when the client said it.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.body.size_hint().exact()
+        self.body.remaining()
     }
 
     /// Whether nothing comes any more.
@@ -123,7 +123,7 @@ impl ClientBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
+        let Poll::Ready(next) = self.body.poll_frame(cx) else {
             self.exchange.awaits_client.set(true);
             return Poll::Pending;
         };
@@ -153,7 +153,7 @@ impl ClientBody {
                 }
                 Some(Ok(frame))
             }
-            Some(Err(_)) => {
+            Some(Err(Broken)) => {
                 self.exchange.broken.set(Some(ProxyError::RequestBodyError));
                 Some(Err(ProxyError::RequestBodyError))
             }
@@ -276,15 +276,13 @@ impl UpstreamBody {
 
 // === impl Body ===
 
-impl HttpBody for Body {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
+impl Body {
+    /// The next part.
+    pub(crate) fn poll_frame(
+        &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.get_mut() {
+        match self {
             Self::Own(bytes, context) => Poll::Ready(bytes.take().map(|bytes| {
                 context.sent = u64::try_from(bytes.len()).unwrap_or_default();
                 Ok(Frame::data(bytes))
@@ -293,22 +291,32 @@ impl HttpBody for Body {
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    /// Whether nothing comes any more.
+    pub(crate) fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(bytes, _) => bytes.is_none(),
             Self::Upstream(body) => body.is_end_stream(),
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
+    /// How much comes still, when that is known.
+    pub(crate) fn remaining(&self) -> Option<u64> {
         match self {
             Self::Own(bytes, _) => {
                 let length = bytes.as_ref().map_or(0, Bytes::len);
-                SizeHint::with_exact(u64::try_from(length).unwrap_or_default())
+                Some(u64::try_from(length).unwrap_or_default())
             }
-            Self::Upstream(body) => {
-                body.body.as_ref().map_or_else(SizeHint::default, ResponseBody::size_hint)
-            }
+            Self::Upstream(body) => match &body.body {
+                Some(body) => body.remaining(),
+                None => Some(0),
+            },
+        }
+    }
+
+    /// Sends what can be sent of the rest of the request's body.
+    pub(crate) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if let Self::Upstream(UpstreamBody { body: Some(body), .. }) = self {
+            body.poll_upload(cx);
         }
     }
 }

@@ -1,34 +1,27 @@
-//! The side of the clients: hyper's server, and the translation between its types and ours.
+//! The side of the clients: a connection, its requests one after the other, and their answers, all in
+//! one task.
 
-mod io;
+mod request;
+mod respond;
+mod wire;
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use fairway_snapshot::ListenerName;
-use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::body::Body;
 use crate::forwarded::Forwarded;
-use crate::message::{RequestHead, ResponseHead};
 use crate::proxy;
 use crate::worker::OpenConnection;
-use io::ClientIo;
-
-/// A body as the codec reads it from a connection.
-pub(crate) struct WireBody(pub(crate) Incoming);
+use request::Request;
+use respond::{Asked, respond};
+pub(crate) use wire::{Broken, WireBody};
+use wire::{End, Wire};
 
 /// A client's connection.
 pub(crate) struct ClientConnection {
@@ -72,26 +65,12 @@ pub(crate) async fn serve(
         write_idle: Cell::new(None),
         linger: Cell::new(false),
     });
-    let io = ClientIo::new(stream, Rc::clone(&connection), Rc::clone(worker));
-    let service = service_fn(|request| {
-        let (worker, connection) = (Rc::clone(worker), Rc::clone(&connection));
-        async move {
-            let (head, body) = split(request);
-            let (head, body) = proxy::serve(&worker, &connection, head, body).await;
-            Ok::<_, Infallible>(join(head, body))
-        }
-    });
-    let mut server = http1::Builder::new();
-    // The deadlines are ours: see ClientIo. A date is added where the backend says none (RFC 9110
-    // section 6.6.1).
-    server.header_read_timeout(None);
-    server.max_buf_size(worker.config.client_head_bytes.max(MIN_BUFFER));
-    let mut http = pin!(server.serve_connection(TokioIo::new(io), service));
+    let wire = Rc::new(Wire::new(stream, Rc::clone(&connection), Rc::clone(worker)));
+    let mut http = pin!(exchanges(&wire));
     let mut closing = pin!(worker.closing.notified());
     closing.as_mut().enable();
     let mut waits = false;
-    // How a connection ends is told by the guards of its requests.
-    let _ = std::future::poll_fn(|cx| {
+    std::future::poll_fn(|cx| {
         if !waits {
             // Once is enough: the order to close wakes the task, and its socket then looks at its
             // deadline again, which is nearer now.
@@ -103,54 +82,48 @@ pub(crate) async fn serve(
     .await;
 }
 
-/// The least that hyper takes as its limit of a buffer.
-const MIN_BUFFER: usize = 8192;
+/// Serves requests until the connection ends. How one ends is told by the guards of its requests.
+async fn exchanges(wire: &Rc<Wire>) {
+    loop {
+        match std::future::poll_fn(|cx| wire.poll_request(cx)).await {
+            Ok(request) => {
+                if !exchange(wire, request).await {
+                    break;
+                }
+            }
+            Err(End::Refused(error)) => {
+                let (head, body) = proxy::refuse(&wire.worker, &wire.connection, error);
+                let asked =
+                    Asked { head_only: false, version: http::Version::HTTP_11, keep_alive: false };
+                respond(wire, &asked, &head, body).await;
+                break;
+            }
+            Err(End::Closed) => return,
+        }
+    }
+    wire.close().await;
+}
 
-/// A request in our own types. A request without a body has none, so that it costs nothing.
-fn split(request: Request<Incoming>) -> (RequestHead, Option<WireBody>) {
-    let (parts, body) = request.into_parts();
-    let head = RequestHead {
-        method: parts.method,
-        target: parts.uri,
-        version: parts.version,
-        headers: parts.headers,
+/// Serves one request; says whether the connection can serve another.
+async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
+    let Request { head, decoder, keep_alive, expects } = request;
+    let asked = Asked::of(&head.method, head.version, keep_alive);
+    let body = (!decoder.is_done()).then(|| WireBody(Rc::clone(wire)));
+    wire.decoder.replace(decoder);
+    wire.expects.set(expects);
+    let answer = {
+        let mut served = pin!(proxy::serve(&wire.worker, &wire.connection, head, body));
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(answer) = served.as_mut().poll(cx) {
+                return Poll::Ready(Some(answer));
+            }
+            wire.poll_gone(cx).map(|()| None)
+        })
+        .await
     };
-    let body = (!body.is_end_stream()).then_some(WireBody(body));
-    (head, body)
-}
-
-/// A response in hyper's types.
-fn join(head: ResponseHead, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    if let Some(reason) = head.reason
-        && let Ok(reason) = hyper::ext::ReasonPhrase::try_from(reason)
-    {
-        response.extensions_mut().insert(reason);
-    }
-    response
-}
-
-// === impl WireBody ===
-
-impl HttpBody for WireBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+    match answer {
+        Some((head, body)) => respond(wire, &asked, &head, body).await,
+        None => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one table of what can go wrong with a request: status, machine reason, whose fault it is,
 //! and whether trying again may help.
 
+mod message;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,8 @@ use bytes::Bytes;
 use fairway_snapshot::normalize::Refusal;
 use http::StatusCode;
 use http::header::HeaderValue;
+
+pub use message::MessageProblem;
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +41,15 @@ pub enum ProxyError {
     /// The path is refused.
     #[error("{0}")]
     Path(Refusal),
+    /// What came is no request, or one that can be read in two ways.
+    #[error("{}", .0.as_str())]
+    Message(MessageProblem),
+    /// The head is larger than what is taken, or has more fields (RFC 6585 section 5).
+    #[error("head_too_large")]
+    HeadTooLarge,
+    /// The head did not come whole in time.
+    #[error("client_head_timeout")]
+    ClientHeadTimeout,
     /// A request of HTTP/1.1 without `Host` (RFC 9112 section 3.2).
     #[error("host_missing")]
     NoHost,
@@ -143,6 +155,14 @@ impl ProxyError {
         use Blame::{Downstream, Gateway, Upstream};
         match self {
             Self::Path(_) => row(400, "The path is refused", Downstream, false),
+            Self::Message(MessageProblem::Version) => {
+                row(505, "The version of HTTP is not supported", Downstream, false)
+            }
+            Self::Message(_) => row(400, "The request is malformed", Downstream, false),
+            Self::HeadTooLarge => row(431, "The head is too large", Downstream, false),
+            Self::ClientHeadTimeout => {
+                row(408, "The head of the request did not come in time", Downstream, false)
+            }
             Self::NoHost => row(400, "The request has no Host", Downstream, false),
             Self::BadHost => row(400, "The Host is malformed", Downstream, false),
             Self::MethodNotSupported => row(501, "The method is not supported", Downstream, false),
@@ -202,6 +222,9 @@ impl ProxyError {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Path(refusal) => refusal.as_str(),
+            Self::Message(problem) => problem.as_str(),
+            Self::HeadTooLarge => "head_too_large",
+            Self::ClientHeadTimeout => "client_head_timeout",
             Self::NoHost => "host_missing",
             Self::BadHost => "host_malformed",
             Self::MethodNotSupported => "method_not_supported",
@@ -245,10 +268,27 @@ impl ProxyError {
         self.row().retryable
     }
 
+    /// Whether nothing that comes behind such a request over its connection is believed.
+    pub(crate) const fn ends_connection(self) -> bool {
+        matches!(
+            self,
+            Self::Message(_)
+                | Self::HeadTooLarge
+                | Self::ClientHeadTimeout
+                | Self::NoHost
+                | Self::BadHost
+                | Self::MethodNotSupported
+                | Self::TransferCodingNotSupported
+                | Self::RequestBodyError
+        )
+    }
+
     /// What a person reads beside the title.
     const fn detail(self) -> &'static str {
         match self {
             Self::Path(refusal) => refusal.advice(),
+            Self::Message(problem) => problem.advice(),
+            Self::HeadTooLarge => "Send fewer or shorter fields.",
             Self::RouteNotFound => "No rule of this gateway takes this host and path.",
             Self::MethodNotAllowed => "The methods that are allowed stand in Allow.",
             Self::NoHost => "Send one Host field.",
@@ -289,7 +329,10 @@ impl ProxyError {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all = Refusal::ALL.map(Self::Path).to_vec();
+        all.extend(MessageProblem::ALL.map(Self::Message));
         all.extend([
+            Self::HeadTooLarge,
+            Self::ClientHeadTimeout,
             Self::NoHost,
             Self::BadHost,
             Self::MethodNotSupported,

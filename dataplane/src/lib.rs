@@ -16,6 +16,7 @@ mod edits;
 mod error;
 mod filters;
 mod forwarded;
+mod h1;
 mod headers;
 mod listener;
 mod message;

@@ -21,3 +21,15 @@ pub(crate) struct ResponseHead {
     pub(crate) reason: Option<Bytes>,
     pub(crate) headers: HeaderMap,
 }
+
+impl RequestHead {
+    /// Stands for a head that could not be read: `-` for its method, and no path.
+    pub(crate) fn unreadable() -> Self {
+        Self {
+            method: Method::from_bytes(b"-").unwrap_or_default(),
+            target: Uri::from_static("-"),
+            version: Version::HTTP_11,
+            headers: HeaderMap::new(),
+        }
+    }
+}

@@ -52,6 +52,18 @@ pub(crate) async fn serve(
     }
 }
 
+/// Answers what is no request that can be served: it is counted and told all the same.
+pub(crate) fn refuse(
+    worker: &Rc<Worker>,
+    connection: &Rc<ClientConnection>,
+    error: ProxyError,
+) -> (ResponseHead, Body) {
+    let head = RequestHead::unreadable();
+    // Whatever comes behind it is read by nobody.
+    let context = RequestContext::begin(worker, connection, &head, true);
+    local_reply(context, error.into())
+}
+
 /// Finds the rule and sends the request to one of its backends.
 async fn forward(
     context: &mut RequestContext,

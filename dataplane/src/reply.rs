@@ -75,7 +75,9 @@ pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (Re
     }
     filters::finish(&context, &mut headers);
     // What is left of a body would be read as the next request.
-    if context.exchange.request_ended.get().is_none() {
+    if context.exchange.request_ended.get().is_none()
+        || error.is_some_and(ProxyError::ends_connection)
+    {
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         context.connection.linger();
     }

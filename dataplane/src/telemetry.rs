@@ -5,5 +5,5 @@ pub mod access_log;
 pub mod metrics;
 pub mod rule_metrics;
 
-mod clock;
+pub(crate) mod clock;
 pub mod collector;

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::downstream;
 use crate::mirror;
 use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::clock::Date;
 use crate::telemetry::metrics::WorkerMetrics;
 use crate::upstream::pool::Pool;
 
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     pub(crate) live: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
     pub(crate) pool: Rc<Pool>,
     pub(crate) log: AccessLog,
+    /// What answers without a date are dated with.
+    pub(crate) date: Date,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) mirrors: Rc<mirror::Load>,
     /// Whether answers ask clients to close their connections.
@@ -90,6 +93,7 @@ impl WorkerParts {
             config: self.config,
             live: RefCell::new(Cache::new(self.live)),
             log: AccessLog::new(self.log),
+            date: Date::default(),
             metrics: self.metrics,
             mirrors: Rc::default(),
             draining: Cell::new(false),

@@ -83,6 +83,8 @@ async fn every_answer_is_passed_whole_or_refused_and_poisons_nothing() {
             assert_eq!(String::from_utf8_lossy(&answer.body), *body, "{sent:?}");
             let lengths = answer.headers.iter().filter(|(name, _)| name == "content-length");
             assert!(lengths.count() <= 1, "{sent:?}");
+            let trailed = sent.contains("X-End: 1").then(|| ("x-end".to_owned(), "1".to_owned()));
+            assert_eq!(answer.trailers, Vec::from_iter(trailed), "{sent:?}");
         }
         // The connection of the client goes on, and the backend's bytes are not taken for an answer.
         let next = client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;

@@ -10,6 +10,7 @@ mod headers;
 mod mirrors;
 mod names;
 mod policies;
+mod requests;
 mod routing;
 mod second_opinion;
 mod swaps;

@@ -213,7 +213,7 @@ async fn hosts_must_be_there_and_well_formed() {
         assert_eq!((answer.status, answer.problem().as_str()), (status, reason), "{head:?}");
     }
     let absolute =
-        ask(gateway.address(), "GET http://b.example/x HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+        ask(gateway.address(), "GET http://b.example/x HTTP/1.1\r\nHost: B.example\r\n\r\n").await;
     assert_eq!(absolute.json()["headers"]["host"][0], "b.example");
     assert_eq!(absolute.json()["path"], "/x");
 }

@@ -129,7 +129,7 @@ async fn connecting_is_given_up() {
 }
 
 #[tokio::test]
-async fn clients_that_send_nothing_or_half_a_head_are_closed() {
+async fn clients_that_send_nothing_are_closed_and_those_with_half_a_head_are_told() {
     let origin = slow().await;
     let config = fairway_dataplane::Config {
         client_idle: Duration::from_millis(200),
@@ -142,6 +142,8 @@ async fn clients_that_send_nothing_or_half_a_head_are_closed() {
     assert_eq!(idle.rest().await, b"");
     let mut half = Client::connect(gateway.address()).await;
     half.send("GET / HTTP/1.1\r\nHost:").await;
+    let answer = half.answer().await;
+    assert_eq!((answer.status, answer.problem().as_str()), (408, "client_head_timeout"));
     assert_eq!(half.rest().await, b"");
     gateway.metric("fairway_downstream_connections", 0.0).await;
 }

@@ -14,6 +14,8 @@ pub struct Answer {
     pub reason: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// The fields behind a body in chunks.
+    pub trailers: Vec<(String, String)>,
 }
 
 impl Answer {
@@ -94,7 +96,7 @@ impl Client {
                 .filter_map(|line| line.split_once(": "))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            body: Vec::new(),
+            ..Answer::default()
         }
     }
 
@@ -104,9 +106,9 @@ impl Client {
         let chunked = answer.header("transfer-encoding").is_some();
         let length = answer.header("content-length").and_then(|value| value.parse().ok());
         answer.body = match length {
-            _ if answer.status == 204 || answer.status == 304 => Vec::new(),
+            _ if matches!(answer.status, 100 | 204 | 304) => Vec::new(),
             Some(length) => self.exactly(length).await,
-            None if chunked => self.chunks().await,
+            None if chunked => self.chunks(&mut answer.trailers).await,
             None => self.rest().await,
         };
         answer
@@ -120,8 +122,8 @@ impl Client {
         self.buffer.drain(..length).collect()
     }
 
-    /// Reads one chunk; the last is empty.
-    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
+    /// Reads a line, without its end.
+    async fn line(&mut self) -> Option<String> {
         let end = loop {
             if let Some(at) = find(&self.buffer, b"\r\n") {
                 break at;
@@ -130,9 +132,17 @@ impl Client {
                 return None;
             }
         };
-        let size =
-            usize::from_str_radix(std::str::from_utf8(&self.buffer[..end]).ok()?, 16).ok()?;
+        let line = String::from_utf8(self.buffer[..end].to_vec()).ok();
         self.buffer.drain(..end + 2);
+        line
+    }
+
+    /// Reads one chunk; the last is empty, and is followed by trailers and an empty line.
+    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
+        let size = usize::from_str_radix(&self.line().await?, 16).ok()?;
+        if size == 0 {
+            return Some(Vec::new());
+        }
         while self.buffer.len() < size + 2 {
             if !self.more().await {
                 return None;
@@ -143,13 +153,17 @@ impl Client {
         Some(chunk)
     }
 
-    async fn chunks(&mut self) -> Vec<u8> {
+    async fn chunks(&mut self, trailers: &mut Vec<(String, String)>) -> Vec<u8> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await {
             if chunk.is_empty() {
                 break;
             }
             body.extend(chunk);
+        }
+        while let Some(line) = self.line().await.filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
+            trailers.push((name.to_owned(), value.to_owned()));
         }
         body
     }

@@ -47,9 +47,11 @@ fn malformed_hosts_are_refused() {
 }
 
 #[test]
-fn an_absolute_target_wins_over_the_header() {
-    assert_eq!(
-        read("http://B.example:1/x", &["a.example"], Version::HTTP_11).unwrap(),
-        "b.example"
-    );
+fn an_absolute_target_and_the_header_name_the_same() {
+    let read = |hosts: &[&str]| read("http://B.example:1/x", hosts, Version::HTTP_11);
+    assert_eq!(read(&["b.example:1"]).unwrap(), "b.example");
+    assert!(matches!(read(&[]), Err(ProxyError::NoHost)));
+    for other in ["a.example:1", "b.example", "b.example:2", ""] {
+        assert!(matches!(read(&[other]), Err(ProxyError::BadHost)), "{other}");
+    }
 }

@@ -28,8 +28,9 @@ fn every_error_has_a_status_a_reason_of_its_own_and_a_problem_that_parses() {
 #[test]
 fn statuses_of_clients_and_backends_are_told_apart() {
     for error in ProxyError::all() {
-        // 501 is what a server says to what no client should ask of it.
-        let client = error.status().is_client_error() || error.status() == 501;
+        // 501 and 505 are what a server says to what no client should ask of it.
+        let client =
+            error.status().is_client_error() || matches!(error.status().as_u16(), 501 | 505);
         assert_eq!(client, error.blame() == Blame::Downstream, "{error}");
     }
 }

@@ -29,6 +29,32 @@ impl Clock {
     }
 }
 
+/// Remembers the last second as the date of an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Date {
+    second: Cell<u64>,
+    text: RefCell<String>,
+}
+
+impl Date {
+    /// Writes the time as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.write_at(out, SystemTime::now());
+    }
+
+    fn write_at(&self, out: &mut Vec<u8>, time: SystemTime) {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut text = self.text.borrow_mut();
+        if self.second.get() != since.as_secs() || text.is_empty() {
+            self.second.set(since.as_secs());
+            let second = i64::try_from(since.as_secs()).unwrap_or_default();
+            let time = jiff::Timestamp::from_second(second).unwrap_or_default();
+            *text = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        }
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
 /// Date and time of day.
 fn write_second(out: &mut Vec<u8>, seconds: u64) {
     let second = i64::try_from(seconds).unwrap_or_default();
@@ -47,7 +73,7 @@ mod tests {
 
     use std::time::{Duration, SystemTime};
 
-    use super::Clock;
+    use super::{Clock, Date};
 
     #[test]
     fn known_moments_are_written() {
@@ -62,6 +88,18 @@ mod tests {
         ] {
             let mut out = Vec::new();
             clock.write(&mut out, SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn answers_are_dated_as_http_says() {
+        let date = Date::default();
+        for (second, expected) in
+            [(0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT")]
+        {
+            let mut out = Vec::new();
+            date.write_at(&mut out, SystemTime::UNIX_EPOCH + Duration::from_secs(second));
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }

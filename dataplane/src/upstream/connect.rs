@@ -11,8 +11,9 @@ use tokio::net::TcpStream;
 
 use super::UpstreamRuntime;
 use super::discovery::EndpointSet;
-use super::http1::{Input, Output, is_silent};
+use super::http1::is_silent;
 use crate::error::ProxyError;
+use crate::h1::{Input, Output};
 
 /// An open connection to an endpoint. It belongs to one request at a time, or to the pool.
 #[derive(Debug)]

@@ -2,9 +2,6 @@
 //! by the task of the request that it belongs to. There is no task for a connection, and nothing is
 //! handed from one task to another.
 
-mod chunked;
-mod input;
-mod output;
 mod response;
 #[cfg(test)]
 mod tests;
@@ -14,18 +11,17 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
-use http_body::{Frame, SizeHint};
+use http::Method;
+use http_body::Frame;
 use tokio::net::TcpStream;
 
 use super::connect::UpstreamConnection;
 use crate::body::ClientBody;
 use crate::error::ProxyError;
+use crate::h1::{Decoder, Malformed, Step};
 use crate::message::{RequestHead, ResponseHead};
 use crate::mirror::CopyBody;
-pub(super) use input::Input;
-pub(super) use output::Output;
-use response::{Decoder, Head, Parsed};
+use response::{Head, Parsed};
 use upload::Upload;
 
 /// A request as a backend gets it.
@@ -62,20 +58,6 @@ pub(crate) struct ResponseBody {
     /// Whether the backend keeps the connection open behind this response.
     keep_alive: bool,
 }
-
-/// A step of taking a body off the bytes of a connection.
-#[derive(Debug)]
-enum Step {
-    Data(Bytes),
-    Trailers(Box<HeaderMap>),
-    /// Nothing is there, and more will come.
-    More,
-    End,
-}
-
-/// Something that is no HTTP/1.1, with the reason for tests and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed(&'static str);
 
 /// Sends a request, and waits for the head of the response.
 pub(crate) async fn send(
@@ -184,11 +166,8 @@ impl ResponseBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
-        let UpstreamConnection { stream, input, output, .. } = &mut *self.connection;
-        // How the rest of the request's body ends changes nothing of the answer.
-        if !self.upload.is_over() {
-            let _ = self.upload.poll(output, stream, cx);
-        }
+        self.poll_upload(cx);
+        let UpstreamConnection { stream, input, .. } = &mut *self.connection;
         loop {
             match self.decoder.next(input) {
                 Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -216,11 +195,17 @@ impl ResponseBody {
         self.decoder.is_done()
     }
 
-    /// How much comes still.
-    pub(crate) fn size_hint(&self) -> SizeHint {
-        match self.decoder.remaining() {
-            Some(length) => SizeHint::with_exact(length),
-            None => SizeHint::new(),
+    /// How much comes still, when that is known.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        self.decoder.remaining()
+    }
+
+    /// Sends what can be sent of the rest of the request's body. How it ends changes nothing of the
+    /// answer.
+    pub(crate) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        let UpstreamConnection { stream, output, .. } = &mut *self.connection;
+        if !self.upload.is_over() {
+            let _ = self.upload.poll(output, stream, cx);
         }
     }
 

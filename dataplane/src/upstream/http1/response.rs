@@ -6,15 +6,10 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
-use smallvec::SmallVec;
 
-use super::chunked::Chunked;
-use super::input::Input;
-use super::{Malformed, Step};
+use crate::h1::{Chunked, Decoder, Input, Malformed, content_length, header_map, options, places};
 use crate::message::ResponseHead;
 
 /// The greatest head of a response, in bytes.
@@ -38,18 +33,6 @@ pub(super) struct Head {
     pub(super) decoder: Decoder,
     /// Whether the connection stays open behind the body.
     pub(super) keep_alive: bool,
-}
-
-/// Takes a body off the bytes of a connection.
-#[derive(Debug)]
-pub(super) enum Decoder {
-    /// Nothing comes any more.
-    Done,
-    /// So many bytes come.
-    Length(u64),
-    Chunked(Chunked),
-    /// Everything until the connection ends.
-    UntilClose,
 }
 
 /// Takes the head off, if it is there.
@@ -88,34 +71,6 @@ pub(super) fn parse(input: &mut Input, method: &Method) -> Result<Parsed, Malfor
     let (decoder, keep_alive) = framing.decoder(method, status);
     let head = ResponseHead { status, reason, headers };
     Ok(Parsed::Final(Head { head, decoder, keep_alive }))
-}
-
-/// A name, and where its value stands.
-type Place = (HeaderName, usize, usize);
-
-fn places(
-    bytes: &[u8],
-    fields: &[httparse::Header<'_>],
-) -> Result<SmallVec<[Place; 16]>, Malformed> {
-    let begin = bytes.as_ptr().addr();
-    let place = |field: &httparse::Header<'_>| {
-        let name = HeaderName::from_bytes(field.name.as_bytes());
-        let at = field.value.as_ptr().addr().saturating_sub(begin);
-        Ok((name.map_err(|_| Malformed("a bad name of a field"))?, at, at + field.value.len()))
-    };
-    fields.iter().map(place).collect()
-}
-
-/// The fields, their values being parts of `head`, which are not copied.
-fn header_map(places: SmallVec<[Place; 16]>, head: &Bytes) -> Result<HeaderMap, Malformed> {
-    let mut headers = HeaderMap::with_capacity(places.len() + 4);
-    for (name, from, to) in places {
-        // An empty value stands nowhere.
-        let value = if from < to { head.slice(from..to) } else { Bytes::new() };
-        let value = HeaderValue::from_maybe_shared(value);
-        headers.append(name, value.map_err(|_| Malformed("a bad value of a field"))?);
-    }
-    Ok(headers)
 }
 
 /// What the fields say of the body and of the connection.
@@ -168,7 +123,7 @@ impl Framing {
     }
 
     fn connection(&mut self, value: &HeaderValue) {
-        for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        for option in options(value) {
             if option.eq_ignore_ascii_case(b"close") {
                 self.keep_alive = false;
             } else if option.eq_ignore_ascii_case(b"keep-alive") {
@@ -188,63 +143,6 @@ impl Framing {
             Some(0) => (Decoder::Done, self.keep_alive),
             Some(length) => (Decoder::Length(length), self.keep_alive),
             None => (Decoder::UntilClose, false),
-        }
-    }
-}
-
-/// `1*DIGIT` (RFC 9110 section 8.6).
-fn content_length(text: &[u8]) -> Result<u64, Malformed> {
-    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(text).ok().filter(|_| digits);
-    number.and_then(|text| text.parse().ok()).ok_or(Malformed("a bad length of the body"))
-}
-
-// === impl Decoder ===
-
-impl Decoder {
-    /// The next part of the body that is there.
-    pub(super) fn next(&mut self, input: &mut Input) -> Result<Step, Malformed> {
-        match self {
-            Self::Done => Ok(Step::End),
-            Self::Length(_) | Self::UntilClose if input.is_empty() => Ok(Step::More),
-            Self::Length(left) => {
-                let data = input.take(usize::try_from(*left).unwrap_or(usize::MAX));
-                *left -= u64::try_from(data.len()).unwrap_or_default();
-                if *left == 0 {
-                    *self = Self::Done;
-                }
-                Ok(Step::Data(data))
-            }
-            Self::UntilClose => Ok(Step::Data(input.take(usize::MAX))),
-            Self::Chunked(chunked) => {
-                let step = chunked.next(input)?;
-                if let Step::End | Step::Trailers(_) = step {
-                    *self = Self::Done;
-                }
-                Ok(step)
-            }
-        }
-    }
-
-    /// The connection has ended; says whether the body may end so.
-    pub(super) fn end_of_connection(&mut self) -> bool {
-        let may = matches!(self, Self::UntilClose);
-        if may {
-            *self = Self::Done;
-        }
-        may
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        matches!(self, Self::Done)
-    }
-
-    /// How many bytes come still, when that is known.
-    pub(super) fn remaining(&self) -> Option<u64> {
-        match self {
-            Self::Done => Some(0),
-            Self::Length(left) => Some(*left),
-            Self::Chunked(_) | Self::UntilClose => None,
         }
     }
 }

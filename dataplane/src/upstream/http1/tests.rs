@@ -6,10 +6,9 @@ use http::header::HeaderMap;
 use http::{Method, Uri, Version};
 use proptest::prelude::*;
 
-use super::input::Input;
-use super::output::{Framing, Output};
-use super::response::{Decoder, Parsed, parse};
-use super::{Malformed, Step};
+use super::response::{Parsed, parse};
+use super::upload;
+use crate::h1::{Decoder, Framing, Input, Malformed, Output, Step};
 use crate::message::RequestHead;
 
 /// Status, body and trailers of an answer; or what is wrong with it.
@@ -145,7 +144,7 @@ fn requests_are_written_with_the_length_that_they_have() {
     let fields = [("host", "a"), ("content-length", "007"), ("x-a", "1"), ("x-a", "2")];
     let mut output = Output::default();
     let mut written = |framing| {
-        output.begin(&head("PUT", &fields), framing);
+        upload::head(output.begin(), &head("PUT", &fields), framing);
         String::from_utf8(output.waiting()).unwrap()
     };
     let first = "PUT /a%20b?x=%41 HTTP/1.1\r\nhost: a\r\n";
@@ -155,10 +154,10 @@ fn requests_are_written_with_the_length_that_they_have() {
         written(Framing::Chunked),
         format!("{first}{rest}transfer-encoding: chunked\r\n\r\n")
     );
-    output.begin(&head("POST", &[("content-length", "0")]), Framing::Empty);
+    upload::head(output.begin(), &head("POST", &[("content-length", "0")]), Framing::Empty);
     assert!(output.waiting().ends_with(b"content-length: 0\r\n\r\n"));
     output.chunk(Bytes::from_static(b"hello, world, and more"));
     assert_eq!(output.waiting(), b"16\r\nhello, world, and more\r\n");
-    output.last_chunk(None);
+    output.last_chunk(false, None);
     assert_eq!(output.waiting(), b"0\r\n\r\n");
 }

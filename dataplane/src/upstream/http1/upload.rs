@@ -5,9 +5,10 @@ use std::task::{Context, Poll, ready};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
 use tokio::net::TcpStream;
 
-use super::output::{Framing, Output};
 use super::{Outgoing, RequestBody};
 use crate::error::ProxyError;
+use crate::h1::{Framing, Output, field};
+use crate::message::RequestHead;
 
 /// What is left to be sent.
 pub(super) struct Upload {
@@ -37,7 +38,7 @@ impl Upload {
             None => Framing::Empty,
             Some(body) => body.length().map_or(Framing::Chunked, Framing::Length),
         };
-        output.begin(&request.head, framing);
+        head(output.begin(), &request.head, framing);
         let left = if let Framing::Length(length) = framing { length } else { 0 };
         let state = if body.is_some() { State::Sending } else { State::Ending };
         Self { state, body, framing, left }
@@ -124,7 +125,7 @@ impl Upload {
                 }
                 trailers
             });
-            output.last_chunk(trailers.as_ref());
+            output.last_chunk(false, trailers.as_ref());
         }
         self.state = State::Ending;
         Ok(())
@@ -135,4 +136,30 @@ impl Upload {
         self.state = State::Broken;
         ProxyError::RequestBodyError
     }
+}
+
+/// The head of a request.
+pub(super) fn head(own: &mut Vec<u8>, head: &RequestHead, framing: Framing) {
+    own.extend_from_slice(head.method.as_str().as_bytes());
+    own.push(b' ');
+    let target = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    own.extend_from_slice(target.as_bytes());
+    own.extend_from_slice(b" HTTP/1.1\r\n");
+    for (name, value) in &head.headers {
+        let frames = *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
+        // A length of zero tells a backend that there is no body where it expects one.
+        if !frames || (*name == CONTENT_LENGTH && framing == Framing::Empty) {
+            field(own, name, value);
+        }
+    }
+    match framing {
+        Framing::Empty => {}
+        Framing::Length(length) => {
+            own.extend_from_slice(b"content-length: ");
+            own.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            own.extend_from_slice(b"\r\n");
+        }
+        Framing::Chunked => own.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    own.extend_from_slice(b"\r\n");
 }

@@ -6,15 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use crate::message::RequestHead;
+/// The bytes of a usual head.
+const USUAL: usize = 1024;
 
-/// How the body of a request is framed (RFC 9112 section 6).
+/// How a body is framed (RFC 9112 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// There is none.
     Empty,
     /// So many bytes.
@@ -25,7 +26,7 @@ pub(super) enum Framing {
 
 /// The bytes that are written next, in this order: `own`, `data`, `end`.
 #[derive(Debug, Default)]
-pub(in crate::upstream) struct Output {
+pub(crate) struct Output {
     own: Vec<u8>,
     data: Bytes,
     end: &'static [u8],
@@ -36,59 +37,62 @@ pub(in crate::upstream) struct Output {
 }
 
 impl Output {
-    /// Begins a request: its head is written next.
-    pub(super) fn begin(&mut self, head: &RequestHead, framing: Framing) {
+    /// Begins a message: its head is what is put into these bytes.
+    pub(crate) fn begin(&mut self) -> &mut Vec<u8> {
         self.clear();
         self.touched = false;
-        let own = &mut self.own;
-        own.extend_from_slice(head.method.as_str().as_bytes());
-        own.push(b' ');
-        let target = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        own.extend_from_slice(target.as_bytes());
-        own.extend_from_slice(b" HTTP/1.1\r\n");
-        for (name, value) in &head.headers {
-            let frames = *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
-            // A length of zero tells a backend that there is no body where it expects one.
-            if !frames || (*name == CONTENT_LENGTH && framing == Framing::Empty) {
-                field(own, name, value);
-            }
-        }
-        match framing {
-            Framing::Empty => {}
-            Framing::Length(length) => {
-                own.extend_from_slice(b"content-length: ");
-                own.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-                own.extend_from_slice(b"\r\n");
-            }
-            Framing::Chunked => own.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        }
-        own.extend_from_slice(b"\r\n");
+        self.own.reserve(USUAL / 2);
+        &mut self.own
+    }
+
+    /// Adds a part of a body behind a head that was not written yet.
+    pub(crate) fn with(&mut self, data: Bytes, end: &'static [u8]) {
+        self.data = data;
+        self.end = end;
+    }
+
+    /// Adds the size of a chunk behind a head that was not written yet.
+    pub(crate) fn with_size(&mut self, size: usize) {
+        use std::io::Write;
+        // Writing to memory does not fail.
+        let _ = write!(self.own, "{size:x}\r\n");
     }
 
     /// A part of a body that needs no framing of its own.
-    pub(super) fn data(&mut self, data: Bytes) {
+    pub(crate) fn data(&mut self, data: Bytes) {
         self.clear();
         self.data = data;
     }
 
     /// A chunk (RFC 9112 section 7.1).
-    pub(super) fn chunk(&mut self, data: Bytes) {
-        use std::io::Write;
+    pub(crate) fn chunk(&mut self, data: Bytes) {
         self.clear();
-        // Writing to memory does not fail.
-        let _ = write!(self.own, "{:x}\r\n", data.len());
-        self.data = data;
-        self.end = b"\r\n";
+        self.with_size(data.len());
+        self.with(data, b"\r\n");
     }
 
-    /// The last chunk, with trailers.
-    pub(super) fn last_chunk(&mut self, trailers: Option<&HeaderMap>) {
-        self.clear();
+    /// The last chunk, with trailers; `behind` a head that was not written yet.
+    pub(crate) fn last_chunk(&mut self, behind: bool, trailers: Option<&HeaderMap>) {
+        if !behind {
+            self.clear();
+        }
         self.own.extend_from_slice(b"0\r\n");
         for (name, value) in trailers.into_iter().flatten() {
             field(&mut self.own, name, value);
         }
         self.own.extend_from_slice(b"\r\n");
+    }
+
+    /// Whether everything was written.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.written == self.own.len() && self.data.is_empty() && self.end.is_empty()
+    }
+
+    /// Gives the memory back, but for what a usual head takes.
+    pub(crate) fn release(&mut self) {
+        if self.own.capacity() > USUAL {
+            self.own = Vec::new();
+        }
     }
 
     fn clear(&mut self) {
@@ -99,12 +103,12 @@ impl Output {
     }
 
     /// Whether no byte of the current request was written.
-    pub(super) fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         !self.touched
     }
 
     /// Writes until nothing is left.
-    pub(super) fn poll_flush(
+    pub(crate) fn poll_flush(
         &mut self,
         stream: &mut TcpStream,
         cx: &mut Context<'_>,
@@ -139,12 +143,13 @@ impl Output {
     }
 
     #[cfg(test)]
-    pub(super) fn waiting(&self) -> Vec<u8> {
+    pub(crate) fn waiting(&self) -> Vec<u8> {
         [self.own.get(self.written..).unwrap_or_default(), &self.data, self.end].concat()
     }
 }
 
-fn field(own: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+/// A field of a head.
+pub(crate) fn field(own: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     own.extend_from_slice(name.as_str().as_bytes());
     own.extend_from_slice(b": ");
     own.extend_from_slice(value.as_bytes());

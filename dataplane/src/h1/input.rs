@@ -15,7 +15,7 @@ const MOST: usize = 128 * 1024;
 
 /// A buffer whose reads grow while they are filled, for long bodies.
 #[derive(Debug)]
-pub(in crate::upstream) struct Input {
+pub(crate) struct Input {
     buffer: BytesMut,
     size: usize,
 }
@@ -28,7 +28,7 @@ impl Default for Input {
 
 impl Input {
     /// Reads once; 0 is the end of the connection.
-    pub(super) fn poll_fill(
+    pub(crate) fn poll_fill(
         &mut self,
         stream: &mut TcpStream,
         cx: &mut Context<'_>,
@@ -42,34 +42,41 @@ impl Input {
         Poll::Ready(Ok(read))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
     /// What is there.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer
     }
 
     /// Takes so many bytes, or all that there are.
-    pub(super) fn take(&mut self, length: usize) -> Bytes {
+    pub(crate) fn take(&mut self, length: usize) -> Bytes {
         self.buffer.split_to(length.min(self.buffer.len())).freeze()
     }
 
+    /// Gives the memory back, when nothing is in it: a connection that waits for its client has none.
+    pub(crate) fn release(&mut self) {
+        if self.buffer.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     /// Between two exchanges: what a long body made large is given back.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         if self.size > LEAST {
             *self = Self::default();
         }
     }
 
     #[cfg(test)]
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         Self { buffer: bytes.into(), size: LEAST }
     }
 
     #[cfg(test)]
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 }

@@ -3,8 +3,7 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::input::Input;
-use super::{Malformed, Step};
+use super::{Input, Malformed, Step, lines_end_well};
 
 /// The longest line of a size, with its extensions.
 const MAX_LINE: usize = 4 * 1024;
@@ -17,7 +16,7 @@ const MAX_DIGITS: usize = 15;
 
 /// What comes next in a chunked body.
 #[derive(Debug, Default)]
-pub(super) enum Chunked {
+pub(crate) enum Chunked {
     /// The line of a chunk's size.
     #[default]
     Size,
@@ -31,7 +30,7 @@ pub(super) enum Chunked {
 
 impl Chunked {
     /// The next part of the body that is there.
-    pub(super) fn next(&mut self, input: &mut Input) -> Result<Step, Malformed> {
+    pub(crate) fn next(&mut self, input: &mut Input) -> Result<Step, Malformed> {
         loop {
             match self {
                 Self::Size => {
@@ -92,6 +91,9 @@ fn trailers(input: &mut Input) -> Result<Step, Malformed> {
         }
         httparse::Status::Partial => return Ok(Step::More),
     };
+    if !lines_end_well(&bytes[..length]) {
+        return Err(Malformed("a trailer's line without CR"));
+    }
     let mut trailers = HeaderMap::new();
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes());

@@ -1,0 +1,204 @@
+//! Writing an answer to a client (RFC 9112 section 6): its head, and its body part by part as the
+//! backend sends it.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
+use http::{Method, StatusCode, Version};
+use http_body::Frame;
+
+use super::wire::Wire;
+use crate::body::{Body, BodyError};
+use crate::h1::{Framing, field};
+use crate::message::ResponseHead;
+
+/// What of a request decides how its answer is written.
+pub(super) struct Asked {
+    pub(super) head_only: bool,
+    pub(super) version: Version,
+    pub(super) keep_alive: bool,
+}
+
+impl Asked {
+    pub(super) fn of(method: &Method, version: Version, keep_alive: bool) -> Self {
+        Self { head_only: *method == Method::HEAD, version, keep_alive }
+    }
+}
+
+/// How an answer is framed, and whether the connection goes on behind it.
+struct Answer {
+    framing: Framing,
+    keep_alive: bool,
+    /// Whether the end of the connection ends the body.
+    until_close: bool,
+}
+
+/// Writes an answer; says whether the connection can serve another request.
+pub(super) async fn respond(wire: &Wire, asked: &Asked, head: &ResponseHead, body: Body) -> bool {
+    let mut body = body;
+    // The client need not be told any more to send its body: it has its answer.
+    wire.expects.set(false);
+    // What it was told before is whole.
+    if !flush(wire, &mut body).await {
+        return false;
+    }
+    let answer = Answer::of(asked, head, &body);
+    answer.head(wire, asked, head);
+    let sent = answer.framing == Framing::Empty || answer.body(wire, &mut body).await;
+    let flushed = sent && flush(wire, &mut body).await;
+    // Here the exchange ends, and is told of.
+    drop(body);
+    flushed && answer.keep_alive && wire.decoder.borrow().is_done()
+}
+
+impl Answer {
+    fn of(asked: &Asked, head: &ResponseHead, body: &Body) -> Self {
+        let close = head
+            .headers
+            .get(CONNECTION)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+        let keep_alive = asked.keep_alive && !close;
+        let bodiless = asked.head_only
+            || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let framing = match body.remaining() {
+            _ if bodiless => Framing::Empty,
+            Some(length) => Framing::Length(length),
+            None => Framing::Chunked,
+        };
+        // HTTP/1.0 knows no chunks.
+        let until_close = framing == Framing::Chunked && asked.version == Version::HTTP_10;
+        Self { framing, keep_alive: keep_alive && !until_close, until_close }
+    }
+
+    fn head(&self, wire: &Wire, asked: &Asked, head: &ResponseHead) {
+        let mut output = wire.output.borrow_mut();
+        let own = output.begin();
+        own.extend_from_slice(b"HTTP/1.1 ");
+        own.extend_from_slice(head.status.as_str().as_bytes());
+        own.push(b' ');
+        let usual = || head.status.canonical_reason().unwrap_or_default().as_bytes();
+        own.extend_from_slice(head.reason.as_deref().unwrap_or_else(usual));
+        own.extend_from_slice(b"\r\n");
+        let (mut dated, mut measured) = (false, false);
+        for (name, value) in &head.headers {
+            if *name == CONTENT_LENGTH {
+                // The length that an answer without a body would have had is told, but not where
+                // there is no body by definition (RFC 9110 section 8.6).
+                if self.framing == Framing::Chunked || head.status == StatusCode::NO_CONTENT {
+                    continue;
+                }
+                measured = true;
+            } else if *name == CONNECTION || *name == TRANSFER_ENCODING {
+                continue;
+            }
+            dated |= *name == DATE;
+            field(own, name, value);
+        }
+        match self.framing {
+            Framing::Length(length) if !measured => {
+                own.extend_from_slice(b"content-length: ");
+                own.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                own.extend_from_slice(b"\r\n");
+            }
+            Framing::Chunked if !self.until_close => {
+                own.extend_from_slice(b"transfer-encoding: chunked\r\n");
+            }
+            Framing::Length(_) | Framing::Chunked | Framing::Empty => {}
+        }
+        if !dated {
+            own.extend_from_slice(b"date: ");
+            wire.worker.date.write(own);
+            own.extend_from_slice(b"\r\n");
+        }
+        if !self.keep_alive {
+            own.extend_from_slice(b"connection: close\r\n");
+        } else if asked.version == Version::HTTP_10 {
+            own.extend_from_slice(b"connection: keep-alive\r\n");
+        }
+        own.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes the body; says whether it came to its end. The first part goes with the head, in one
+    /// write.
+    async fn body(&self, wire: &Wire, body: &mut Body) -> bool {
+        let chunked = self.framing == Framing::Chunked && !self.until_close;
+        let mut first = true;
+        loop {
+            if !first && !flush(wire, body).await {
+                return false;
+            }
+            let next = if body.is_end_stream() { Some(None) } else { next(wire, body).await };
+            let Some(next) = next else { return false };
+            let mut output = wire.output.borrow_mut();
+            let frame = match next {
+                None => None,
+                Some(Ok(frame)) => Some(frame),
+                Some(Err(_)) => return false,
+            };
+            // What was waiting has left while the part was waited for.
+            first &= !output.is_flushed();
+            match frame.map(Frame::into_data) {
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => {
+                    if !first {
+                        output.begin();
+                    }
+                    let mut end: &[u8] = b"";
+                    let mut last = false;
+                    if chunked {
+                        output.with_size(data.len());
+                        last = body.is_end_stream();
+                        end = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+                    }
+                    output.with(data, end);
+                    if last {
+                        return true;
+                    }
+                    first = false;
+                }
+                Some(Err(frame)) => {
+                    let trailers = frame.into_trailers().ok().filter(|_| chunked);
+                    if chunked {
+                        output.last_chunk(first, trailers.as_ref());
+                    }
+                    return true;
+                }
+                None => {
+                    if chunked {
+                        output.last_chunk(first, None);
+                    }
+                    return true;
+                }
+            }
+        }
+    }
+}
+
+/// The next part of a body; none when the client is gone. While it is waited for, what is there
+/// leaves.
+async fn next(wire: &Wire, body: &mut Body) -> Option<Option<Result<Frame<Bytes>, BodyError>>> {
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(next) = body.poll_frame(cx) {
+            return Poll::Ready(Some(next));
+        }
+        if matches!(wire.poll_flush(cx), Poll::Ready(Err(_))) || wire.poll_gone(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Writes what is there; says whether the client took it. What the client sends meanwhile goes on to
+/// the backend, for each may wait for the other.
+async fn flush(wire: &Wire, body: &mut Body) -> bool {
+    let flushed = std::future::poll_fn(|cx: &mut Context<'_>| match wire.poll_flush(cx) {
+        Poll::Ready(flushed) => Poll::Ready(flushed.is_ok()),
+        Poll::Pending => {
+            body.poll_upload(cx);
+            Poll::Pending
+        }
+    });
+    flushed.await
+}

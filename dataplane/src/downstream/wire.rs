@@ -1,0 +1,253 @@
+//! A client's socket with what was read from it and what is to be written, and with its deadlines:
+//! one timer for each connection, set again only when it fires or when a nearer deadline begins, so
+//! that a request costs no timer.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use super::request::{Request, parse};
+use super::{ClientConnection, State};
+use crate::error::ProxyError;
+use crate::h1::{Decoder, Input, Output, Step};
+use crate::worker::Worker;
+
+/// How long a connection must have been idle to be closed when the worker closes. A connection
+/// that was just accepted, or just answered, may have a request on its way.
+const CLOSE_GRACE: Duration = Duration::from_millis(500);
+/// How long, and how much, a client may go on sending a body that nobody reads after the end of
+/// our answer.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 16 << 20;
+/// What a client is told that waits with its body (RFC 9110 section 15.2.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A client's socket. Both bodies of an exchange have it, and one task.
+pub(crate) struct Wire {
+    pub(super) connection: Rc<ClientConnection>,
+    pub(super) worker: Rc<Worker>,
+    stream: RefCell<TcpStream>,
+    input: RefCell<Input>,
+    pub(super) output: RefCell<Output>,
+    /// What takes the body of the current request off.
+    pub(super) decoder: RefCell<Decoder>,
+    /// Whether the client waits to be told to send its body.
+    pub(super) expects: Cell<bool>,
+    timer: RefCell<Option<Pin<Box<Sleep>>>>,
+}
+
+/// The body of the request that is being served.
+pub(crate) struct WireBody(pub(super) Rc<Wire>);
+
+/// A body that broke off, or that is none.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+/// How a connection ends.
+pub(super) enum End {
+    /// There is nothing more to say.
+    Closed,
+    /// What came is no request that can be served.
+    Refused(ProxyError),
+}
+
+impl Wire {
+    pub(super) fn new(
+        stream: TcpStream,
+        connection: Rc<ClientConnection>,
+        worker: Rc<Worker>,
+    ) -> Self {
+        Self {
+            connection,
+            worker,
+            stream: RefCell::new(stream),
+            input: RefCell::default(),
+            output: RefCell::default(),
+            decoder: RefCell::new(Decoder::Done),
+            expects: Cell::new(false),
+            timer: RefCell::default(),
+        }
+    }
+
+    /// The next request.
+    pub(super) fn poll_request(&self, cx: &mut Context<'_>) -> Poll<Result<Request, End>> {
+        let mut input = self.input.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
+        loop {
+            let request = parse(&mut input, self.worker.config.client_head_bytes);
+            if let Some(request) = request.map_err(End::Refused)? {
+                return Poll::Ready(Ok(request));
+            }
+            if input.is_empty() {
+                // Who waits for a client has no memory for it.
+                input.release();
+                self.output.borrow_mut().release();
+                if stream.poll_read_ready(cx).is_pending() {
+                    return self.poll_late(cx);
+                }
+            } else if let State::Idle(_) = self.connection.state.get() {
+                self.connection.state.set(State::Head(Instant::now()));
+            }
+            match input.poll_fill(&mut stream, cx) {
+                Poll::Pending => return self.poll_late(cx),
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(End::Closed)),
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Pending until the wait for a request has been too long.
+    fn poll_late(&self, cx: &mut Context<'_>) -> Poll<Result<Request, End>> {
+        ready!(self.poll_deadline(cx));
+        Poll::Ready(Err(match self.connection.state.get() {
+            State::Head(_) => End::Refused(ProxyError::ClientHeadTimeout),
+            State::Idle(_) | State::Busy(_) => End::Closed,
+        }))
+    }
+
+    /// Pending as long as the client is there. A client that has sent its request whole, and then
+    /// ends its side of the connection, is taken for gone.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut input = self.input.borrow_mut();
+        if !self.decoder.borrow().is_done() || !input.is_empty() {
+            return Poll::Pending;
+        }
+        let mut stream = self.stream.borrow_mut();
+        let _ = ready!(stream.poll_read_ready(cx));
+        match ready!(input.poll_fill(&mut stream, cx)) {
+            Ok(0) | Err(_) => Poll::Ready(()),
+            // The next request is there already.
+            Ok(_) => Poll::Pending,
+        }
+    }
+
+    /// Writes until nothing is left, within the time that a client may take nothing.
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.output.borrow_mut().poll_flush(&mut self.stream.borrow_mut(), cx);
+        if flushed.is_ready() {
+            self.connection.stuck.set(None);
+            return flushed;
+        }
+        if self.connection.stuck.get().is_none() {
+            self.connection.stuck.set(Some(Instant::now()));
+        }
+        ready!(self.poll_deadline(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// When the connection has waited for too long.
+    fn deadline(&self) -> Option<Instant> {
+        let reading = match self.connection.state.get() {
+            State::Idle(since) if self.worker.closed.get() => Some(since + CLOSE_GRACE),
+            State::Idle(since) => Some(since + self.worker.config.client_idle),
+            State::Head(since) => Some(since + self.worker.config.client_head),
+            State::Busy(_) => None,
+        };
+        let stuck = self.connection.stuck.get();
+        let writing =
+            stuck.zip(self.connection.write_idle.get()).map(|(since, limit)| since + limit);
+        match (reading, writing) {
+            (Some(reading), Some(writing)) => Some(reading.min(writing)),
+            (reading, writing) => reading.or(writing),
+        }
+    }
+
+    /// Pending until the deadline passes.
+    fn poll_deadline(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut timer = self.timer.borrow_mut();
+        loop {
+            let Some(at) = self.deadline() else { return Poll::Pending };
+            let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+            if timer.deadline() > at.into() {
+                timer.as_mut().reset(at.into());
+            }
+            ready!(timer.as_mut().poll(cx));
+            if at <= Instant::now() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(at.into());
+        }
+    }
+
+    /// Closes our side. If the client may still be sending a body that nobody reads, it gets the
+    /// time to read our answer: closing a socket with unread bytes resets the connection, and the
+    /// answer with it (RFC 9112 section 9.6).
+    pub(super) async fn close(&self) {
+        let shut =
+            std::future::poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx));
+        if shut.await.is_err() || !self.connection.linger.get() {
+            return;
+        }
+        let mut bytes = 0;
+        let mut scratch = [0; 4096];
+        let rest = std::future::poll_fn(|cx| {
+            let mut stream = self.stream.borrow_mut();
+            while bytes < LINGER_BYTES {
+                let mut buffer = ReadBuf::new(&mut scratch);
+                match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)) {
+                    Ok(()) if !buffer.filled().is_empty() => bytes += buffer.filled().len(),
+                    Ok(()) | Err(_) => break,
+                }
+            }
+            Poll::Ready(())
+        });
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    }
+}
+
+// === impl WireBody ===
+
+impl WireBody {
+    /// The next part.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let wire = &*self.0;
+        let mut decoder = wire.decoder.borrow_mut();
+        let mut input = wire.input.borrow_mut();
+        loop {
+            match decoder.next(&mut input) {
+                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Step::Trailers(trailers)) => {
+                    return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
+                }
+                Ok(Step::End) => return Poll::Ready(None),
+                Ok(Step::More) => {}
+                Err(problem) => {
+                    tracing::debug!(client = %wire.connection.peer, ?problem, "malformed body");
+                    return Poll::Ready(Some(Err(Broken)));
+                }
+            }
+            if wire.expects.take() {
+                wire.output.borrow_mut().begin().extend_from_slice(CONTINUE);
+                if let Poll::Ready(Err(_)) = wire.poll_flush(cx) {
+                    return Poll::Ready(Some(Err(Broken)));
+                }
+            }
+            match ready!(input.poll_fill(&mut wire.stream.borrow_mut(), cx)) {
+                Ok(0) | Err(_) => return Poll::Ready(Some(Err(Broken))),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Whether nothing comes any more.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.0.decoder.borrow().is_done()
+    }
+
+    /// How much comes still, when that is known.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        self.0.decoder.borrow().remaining()
+    }
+}

@@ -1,0 +1,85 @@
+//! Requests as bytes, from data: what must be refused, each with the section that says so, and what
+//! must pass. Behind each stands another request, which nobody may see where it is refused.
+
+use std::collections::BTreeMap;
+
+use fairway_tests::gateway::{Gateway, everything_to};
+use fairway_tests::http::Client;
+use fairway_tests::origin::Echo;
+use serde::Deserialize;
+
+/// Characters up to U+00FF stand for bytes.
+#[derive(Deserialize)]
+struct Refused {
+    rfc: String,
+    send: String,
+    status: u16,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Passed {
+    rfc: String,
+    send: String,
+    /// What the backend gets as the body.
+    body: String,
+    /// Whether the connection must end behind the answer.
+    closes: bool,
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|character| u8::try_from(u32::from(character)).unwrap()).collect()
+}
+
+const SMUGGLED: &[u8] = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[tokio::test]
+async fn what_can_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_served() {
+    let rows: Vec<Refused> =
+        serde_json::from_str(include_str!("../testdata/http1/refused.json")).unwrap();
+    let echo = Echo::start("a").await;
+    let gateway = Gateway::start(&everything_to(echo.address)).await;
+    let mut wrong = Vec::new();
+    let mut counts: BTreeMap<String, f64> = BTreeMap::new();
+    for Refused { rfc, send, status, reason } in &rows {
+        let mut client = Client::connect(gateway.address()).await;
+        client.try_send(&[bytes(send).as_slice(), SMUGGLED].concat()).await;
+        let answer = client.answer().await;
+        let rest = client.rest().await;
+        let told = (answer.status, answer.problem(), answer.header("connection"), rest.len());
+        if told != (*status, reason.clone(), Some("close"), 0) {
+            wrong.push(format!("{rfc} {send:?}: {told:?} and not {status} {reason}"));
+        }
+        *counts.entry(format!("reason=\"{reason}\",code=\"{status}\"")).or_default() += 1.0;
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    assert!(rows.len() >= 150, "{}", rows.len());
+    assert_eq!(echo.requests(), 0, "a request was smuggled");
+    // Each is counted by its reason; a body that turns out to be malformed counts for its rule.
+    let metrics = gateway.metrics().await;
+    for (labels, count) in counts.into_iter().filter(|(labels, _)| !labels.contains("body_error")) {
+        let name = format!("fairway_unrouted_requests_total{{{labels}}}");
+        assert_eq!(metrics.get(&name), Some(&count), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_odd_and_clear_passes() {
+    let rows: Vec<Passed> =
+        serde_json::from_str(include_str!("../testdata/http1/passed.json")).unwrap();
+    let echo = Echo::start("a").await;
+    let gateway = Gateway::start(&everything_to(echo.address)).await;
+    for Passed { rfc, send, body, closes } in &rows {
+        let mut client = Client::connect(gateway.address()).await;
+        assert!(client.try_send(&[bytes(send).as_slice(), SMUGGLED].concat()).await);
+        let answer = client.answer().await;
+        assert_eq!(answer.status, 200, "{rfc} {send:?}");
+        assert_eq!(answer.json()["body"], body.as_str(), "{rfc} {send:?}");
+        if *closes {
+            assert_eq!(client.rest().await, b"", "{rfc} {send:?}");
+        } else {
+            let next = client.answer().await;
+            assert_eq!(next.json()["path"], "/smuggled", "{rfc} {send:?}");
+        }
+    }
+}
