@@ -63,7 +63,8 @@ pub(crate) async fn attempt(
         let reused = connection.reused;
         exchange.moved.set(Instant::now());
         exchange.sending.set(true);
-        send(connection, request).await.map_err(|SendError { error, nothing_sent, closed }| {
+        let sent = send(connection, request, Some(&exchange.interim)).await;
+        sent.map_err(|SendError { error, nothing_sent, closed }| {
             // What the client did wrong with its body is not the backend's fault.
             let error = exchange.broken.get().unwrap_or(error);
             Failed { error, nothing_sent, stale: closed && reused, dropped: closed && !reused }

@@ -38,6 +38,8 @@ pub(crate) struct ClientBody {
     limit: Option<(u64, bool)>,
     /// Who else gets each part.
     copies: Option<Box<Copies>>,
+    /// Whether it is of another protocol, that was switched to.
+    tunnel: bool,
     exchange: Rc<Exchange>,
 }
 
@@ -63,7 +65,16 @@ pub(crate) struct BodyLimits {
 
 impl ClientBody {
     pub(crate) fn new(body: WireBody, exchange: Rc<Exchange>) -> Self {
-        Self { body, limit: None, copies: None, exchange }
+        Self { body, limit: None, copies: None, tunnel: false, exchange }
+    }
+
+    /// From here on everything that the client sends, until it ends.
+    pub(crate) fn into_tunnel(mut self) -> Self {
+        self.body.open();
+        self.tunnel = true;
+        // The client's side ends when its connection does, and no request after it.
+        self.exchange.request_ended.set(None);
+        self
     }
 
     /// Breaks the body off when it comes to more bytes than this, or only notes that it does.
@@ -154,8 +165,13 @@ impl ClientBody {
                 Some(Ok(frame))
             }
             Some(Err(Broken)) => {
-                self.exchange.broken.set(Some(ProxyError::RequestBodyError));
-                Some(Err(ProxyError::RequestBodyError))
+                let error = if self.tunnel {
+                    ProxyError::ClientClosed
+                } else {
+                    ProxyError::RequestBodyError
+                };
+                self.exchange.broken.set(Some(error));
+                Some(Err(error))
             }
             None => {
                 self.exchange.request_ended.set(Some(now));

@@ -50,6 +50,9 @@ pub struct Config {
     /// How many copies of requests each worker may have on their way to mirrors; beyond it requests
     /// are not copied. Default: 256, so that a mirror that hangs costs no more connections than that.
     pub mirrors_in_flight: usize,
+    /// Protocols that a request may switch to (`Upgrade`, RFC 9110 section 7.8), in lower case.
+    /// Default: `websocket`.
+    pub upgrades: Vec<String>,
     /// Whether a port may be shared with another process, to take over from it. Default: no.
     pub takeover: bool,
 }
@@ -104,6 +107,7 @@ impl Default for Config {
             upstream_idle: Duration::from_secs(15),
             upstream_idle_connections: 256,
             mirrors_in_flight: 256,
+            upgrades: vec!["websocket".to_owned()],
             takeover: false,
         }
     }

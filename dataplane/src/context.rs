@@ -4,7 +4,7 @@
 //! exchange ends (success, error, a client that leaves), dropping it writes one line and counts
 //! one request.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::downstream::ClientConnection;
 use crate::edits::MadeValues;
 use crate::error::ProxyError;
 use crate::forwarded::{RequestId, request_id};
-use crate::message::RequestHead;
+use crate::message::{RequestHead, ResponseHead};
 use crate::rules::RuleRuntime;
 use crate::telemetry::access_log::Record;
 use crate::worker::Worker;
@@ -77,6 +77,28 @@ pub(crate) struct Exchange {
     pub(crate) over: Cell<bool>,
     /// Why the request's body broke off.
     pub(crate) broken: Cell<Option<ProxyError>>,
+    /// Interim answers (1xx) that are on their way to the client.
+    pub(crate) interim: Interim,
+}
+
+/// A queue of interim answers.
+pub(crate) type Interim = RefCell<Vec<ResponseHead>>;
+
+impl Exchange {
+    /// An exchange that begins now.
+    pub(crate) fn begin(has_body: bool) -> Rc<Self> {
+        let now = Instant::now();
+        Rc::new(Self {
+            received: Cell::new(0),
+            request_ended: Cell::new((!has_body).then_some(now)),
+            sending: Cell::new(false),
+            moved: Cell::new(now),
+            awaits_client: Cell::new(false),
+            over: Cell::new(false),
+            broken: Cell::new(None),
+            interim: RefCell::default(),
+        })
+    }
 }
 
 impl RequestContext {
@@ -85,9 +107,9 @@ impl RequestContext {
         worker: &Rc<Worker>,
         connection: &Rc<ClientConnection>,
         head: &RequestHead,
-        has_body: bool,
+        exchange: Rc<Exchange>,
     ) -> Box<Self> {
-        let started = Instant::now();
+        let started = exchange.moved.get();
         let time = SystemTime::now();
         let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let milliseconds = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
@@ -116,15 +138,7 @@ impl RequestContext {
             upstream: None,
             complete: false,
             sent: 0,
-            exchange: Rc::new(Exchange {
-                received: Cell::new(0),
-                request_ended: Cell::new((!has_body).then_some(started)),
-                sending: Cell::new(false),
-                moved: Cell::new(started),
-                awaits_client: Cell::new(false),
-                over: Cell::new(false),
-                broken: Cell::new(None),
-            }),
+            exchange,
         })
     }
 

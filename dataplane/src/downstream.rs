@@ -13,10 +13,12 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use fairway_snapshot::ListenerName;
+use http::Method;
 use tokio::net::TcpStream;
 
+use crate::context::Exchange;
 use crate::forwarded::Forwarded;
-use crate::proxy;
+use crate::proxy::{self, Incoming};
 use crate::worker::OpenConnection;
 use request::Request;
 use respond::{Asked, respond};
@@ -93,8 +95,12 @@ async fn exchanges(wire: &Rc<Wire>) {
             }
             Err(End::Refused(error)) => {
                 let (head, body) = proxy::refuse(&wire.worker, &wire.connection, error);
-                let asked =
-                    Asked { head_only: false, version: http::Version::HTTP_11, keep_alive: false };
+                let asked = Asked {
+                    head_only: false,
+                    version: http::Version::HTTP_11,
+                    keep_alive: false,
+                    exchange: Exchange::begin(true),
+                };
                 respond(wire, &asked, &head, body).await;
                 break;
             }
@@ -106,16 +112,30 @@ async fn exchanges(wire: &Rc<Wire>) {
 
 /// Serves one request; says whether the connection can serve another.
 async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
-    let Request { head, decoder, keep_alive, expects } = request;
-    let asked = Asked::of(&head.method, head.version, keep_alive);
-    let body = (!decoder.is_done()).then(|| WireBody(Rc::clone(wire)));
+    let Request { head, decoder, keep_alive, expects, upgrade } = request;
+    let exchange = Exchange::begin(!decoder.is_done());
+    let asked = Asked {
+        head_only: head.method == Method::HEAD,
+        version: head.version,
+        keep_alive,
+        exchange: Rc::clone(&exchange),
+    };
+    let incoming = Incoming {
+        body: (!decoder.is_done()).then(|| WireBody(Rc::clone(wire))),
+        expects,
+        tunnel: upgrade.then(|| WireBody(Rc::clone(wire))),
+        exchange,
+    };
     wire.decoder.replace(decoder);
     wire.expects.set(expects);
     let answer = {
-        let mut served = pin!(proxy::serve(&wire.worker, &wire.connection, head, body));
+        let mut served = pin!(proxy::serve(&wire.worker, &wire.connection, head, incoming));
         std::future::poll_fn(|cx| {
             if let Poll::Ready(answer) = served.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
+            }
+            if matches!(asked.poll_interim(wire, cx), Poll::Ready(false)) {
+                return Poll::Ready(None);
             }
             wire.poll_gone(cx).map(|()| None)
         })

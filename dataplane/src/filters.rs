@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use fairway_snapshot::{Filter, Rule};
-use http::Uri;
-use http::header::HOST;
+use http::header::{HOST, UPGRADE};
 use http::uri::PathAndQuery;
+use http::{StatusCode, Uri};
 
 use crate::context::RequestContext;
 use crate::edits;
@@ -52,7 +52,12 @@ pub(crate) fn request(
 
 /// What happens to the head of a backend's response before the client gets it.
 pub(crate) fn response(context: &RequestContext, head: &mut ResponseHead) {
+    let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    let protocol = head.headers.get(UPGRADE).filter(|_| switched).cloned();
     strip_response(&mut head.headers);
+    if let Some(protocol) = protocol {
+        head.headers.insert(UPGRADE, protocol);
+    }
     finish(context, &mut head.headers);
 }
 

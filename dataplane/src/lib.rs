@@ -3,7 +3,8 @@
 
 pub mod config;
 pub mod telemetry;
-pub mod upstream;
+pub mod upgrade;
+mod upstream;
 
 mod admin;
 mod apply;

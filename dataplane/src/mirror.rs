@@ -139,7 +139,9 @@ fn begin(
         Some(RequestBody::Copy(_)) | None => None,
     };
     let queue = body.as_ref().map(CopyBody::queue);
-    let copy = Outgoing { head: request.head.clone(), body: body.map(RequestBody::Copy) };
+    let head = request.head.clone();
+    let body = body.map(RequestBody::Copy);
+    let copy = Outgoing { head, body, expects: false, upgrade: None };
     let guard = InFlight::new(worker, rule);
     worker::spawn(run(guard, upstream, copy, queue));
 }
@@ -174,7 +176,7 @@ async fn exchange(
         Some(connection) => connection,
         None => connect(upstream, endpoint, connect_limit).await?,
     };
-    let (_, body) = send(connection, copy).await.map_err(|failed| failed.error)?;
+    let (_, body) = send(connection, copy, None).await.map_err(|failed| failed.error)?;
     discard(worker, body).await
 }
 

@@ -4,15 +4,17 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fairway_snapshot::table::preflight;
-use fairway_snapshot::{Find, Mode, RouteRequest};
-use http::header::{EXPECT, HOST, UPGRADE};
+use fairway_snapshot::{Find, Mode, RouteRequest, Source};
+use http::StatusCode;
+use http::header::{HOST, UPGRADE};
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;
 use crate::body::{Body, BodyLimits, ClientBody, UpstreamBody};
-use crate::context::RequestContext;
+use crate::context::{Exchange, RequestContext};
 use crate::downstream::{ClientConnection, WireBody};
 use crate::edits::Taken;
 use crate::error::ProxyError;
@@ -20,31 +22,57 @@ use crate::headers::check_request;
 use crate::message::{RequestHead, ResponseHead};
 use crate::reply::{Reply, local_reply};
 use crate::rules::RuleRuntime;
+use crate::upgrade::{Upgrade, asked};
 use crate::upstream::http1::{Outgoing, RequestBody};
 use crate::worker::Worker;
 use crate::{edits, filters, mirror, retry};
+
+/// How long a protocol that was switched to may be silent in both directions, where nobody said
+/// otherwise.
+const UPGRADED_IDLE: Duration = Duration::from_secs(300);
+
+/// What comes behind the head of a request.
+pub(crate) struct Incoming {
+    pub(crate) body: Option<WireBody>,
+    /// Whether the client waits to be told to send its body.
+    pub(crate) expects: bool,
+    /// What the client sends once it was switched to another protocol, where it may ask for one.
+    pub(crate) tunnel: Option<WireBody>,
+    pub(crate) exchange: Rc<Exchange>,
+}
+
+/// The same on its way to a backend.
+struct Parts {
+    body: Option<ClientBody>,
+    expects: bool,
+    upgrade: Option<Upgrade>,
+}
 
 /// Answers one request.
 pub(crate) async fn serve(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
     head: RequestHead,
-    body: Option<WireBody>,
+    incoming: Incoming,
 ) -> (ResponseHead, Body) {
+    let Incoming { body, expects, tunnel, exchange } = incoming;
+    let client = |body: WireBody| ClientBody::new(body, Rc::clone(&exchange));
+    let mut outgoing = Parts { body: body.map(client), expects, upgrade: None };
+    if let Some(protocol) = tunnel.as_ref().and(asked(&head, &worker.config.upgrades)) {
+        outgoing.upgrade = tunnel.map(client).map(|client| Upgrade::new(protocol, client));
+    }
     // The guard: from here on the request is counted, and its end is told.
-    let mut context = RequestContext::begin(worker, connection, &head, body.is_some());
-    // Who waits to be told to go on has not sent its body, and is not asked for it in vain.
-    let waits = head.headers.contains_key(EXPECT);
-    let mut body = body.map(|body| ClientBody::new(body, Rc::clone(&context.exchange)));
-    match forward(&mut context, head, &mut body).await {
+    let mut context = RequestContext::begin(worker, connection, &head, exchange);
+    match forward(&mut context, head, &mut outgoing).await {
         Ok((mut head, body)) => {
             filters::response(&context, &mut head);
             context.status = Some(head.status);
-            let limits = body_limits(&context);
+            let limits = body_limits(&context, head.status);
             (head, Body::Upstream(UpstreamBody::new(body, context, limits)))
         }
         Err(reply) => {
-            if let Some(body) = body.as_mut().filter(|_| !waits) {
+            // Who waits to be told to go on has not sent its body, and is not asked for it in vain.
+            if let Some(body) = outgoing.body.as_mut().filter(|_| !expects) {
                 body.skip().await;
             }
             local_reply(context, reply)
@@ -60,7 +88,7 @@ pub(crate) fn refuse(
 ) -> (ResponseHead, Body) {
     let head = RequestHead::unreadable();
     // Whatever comes behind it is read by nobody.
-    let context = RequestContext::begin(worker, connection, &head, true);
+    let context = RequestContext::begin(worker, connection, &head, Exchange::begin(true));
     local_reply(context, error.into())
 }
 
@@ -68,7 +96,7 @@ pub(crate) fn refuse(
 async fn forward(
     context: &mut RequestContext,
     mut head: RequestHead,
-    body: &mut Option<ClientBody>,
+    parts: &mut Parts,
 ) -> Result<crate::attempt::Answer, Reply> {
     check_request(&head)?;
     let (rule, Taken { path, made, version }) = route(context, &mut head)?;
@@ -79,7 +107,7 @@ async fn forward(
     if version.unknown {
         check_version(context, &rule)?;
     }
-    take_body(&rule, body)?;
+    take_body(&rule, &mut parts.body)?;
     if let Some(reply) = rule.reply(&head, path.as_deref()) {
         return Err(reply);
     }
@@ -96,7 +124,9 @@ async fn forward(
         head.headers.insert(HOST, upstream.authority.clone());
     }
     let limits = head_limits(context, &rule);
-    let mut request = Outgoing { head, body: body.take().map(RequestBody::Client) };
+    let Parts { body, expects, upgrade: switch } = parts;
+    let body = body.take().map(RequestBody::Client);
+    let mut request = Outgoing { head, body, expects: *expects, upgrade: switch.take() };
     mirror::mirror(&context.worker, &rule, &mut request, upgrade);
     Ok(retry::send(context, upstream, request, limits).await?)
 }
@@ -180,13 +210,20 @@ fn head_limits(context: &RequestContext, rule: &RuleRuntime) -> HeadLimits {
     }
 }
 
-fn body_limits(context: &RequestContext) -> BodyLimits {
+fn body_limits(context: &RequestContext, status: StatusCode) -> BodyLimits {
     let timeouts = context.rule.as_ref().map(|rule| &rule.rule.policy.timeouts);
-    let idle = timeouts.and_then(|timeouts| timeouts.idle.value);
+    let switched = status == StatusCode::SWITCHING_PROTOCOLS;
+    let idle = timeouts.and_then(|timeouts| match timeouts.idle.source {
+        // A conversation has longer pauses than an answer.
+        Source::BuiltIn if switched => Some(UPGRADED_IDLE),
+        _ => timeouts.idle.value,
+    });
     context.connection.write_idle(idle);
     BodyLimits {
         idle,
+        // The request has ended where another protocol begins.
         deadline: timeouts
+            .filter(|_| !switched)
             .and_then(|timeouts| timeouts.request.value)
             .map(|limit| context.started + limit),
     }

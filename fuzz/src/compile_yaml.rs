@@ -143,7 +143,7 @@ fn check_snapshot(snapshot: &Snapshot) {
     for host in snapshot.listeners.values().flat_map(|listener| &listener.hosts) {
         let keys = host.routes.iter().map(|route| Precedence::of(&host.pattern, route));
         assert!(keys.is_sorted_by(|a, b| a < b), "{:?}", host.routes);
-        for route in &host.routes {
+        for route in &*host.routes {
             let Action::Forward(backends) = &route.rule.action else { continue };
             let mut upstreams = backends.iter().filter_map(Backend::upstream);
             assert!(upstreams.all(|id| snapshot.upstreams.contains_key(id)), "{route:?}");

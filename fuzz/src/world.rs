@@ -133,7 +133,7 @@ impl World<'_> {
         let known: Vec<&Arc<Host>> = listeners.flat_map(|listener| &listener.hosts).collect();
         let hosts = by_host.into_iter().map(|(pattern, mut routes)| {
             routes.sort_by(|a, b| Precedence::of(pattern, a).cmp(&Precedence::of(pattern, b)));
-            let host = Host { pattern: pattern.clone(), routes };
+            let host = Host { pattern: pattern.clone(), routes: routes.into() };
             match known.iter().find(|known| known.as_ref() == &host) {
                 Some(known) => Arc::clone(known),
                 None => Arc::new(host),

@@ -140,6 +140,7 @@ impl Settings {
                 defaults.upstream_idle_connections,
             ),
             mirrors_in_flight: reader.or("mirrors-in-flight", values::count, mirrors),
+            upgrades: reader.upgrades(defaults.upgrades),
             takeover: reader.or("takeover", values::switch, defaults.takeover),
         };
         reader.admin_needs_token(&config);

@@ -7,6 +7,7 @@ mod failures;
 mod fastapi;
 mod framing;
 mod headers;
+mod interim;
 mod mirrors;
 mod names;
 mod policies;
@@ -16,6 +17,7 @@ mod second_opinion;
 mod swaps;
 mod timeouts;
 mod told;
+mod upgrades;
 mod versions;
 mod why;
 

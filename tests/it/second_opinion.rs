@@ -103,7 +103,10 @@ async fn hyper(address: SocketAddr) -> Read {
 async fn through(address: SocketAddr) -> Read {
     let mut client = Client::connect(address).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
-    let head = client.head().await;
+    let mut head = client.head().await;
+    while head.status < 200 {
+        head = client.head().await;
+    }
     if head.status == 502 {
         return None;
     }

@@ -72,6 +72,16 @@ impl Client {
         self.stream.write_all(bytes).await.is_ok()
     }
 
+    /// Ends its side of the connection.
+    pub async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Ends the connection without a word.
+    pub fn reset(self) {
+        self.stream.set_zero_linger().unwrap();
+    }
+
     /// Reads the head of an answer.
     pub async fn head(&mut self) -> Answer {
         let end = loop {
@@ -100,9 +110,12 @@ impl Client {
         }
     }
 
-    /// Reads a whole answer, framed by `Content-Length`, chunks, or the end of the connection.
+    /// Reads a whole answer, past those that only come before it, framed by `Content-Length`, chunks, or the end of the connection.
     pub async fn answer(&mut self) -> Answer {
         let mut answer = self.head().await;
+        while matches!(answer.status, 102 | 103) {
+            answer = self.head().await;
+        }
         let chunked = answer.header("transfer-encoding").is_some();
         let length = answer.header("content-length").and_then(|value| value.parse().ok());
         answer.body = match length {

@@ -52,5 +52,6 @@ clientHeadBytes: {{ int .clientHeadBytes }}
 upstreamIdle: {{ .upstreamIdle }}
 upstreamIdleConnections: {{ int .upstreamIdleConnections }}
 mirrorsInFlight: {{ int .mirrorsInFlight }}
+upgrades: {{ toJson .upgrades }}
 {{- end }}
 {{- end -}}

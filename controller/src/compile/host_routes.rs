@@ -80,7 +80,7 @@ impl HostRoutes {
         let pattern = &self.host.pattern;
         let (gone, come) = exchanged(&self.objects, objects);
         let under =
-            |object: &'o Arc<Lowered>| Lowered::routes_under(&**object, &self.listener, pattern);
+            |object: &'o Arc<Lowered>| Lowered::routes_under(object, &self.listener, pattern);
         let gone: Vec<&LoweredRoute> = gone.into_iter().flat_map(under).collect();
         let come: Vec<&LoweredRoute> = come.into_iter().flat_map(under).collect();
         // Most of it is new; or other objects' routes take HEAD now, or take it no more.

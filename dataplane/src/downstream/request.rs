@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Uri, Version};
 
 use crate::error::{MessageProblem, ProxyError};
@@ -28,6 +28,8 @@ pub(super) struct Request {
     pub(super) keep_alive: bool,
     /// Whether the client waits to be told to send its body (RFC 9110 section 10.1.1).
     pub(super) expects: bool,
+    /// Whether it may ask for another protocol: behind a body it may not.
+    pub(super) upgrade: bool,
 }
 
 /// Takes the head off, if it is there.
@@ -75,8 +77,9 @@ pub(super) fn parse(input: &mut Input, most: usize) -> Result<Option<Request>, P
         && headers.get(EXPECT).is_some_and(|value| {
             value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue")
         });
+    let upgrade = decoder.is_done() && headers.contains_key(UPGRADE);
     let head = RequestHead { method, target, version, headers };
-    Ok(Some(Request { head, decoder, keep_alive, expects }))
+    Ok(Some(Request { head, decoder, keep_alive, expects, upgrade }))
 }
 
 /// Whether the first line ends with a version, if of another HTTP: what does not is no request.

@@ -1,15 +1,17 @@
 //! Writing an answer to a client (RFC 9112 section 6): its head, and its body part by part as the
 //! backend sends it.
 
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-use http::{Method, StatusCode, Version};
+use http::{StatusCode, Version};
 use http_body::Frame;
 
 use super::wire::Wire;
 use crate::body::{Body, BodyError};
+use crate::context::Exchange;
 use crate::h1::{Framing, field};
 use crate::message::ResponseHead;
 
@@ -18,11 +20,33 @@ pub(super) struct Asked {
     pub(super) head_only: bool,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
+    pub(super) exchange: Rc<Exchange>,
 }
 
 impl Asked {
-    pub(super) fn of(method: &Method, version: Version, keep_alive: bool) -> Self {
-        Self { head_only: *method == Method::HEAD, version, keep_alive }
+    /// Writes the interim answers that have come; says whether the client took them. HTTP/1.0 knows
+    /// none (RFC 9110 section 15.2).
+    pub(super) fn poll_interim(&self, wire: &Wire, cx: &mut Context<'_>) -> Poll<bool> {
+        while !self.exchange.interim.borrow().is_empty() {
+            if ready!(wire.poll_flush(cx)).is_err() {
+                return Poll::Ready(false);
+            }
+            let head = self.exchange.interim.borrow_mut().remove(0);
+            if head.status == StatusCode::CONTINUE && !wire.expects.take() {
+                // It sends its body already.
+                continue;
+            }
+            if self.version >= Version::HTTP_11 {
+                let mut output = wire.output.borrow_mut();
+                let own = output.begin();
+                status_line(own, &head);
+                for (name, value) in &head.headers {
+                    field(own, name, value);
+                }
+                own.extend_from_slice(b"\r\n");
+            }
+        }
+        wire.poll_flush(cx).map(|flushed| flushed.is_ok())
     }
 }
 
@@ -30,20 +54,21 @@ impl Asked {
 struct Answer {
     framing: Framing,
     keep_alive: bool,
-    /// Whether the end of the connection ends the body.
-    until_close: bool,
+    /// Whether the connection goes on in another protocol.
+    switched: bool,
 }
 
 /// Writes an answer; says whether the connection can serve another request.
 pub(super) async fn respond(wire: &Wire, asked: &Asked, head: &ResponseHead, body: Body) -> bool {
     let mut body = body;
-    // The client need not be told any more to send its body: it has its answer.
-    wire.expects.set(false);
     // What it was told before is whole.
-    if !flush(wire, &mut body).await {
+    if !std::future::poll_fn(|cx| asked.poll_interim(wire, cx)).await {
         return false;
     }
-    let answer = Answer::of(asked, head, &body);
+    // The client need not be told any more to send its body: it has its answer. Whether it sends it all
+    // the same is not known (RFC 9110 section 10.1.1).
+    let unsent = wire.expects.take();
+    let answer = Answer::of(asked, head, &body, unsent);
     answer.head(wire, asked, head);
     let sent = answer.framing == Framing::Empty || answer.body(wire, &mut body).await;
     let flushed = sent && flush(wire, &mut body).await;
@@ -53,39 +78,36 @@ pub(super) async fn respond(wire: &Wire, asked: &Asked, head: &ResponseHead, bod
 }
 
 impl Answer {
-    fn of(asked: &Asked, head: &ResponseHead, body: &Body) -> Self {
+    fn of(asked: &Asked, head: &ResponseHead, body: &Body, unsent: bool) -> Self {
         let close = head
             .headers
             .get(CONNECTION)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
-        let keep_alive = asked.keep_alive && !close;
+        let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let keep_alive = asked.keep_alive && !close && !unsent && !switched;
         let bodiless = asked.head_only
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let framing = match body.remaining() {
             _ if bodiless => Framing::Empty,
             Some(length) => Framing::Length(length),
+            // HTTP/1.0 knows no chunks.
+            None if switched || asked.version == Version::HTTP_10 => Framing::UntilClose,
             None => Framing::Chunked,
         };
-        // HTTP/1.0 knows no chunks.
-        let until_close = framing == Framing::Chunked && asked.version == Version::HTTP_10;
-        Self { framing, keep_alive: keep_alive && !until_close, until_close }
+        Self { framing, keep_alive: keep_alive && framing != Framing::UntilClose, switched }
     }
 
     fn head(&self, wire: &Wire, asked: &Asked, head: &ResponseHead) {
         let mut output = wire.output.borrow_mut();
         let own = output.begin();
-        own.extend_from_slice(b"HTTP/1.1 ");
-        own.extend_from_slice(head.status.as_str().as_bytes());
-        own.push(b' ');
-        let usual = || head.status.canonical_reason().unwrap_or_default().as_bytes();
-        own.extend_from_slice(head.reason.as_deref().unwrap_or_else(usual));
-        own.extend_from_slice(b"\r\n");
+        status_line(own, head);
         let (mut dated, mut measured) = (false, false);
         for (name, value) in &head.headers {
             if *name == CONTENT_LENGTH {
                 // The length that an answer without a body would have had is told, but not where
                 // there is no body by definition (RFC 9110 section 8.6).
-                if self.framing == Framing::Chunked || head.status == StatusCode::NO_CONTENT {
+                let unknown = matches!(self.framing, Framing::Chunked | Framing::UntilClose);
+                if unknown || head.status == StatusCode::NO_CONTENT {
                     continue;
                 }
                 measured = true;
@@ -101,17 +123,19 @@ impl Answer {
                 own.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
                 own.extend_from_slice(b"\r\n");
             }
-            Framing::Chunked if !self.until_close => {
+            Framing::Chunked => {
                 own.extend_from_slice(b"transfer-encoding: chunked\r\n");
             }
-            Framing::Length(_) | Framing::Chunked | Framing::Empty => {}
+            Framing::Length(_) | Framing::UntilClose | Framing::Empty => {}
         }
         if !dated {
             own.extend_from_slice(b"date: ");
             wire.worker.date.write(own);
             own.extend_from_slice(b"\r\n");
         }
-        if !self.keep_alive {
+        if self.switched {
+            own.extend_from_slice(b"connection: upgrade\r\n");
+        } else if !self.keep_alive {
             own.extend_from_slice(b"connection: close\r\n");
         } else if asked.version == Version::HTTP_10 {
             own.extend_from_slice(b"connection: keep-alive\r\n");
@@ -122,7 +146,7 @@ impl Answer {
     /// Writes the body; says whether it came to its end. The first part goes with the head, in one
     /// write.
     async fn body(&self, wire: &Wire, body: &mut Body) -> bool {
-        let chunked = self.framing == Framing::Chunked && !self.until_close;
+        let chunked = self.framing == Framing::Chunked;
         let mut first = true;
         loop {
             if !first && !flush(wire, body).await {
@@ -173,6 +197,15 @@ impl Answer {
             }
         }
     }
+}
+
+fn status_line(own: &mut Vec<u8>, head: &ResponseHead) {
+    own.extend_from_slice(b"HTTP/1.1 ");
+    own.extend_from_slice(head.status.as_str().as_bytes());
+    own.push(b' ');
+    let usual = || head.status.canonical_reason().unwrap_or_default().as_bytes();
+    own.extend_from_slice(head.reason.as_deref().unwrap_or_else(usual));
+    own.extend_from_slice(b"\r\n");
 }
 
 /// The next part of a body; none when the client is gone. While it is waited for, what is there

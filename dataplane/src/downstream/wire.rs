@@ -28,8 +28,6 @@ const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// our answer.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
-/// What a client is told that waits with its body (RFC 9110 section 15.2.1).
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A client's socket. Both bodies of an exchange have it, and one task.
 pub(crate) struct Wire {
@@ -42,6 +40,8 @@ pub(crate) struct Wire {
     pub(super) decoder: RefCell<Decoder>,
     /// Whether the client waits to be told to send its body.
     pub(super) expects: Cell<bool>,
+    /// Whether the connection is of another protocol now.
+    switched: Cell<bool>,
     timer: RefCell<Option<Pin<Box<Sleep>>>>,
 }
 
@@ -74,6 +74,7 @@ impl Wire {
             output: RefCell::default(),
             decoder: RefCell::new(Decoder::Done),
             expects: Cell::new(false),
+            switched: Cell::new(false),
             timer: RefCell::default(),
         }
     }
@@ -118,7 +119,8 @@ impl Wire {
     /// ends its side of the connection, is taken for gone.
     pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut input = self.input.borrow_mut();
-        if !self.decoder.borrow().is_done() || !input.is_empty() {
+        // Who has switched may end its side alone.
+        if !self.decoder.borrow().is_done() || !input.is_empty() || self.switched.get() {
             return Poll::Pending;
         }
         let mut stream = self.stream.borrow_mut();
@@ -228,17 +230,19 @@ impl WireBody {
                     return Poll::Ready(Some(Err(Broken)));
                 }
             }
-            if wire.expects.take() {
-                wire.output.borrow_mut().begin().extend_from_slice(CONTINUE);
-                if let Poll::Ready(Err(_)) = wire.poll_flush(cx) {
-                    return Poll::Ready(Some(Err(Broken)));
-                }
-            }
             match ready!(input.poll_fill(&mut wire.stream.borrow_mut(), cx)) {
+                Ok(0) if decoder.end_of_connection() => {}
                 Ok(0) | Err(_) => return Poll::Ready(Some(Err(Broken))),
-                Ok(_) => {}
+                // Who sends its body does not wait to be told any more.
+                Ok(_) => wire.expects.set(false),
             }
         }
+    }
+
+    /// From here on everything that comes is of another protocol.
+    pub(crate) fn open(&mut self) {
+        self.0.switched.set(true);
+        self.0.decoder.replace(Decoder::UntilClose);
     }
 
     /// Whether nothing comes any more.

@@ -22,6 +22,8 @@ pub(crate) enum Framing {
     Length(u64),
     /// In chunks: its length is not known before its end.
     Chunked,
+    /// As it is, until the end of the connection.
+    UntilClose,
 }
 
 /// The bytes that are written next, in this order: `own`, `data`, `end`.

@@ -8,27 +8,44 @@ mod tests;
 mod upload;
 
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
+use http::header::{HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
 use http_body::Frame;
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
 use super::connect::UpstreamConnection;
 use crate::body::ClientBody;
+use crate::context::Interim;
 use crate::error::ProxyError;
 use crate::h1::{Decoder, Malformed, Step};
+use crate::headers::strip_response;
 use crate::message::{RequestHead, ResponseHead};
 use crate::mirror::CopyBody;
+use crate::upgrade::Upgrade;
 use response::{Head, Parsed};
 use upload::Upload;
+
+/// How many interim answers may come before the final one.
+const MAX_INTERIM: usize = 16;
+/// How long a backend may leave a client without a word that waits to send its body. Some know nothing
+/// of `Expect`, and some clients wait for ever.
+const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A request as a backend gets it.
 pub(crate) struct Outgoing {
     pub(crate) head: RequestHead,
     /// What stands behind it; none once a part of it was taken.
     pub(crate) body: Option<RequestBody>,
+    /// Whether the client waits to be told to send its body (RFC 9110 section 10.1.1).
+    pub(crate) expects: bool,
+    /// What the client wants to switch to; none once it was switched to.
+    pub(crate) upgrade: Option<Upgrade>,
 }
 
 /// The body of a request.
@@ -59,16 +76,26 @@ pub(crate) struct ResponseBody {
     keep_alive: bool,
 }
 
-/// Sends a request, and waits for the head of the response.
+/// Sends a request, and waits for the head of the response. `interim` takes those that come before it.
 pub(crate) async fn send(
     mut connection: Box<UpstreamConnection>,
     request: &mut Outgoing,
+    interim: Option<&Interim>,
 ) -> Result<(ResponseHead, ResponseBody), SendError> {
     let mut upload = Upload::begin(request, &mut connection.output);
-    let method = request.head.method.clone();
-    let head = std::future::poll_fn(|cx| poll_head(&mut connection, &mut upload, &method, cx));
+    let mut wait = Wait {
+        method: request.head.method.clone(),
+        upgrade: request.upgrade.as_ref().map(|upgrade| upgrade.protocol.clone()),
+        interim,
+        told: 0,
+        patience: request.expects.then(|| Box::pin(tokio::time::sleep(CONTINUE_PATIENCE))),
+    };
+    let head = std::future::poll_fn(|cx| wait.poll_head(&mut connection, &mut upload, cx));
     match head.await {
-        Ok(Head { head, decoder, keep_alive }) => {
+        Ok(Head { head, decoder, keep_alive, switched }) => {
+            if let Some(upgrade) = request.upgrade.take_if(|_| switched) {
+                upload = Upload::tunnel(upgrade.open());
+            }
             Ok((head, ResponseBody { connection, upload, decoder, keep_alive }))
         }
         Err(error) => {
@@ -102,28 +129,69 @@ enum HeadError {
     Upload(ProxyError),
 }
 
-fn poll_head(
-    connection: &mut UpstreamConnection,
-    upload: &mut Upload,
-    method: &Method,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Head, HeadError>> {
-    let UpstreamConnection { stream, input, output, .. } = connection;
-    // A backend that does not read on may have answered already: it is listened to all the same.
-    if let Poll::Ready(Err(error)) = upload.poll(output, stream, cx) {
-        return Poll::Ready(Err(HeadError::Upload(error)));
+/// The wait for a head.
+struct Wait<'a> {
+    method: Method,
+    upgrade: Option<HeaderValue>,
+    interim: Option<&'a Interim>,
+    /// How many interim answers came.
+    told: usize,
+    /// How long a client still waits to be told to send its body.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl Wait<'_> {
+    fn poll_head(
+        &mut self,
+        connection: &mut UpstreamConnection,
+        upload: &mut Upload,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Head, HeadError>> {
+        let UpstreamConnection { stream, input, output, .. } = connection;
+        // A backend that does not read on may have answered already: it is listened to all the same.
+        if let Poll::Ready(Err(error)) = upload.poll(output, stream, cx) {
+            return Poll::Ready(Err(HeadError::Upload(error)));
+        }
+        loop {
+            match response::parse(input, &self.method, self.upgrade.as_ref())
+                .map_err(HeadError::Malformed)?
+            {
+                Parsed::Final(head) => return Poll::Ready(Ok(head)),
+                Parsed::Interim(head) => {
+                    self.tell(head).map_err(HeadError::Malformed)?;
+                    continue;
+                }
+                Parsed::Partial => {}
+            }
+            let Poll::Ready(filled) = input.poll_fill(stream, cx) else { break };
+            match filled {
+                Ok(0) | Err(_) if input.is_empty() => return Poll::Ready(Err(HeadError::Closed)),
+                Ok(0) | Err(_) => return Poll::Ready(Err(HeadError::Reset)),
+                Ok(_) => {}
+            }
+        }
+        if self.patience.as_mut().is_some_and(|patience| patience.as_mut().poll(cx).is_ready()) {
+            let headers = HeaderMap::new();
+            let go_on = ResponseHead { status: StatusCode::CONTINUE, reason: None, headers };
+            self.tell(go_on).map_err(HeadError::Malformed)?;
+        }
+        Poll::Pending
     }
-    loop {
-        match response::parse(input, method).map_err(HeadError::Malformed)? {
-            Parsed::Final(head) => return Poll::Ready(Ok(head)),
-            Parsed::Interim => continue,
-            Parsed::Partial => {}
+
+    /// Passes an interim answer on.
+    fn tell(&mut self, mut head: ResponseHead) -> Result<(), Malformed> {
+        self.told += 1;
+        if self.told > MAX_INTERIM {
+            return Err(Malformed("too many interim answers"));
         }
-        match ready!(input.poll_fill(stream, cx)) {
-            Ok(0) | Err(_) if input.is_empty() => return Poll::Ready(Err(HeadError::Closed)),
-            Ok(0) | Err(_) => return Poll::Ready(Err(HeadError::Reset)),
-            Ok(_) => {}
+        if head.status == StatusCode::CONTINUE {
+            self.patience = None;
         }
+        if let Some(interim) = self.interim {
+            strip_response(&mut head.headers);
+            interim.borrow_mut().push(head);
+        }
+        Ok(())
     }
 }
 
@@ -167,6 +235,9 @@ impl ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         self.poll_upload(cx);
+        if self.upload.is_cut() {
+            return Poll::Ready(Some(Err(ProxyError::ClientClosed)));
+        }
         let UpstreamConnection { stream, input, .. } = &mut *self.connection;
         loop {
             match self.decoder.next(input) {

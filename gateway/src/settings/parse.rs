@@ -62,6 +62,15 @@ impl Reader<'_> {
         all
     }
 
+    /// Protocols to switch to; `none` says that there are none.
+    pub(super) fn upgrades(&mut self, default: Vec<String>) -> Vec<String> {
+        if self.raw.get("upgrades").is_none() {
+            return default;
+        }
+        let named = self.list("upgrades", values::upgrade);
+        named.into_iter().filter(|name| name != "none").collect()
+    }
+
     pub(super) fn token(&mut self) -> Option<String> {
         self.one("admin-token", |text| {
             let visible = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());

@@ -119,6 +119,8 @@ settings! {
         "Idle connections that each worker keeps to one endpoint";
     "mirrors-in-flight", "FAIRWAY_MIRRORS_IN_FLIGHT", "NUMBER", "256", [],
         "Copies of requests that each worker may have on their way to mirrors; beyond it requests are not copied";
+    "upgrades", "FAIRWAY_UPGRADES", "PROTOCOL", "websocket", [many],
+        "Protocols that a request may switch to with Upgrade; none for none";
     "takeover", "FAIRWAY_TAKEOVER", "", "false", [],
         "Share the ports of a running gateway, to take over from it";
     "log-level", "FAIRWAY_LOG_LEVEL", "LEVEL", "info", [live],

@@ -206,6 +206,11 @@ fn values_that_would_be_silently_wrong_are_mistakes() {
             "--log-level: \"fairway controller=info\": \"fairway controller\" is not a target: write info,fairway_controller=debug",
         ),
         (
+            "upgrades",
+            "h2c",
+            "--upgrades: \"h2c\" is no protocol to switch to: write websocket, another such name, or none",
+        ),
+        (
             "client-head",
             "0s",
             "--client-head: \"0s\" would refuse every client: write a time, for example 15s",

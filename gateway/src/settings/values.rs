@@ -81,6 +81,23 @@ pub(super) fn host_pattern(text: &str) -> Result<HostPattern, String> {
     text.parse::<HostPattern>().map_err(|error| error.to_string())
 }
 
+/// A protocol that a request may switch to. HTTP/2 is not one: requests inside of it would be seen by
+/// nobody.
+pub(super) fn upgrade(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_lowercase();
+    let token = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._/".contains(&byte));
+    let http =
+        ["h2", "h2c", "http", "tls"].iter().any(|known| name.split('/').next() == Some(known));
+    if token && !http {
+        Ok(name)
+    } else {
+        Err(format!(
+            "{text:?} is no protocol to switch to: write websocket, another such name, or none"
+        ))
+    }
+}
+
 /// A folder that is there.
 pub(super) fn folder(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);

@@ -6,7 +6,9 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{Method, StatusCode};
 
 use crate::h1::{Chunked, Decoder, Input, Malformed, content_length, header_map, options, places};
@@ -22,7 +24,7 @@ pub(super) enum Parsed {
     /// The head has not come whole.
     Partial,
     /// An interim response (1xx) was taken off; the final one comes behind it.
-    Interim,
+    Interim(ResponseHead),
     /// The head was taken off.
     Final(Head),
 }
@@ -33,10 +35,16 @@ pub(super) struct Head {
     pub(super) decoder: Decoder,
     /// Whether the connection stays open behind the body.
     pub(super) keep_alive: bool,
+    /// Whether what follows is of the protocol that was asked for.
+    pub(super) switched: bool,
 }
 
-/// Takes the head off, if it is there.
-pub(super) fn parse(input: &mut Input, method: &Method) -> Result<Parsed, Malformed> {
+/// Takes the head off, if it is there; `upgrade` is the protocol that was asked for.
+pub(super) fn parse(
+    input: &mut Input,
+    method: &Method,
+    upgrade: Option<&HeaderValue>,
+) -> Result<Parsed, Malformed> {
     if input.is_empty() {
         return Ok(Parsed::Partial);
     }
@@ -55,22 +63,40 @@ pub(super) fn parse(input: &mut Input, method: &Method) -> Result<Parsed, Malfor
     };
     let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Malformed("no status"))?;
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Malformed("switched protocols without being asked"));
-    }
-    if status.is_informational() {
-        input.take(length);
-        return Ok(Parsed::Interim);
-    }
     let version = response.version.unwrap_or_default();
     let reason = response.reason.filter(|reason| Some(*reason) != status.canonical_reason());
     let reason = reason.map(|reason| Bytes::copy_from_slice(reason.as_bytes()));
     let places = places(bytes, response.headers)?;
     let mut headers = header_map(places, &input.take(length))?;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        check_switch(&headers, upgrade)?;
+        let head = ResponseHead { status, reason, headers };
+        let decoder = Decoder::UntilClose;
+        return Ok(Parsed::Final(Head { head, decoder, keep_alive: false, switched: true }));
+    }
+    if status.is_informational() {
+        return Ok(Parsed::Interim(ResponseHead { status, reason, headers }));
+    }
     let framing = Framing::of(&mut headers, version)?;
     let (decoder, keep_alive) = framing.decoder(method, status);
     let head = ResponseHead { status, reason, headers };
-    Ok(Parsed::Final(Head { head, decoder, keep_alive }))
+    Ok(Parsed::Final(Head { head, decoder, keep_alive, switched: false }))
+}
+
+/// Whether a switch is to what was asked for (RFC 9110 section 7.8). What follows another one would be
+/// read as something that it is not.
+fn check_switch(headers: &HeaderMap, asked: Option<&HeaderValue>) -> Result<(), Malformed> {
+    let asked = asked.ok_or(Malformed("switched protocols without being asked"))?;
+    let mut named = headers.get_all(UPGRADE).iter();
+    let same = named.next().is_some_and(|protocol| {
+        protocol.as_bytes().trim_ascii().eq_ignore_ascii_case(asked.as_bytes())
+    });
+    let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    if same && named.next().is_none() && !framed {
+        Ok(())
+    } else {
+        Err(Malformed("switched to a protocol that was not asked for"))
+    }
 }
 
 /// What the fields say of the body and of the connection.

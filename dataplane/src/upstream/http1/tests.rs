@@ -7,7 +7,7 @@ use http::{Method, Uri, Version};
 use proptest::prelude::*;
 
 use super::response::{Parsed, parse};
-use super::upload;
+use super::{Outgoing, upload};
 use crate::h1::{Decoder, Framing, Input, Malformed, Output, Step};
 use crate::message::RequestHead;
 
@@ -22,12 +22,12 @@ fn read(pieces: &[&[u8]]) -> Option<Read> {
     let (mut body, mut trailers) = (Vec::new(), Vec::new());
     loop {
         let more = match &mut decoder {
-            None => match parse(&mut input, &Method::GET) {
+            None => match parse(&mut input, &Method::GET, None) {
                 Ok(Parsed::Final(head)) => {
                     decoder = Some((head.head.status.as_u16(), head.decoder));
                     false
                 }
-                Ok(Parsed::Interim) => false,
+                Ok(Parsed::Interim(_)) => false,
                 Ok(Parsed::Partial) => true,
                 Err(malformed) => return Some(Err(malformed)),
             },
@@ -126,17 +126,18 @@ fn what_is_too_long_is_refused() {
     assert!(matches!(read(&[most.as_bytes()]), Some(Ok(_))));
 }
 
-fn head(method: &str, fields: &[(&'static str, &'static str)]) -> RequestHead {
+fn request(method: &str, fields: &[(&'static str, &'static str)]) -> Outgoing {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(*name, http::HeaderValue::from_static(value));
     }
-    RequestHead {
+    let head = RequestHead {
         method: method.parse().unwrap(),
         target: Uri::from_static("/a%20b?x=%41"),
         version: Version::HTTP_11,
         headers,
-    }
+    };
+    Outgoing { head, body: None, expects: false, upgrade: None }
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn requests_are_written_with_the_length_that_they_have() {
     let fields = [("host", "a"), ("content-length", "007"), ("x-a", "1"), ("x-a", "2")];
     let mut output = Output::default();
     let mut written = |framing| {
-        upload::head(output.begin(), &head("PUT", &fields), framing);
+        upload::head(output.begin(), &request("PUT", &fields), framing);
         String::from_utf8(output.waiting()).unwrap()
     };
     let first = "PUT /a%20b?x=%41 HTTP/1.1\r\nhost: a\r\n";
@@ -154,7 +155,7 @@ fn requests_are_written_with_the_length_that_they_have() {
         written(Framing::Chunked),
         format!("{first}{rest}transfer-encoding: chunked\r\n\r\n")
     );
-    upload::head(output.begin(), &head("POST", &[("content-length", "0")]), Framing::Empty);
+    upload::head(output.begin(), &request("POST", &[("content-length", "0")]), Framing::Empty);
     assert!(output.waiting().ends_with(b"content-length: 0\r\n\r\n"));
     output.chunk(Bytes::from_static(b"hello, world, and more"));
     assert_eq!(output.waiting(), b"16\r\nhello, world, and more\r\n");

@@ -1,14 +1,16 @@
 //! The way of a request to the backend: its head, and its body part by part as the client sends it.
 
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::{Outgoing, RequestBody};
+use crate::body::ClientBody;
 use crate::error::ProxyError;
 use crate::h1::{Framing, Output, field};
-use crate::message::RequestHead;
 
 /// What is left to be sent.
 pub(super) struct Upload {
@@ -38,10 +40,21 @@ impl Upload {
             None => Framing::Empty,
             Some(body) => body.length().map_or(Framing::Chunked, Framing::Length),
         };
-        head(output.begin(), &request.head, framing);
+        head(output.begin(), request, framing);
         let left = if let Framing::Length(length) = framing { length } else { 0 };
         let state = if body.is_some() { State::Sending } else { State::Ending };
         Self { state, body, framing, left }
+    }
+
+    /// Passes on what the client sends of the protocol that was switched to, until it ends.
+    pub(super) fn tunnel(client: ClientBody) -> Self {
+        let body = Some(RequestBody::Client(client));
+        Self { state: State::Sending, body, framing: Framing::UntilClose, left: 0 }
+    }
+
+    /// Whether the other side of a tunnel is gone.
+    pub(super) fn is_cut(&self) -> bool {
+        self.framing == Framing::UntilClose && self.state == State::Broken
     }
 
     /// The body, when nothing of it was taken.
@@ -73,6 +86,10 @@ impl Upload {
                 break;
             }
             if self.state == State::Ending {
+                if self.framing == Framing::UntilClose {
+                    // Only our side ends: the backend may have more to say.
+                    let _ = ready!(Pin::new(&mut *stream).poll_shutdown(cx));
+                }
                 self.state = State::Complete;
                 break;
             }
@@ -99,9 +116,16 @@ impl Upload {
         if data.is_empty() {
             return Ok(());
         }
-        if self.framing == Framing::Chunked {
-            output.chunk(data);
-            return Ok(());
+        match self.framing {
+            Framing::Chunked => {
+                output.chunk(data);
+                return Ok(());
+            }
+            Framing::UntilClose => {
+                output.data(data);
+                return Ok(());
+            }
+            Framing::Empty | Framing::Length(_) => {}
         }
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
         let left = self.left.checked_sub(length);
@@ -139,7 +163,8 @@ impl Upload {
 }
 
 /// The head of a request.
-pub(super) fn head(own: &mut Vec<u8>, head: &RequestHead, framing: Framing) {
+pub(super) fn head(own: &mut Vec<u8>, request: &Outgoing, framing: Framing) {
+    let head = &request.head;
     own.extend_from_slice(head.method.as_str().as_bytes());
     own.push(b' ');
     let target = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
@@ -153,13 +178,20 @@ pub(super) fn head(own: &mut Vec<u8>, head: &RequestHead, framing: Framing) {
         }
     }
     match framing {
-        Framing::Empty => {}
+        Framing::Empty | Framing::UntilClose => {}
         Framing::Length(length) => {
             own.extend_from_slice(b"content-length: ");
             own.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
             own.extend_from_slice(b"\r\n");
         }
         Framing::Chunked => own.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    if request.expects {
+        own.extend_from_slice(b"expect: 100-continue\r\n");
+    }
+    if let Some(upgrade) = &request.upgrade {
+        own.extend_from_slice(b"connection: upgrade\r\n");
+        field(own, &UPGRADE, &upgrade.protocol);
     }
     own.extend_from_slice(b"\r\n");
 }
