@@ -10,7 +10,7 @@ use http_body::Frame;
 use tokio::time::Sleep;
 
 use crate::context::{Exchange, RequestContext};
-use crate::downstream::{Broken, WireBody};
+use crate::downstream::{Broken, ClientSource};
 use crate::error::ProxyError;
 use crate::mirror::Copies;
 use crate::upstream::http1::ResponseBody;
@@ -33,7 +33,7 @@ pub(crate) struct BodyError(ProxyError);
 
 /// What a client sends.
 pub(crate) struct ClientBody {
-    body: WireBody,
+    body: ClientSource,
     /// The most that it may come to, and whether it is broken off there.
     limit: Option<(u64, bool)>,
     /// Who else gets each part.
@@ -64,7 +64,7 @@ pub(crate) struct BodyLimits {
 // === impl ClientBody ===
 
 impl ClientBody {
-    pub(crate) fn new(body: WireBody, exchange: Rc<Exchange>) -> Self {
+    pub(crate) fn new(body: ClientSource, exchange: Rc<Exchange>) -> Self {
         Self { body, limit: None, copies: None, tunnel: false, exchange }
     }
 

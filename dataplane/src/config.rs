@@ -42,6 +42,8 @@ pub struct Config {
     pub client_head: Duration,
     /// The greatest head of a request, in bytes. Default: 64 KiB.
     pub client_head_bytes: usize,
+    /// How many streams a client may have open at once over a connection of HTTP/2. Default: 128.
+    pub http2_streams: u32,
     /// How long an idle connection to a backend is kept. Default: 15 s: most servers close after
     /// more.
     pub upstream_idle: Duration,
@@ -104,6 +106,7 @@ impl Default for Config {
             client_idle: Duration::from_secs(75),
             client_head: Duration::from_secs(15),
             client_head_bytes: 64 * 1024,
+            http2_streams: 128,
             upstream_idle: Duration::from_secs(15),
             upstream_idle_connections: 256,
             mirrors_in_flight: 256,

@@ -77,6 +77,8 @@ pub(crate) struct Exchange {
     pub(crate) over: Cell<bool>,
     /// Why the request's body broke off.
     pub(crate) broken: Cell<Option<ProxyError>>,
+    /// How long the client may take nothing of the answer.
+    pub(crate) write_idle: Cell<Option<Duration>>,
     /// Interim answers (1xx) that are on their way to the client.
     pub(crate) interim: Interim,
 }
@@ -96,6 +98,7 @@ impl Exchange {
             awaits_client: Cell::new(false),
             over: Cell::new(false),
             broken: Cell::new(None),
+            write_idle: Cell::new(None),
             interim: RefCell::default(),
         })
     }

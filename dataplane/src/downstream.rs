@@ -1,8 +1,10 @@
 //! The side of the clients: a connection, its requests one after the other, and their answers, all in
 //! one task.
 
+mod http2;
 mod request;
 mod respond;
+mod source;
 mod wire;
 
 use std::cell::Cell;
@@ -18,12 +20,14 @@ use tokio::net::TcpStream;
 
 use crate::context::Exchange;
 use crate::forwarded::Forwarded;
-use crate::proxy::{self, Incoming};
+use crate::message::RequestHead;
+use crate::proxy::{self, Incoming, Tunnel};
+use crate::upgrade::asked;
 use crate::worker::OpenConnection;
 use request::Request;
 use respond::{Asked, respond};
-pub(crate) use wire::{Broken, WireBody};
-use wire::{End, Wire};
+pub(crate) use source::{Broken, ClientSource};
+use wire::{End, Wire, WireBody};
 
 /// A client's connection.
 pub(crate) struct ClientConnection {
@@ -68,24 +72,33 @@ pub(crate) async fn serve(
         linger: Cell::new(false),
     });
     let wire = Rc::new(Wire::new(stream, Rc::clone(&connection), Rc::clone(worker)));
-    let mut http = pin!(exchanges(&wire));
-    let mut closing = pin!(worker.closing.notified());
-    closing.as_mut().enable();
-    let mut waits = false;
-    std::future::poll_fn(|cx| {
-        if !waits {
-            // Once is enough: the order to close wakes the task, and its socket then looks at its
-            // deadline again, which is nearer now.
-            waits = true;
-            let _ = closing.as_mut().poll(cx);
-        }
-        http.as_mut().poll(cx)
-    })
-    .await;
+    let http2 = {
+        let mut http = pin!(exchanges(&wire));
+        let mut closing = pin!(worker.closing.notified());
+        closing.as_mut().enable();
+        let mut waits = false;
+        std::future::poll_fn(|cx| {
+            if !waits {
+                // Once is enough: the order to close wakes the task, and its socket then looks at its
+                // deadline again, which is nearer now.
+                waits = true;
+                let _ = closing.as_mut().poll(cx);
+            }
+            http.as_mut().poll(cx)
+        })
+        .await
+    };
+    if http2 && let Ok(wire) = Rc::try_unwrap(wire) {
+        let (stream, before) = wire.into_parts();
+        connection.state.set(State::Idle(Instant::now()));
+        // Most connections are of HTTP/1, and need not have the room for it.
+        Box::pin(http2::serve(worker, &connection, stream, before)).await;
+    }
 }
 
-/// Serves requests until the connection ends. How one ends is told by the guards of its requests.
-async fn exchanges(wire: &Rc<Wire>) {
+/// Serves requests until the connection ends, or turns out to be of HTTP/2, which it says then. How an
+/// exchange ends is told by its guard.
+async fn exchanges(wire: &Rc<Wire>) -> bool {
     loop {
         match std::future::poll_fn(|cx| wire.poll_request(cx)).await {
             Ok(request) => {
@@ -94,7 +107,9 @@ async fn exchanges(wire: &Rc<Wire>) {
                 }
             }
             Err(End::Refused(error)) => {
-                let (head, body) = proxy::refuse(&wire.worker, &wire.connection, error);
+                let unreadable = RequestHead::unreadable();
+                let (head, body) =
+                    proxy::refuse(&wire.worker, &wire.connection, &unreadable, error);
                 let asked = Asked {
                     head_only: false,
                     version: http::Version::HTTP_11,
@@ -104,26 +119,33 @@ async fn exchanges(wire: &Rc<Wire>) {
                 respond(wire, &asked, &head, body).await;
                 break;
             }
-            Err(End::Closed) => return,
+            Err(End::Closed) => return false,
+            Err(End::Http2) => return true,
         }
     }
     wire.close().await;
+    false
 }
 
 /// Serves one request; says whether the connection can serve another.
 async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
     let Request { head, decoder, keep_alive, expects, upgrade } = request;
     let exchange = Exchange::begin(!decoder.is_done());
-    let asked = Asked {
+    let answering = Asked {
         head_only: head.method == Method::HEAD,
         version: head.version,
         keep_alive,
         exchange: Rc::clone(&exchange),
     };
+    let protocol = upgrade.then(|| asked(&head, &wire.worker.config.upgrades)).flatten();
+    let tunnel = protocol.map(|protocol| {
+        let client = ClientSource::Http1(WireBody(Rc::clone(wire)));
+        Tunnel { protocol, client, only: false }
+    });
     let incoming = Incoming {
-        body: (!decoder.is_done()).then(|| WireBody(Rc::clone(wire))),
+        body: (!decoder.is_done()).then(|| ClientSource::Http1(WireBody(Rc::clone(wire)))),
         expects,
-        tunnel: upgrade.then(|| WireBody(Rc::clone(wire))),
+        tunnel,
         exchange,
     };
     wire.decoder.replace(decoder);
@@ -134,7 +156,7 @@ async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
             if let Poll::Ready(answer) = served.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
             }
-            if matches!(asked.poll_interim(wire, cx), Poll::Ready(false)) {
+            if matches!(answering.poll_interim(wire, cx), Poll::Ready(false)) {
                 return Poll::Ready(None);
             }
             wire.poll_gone(cx).map(|()| None)
@@ -142,7 +164,7 @@ async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
         .await
     };
     match answer {
-        Some((head, body)) => respond(wire, &asked, &head, body).await,
+        Some((head, body)) => respond(wire, &answering, &head, body).await,
         None => false,
     }
 }

@@ -47,6 +47,9 @@ pub enum ProxyError {
     /// The head is larger than what is taken, or has more fields (RFC 6585 section 5).
     #[error("head_too_large")]
     HeadTooLarge,
+    /// Frames of HTTP/2 came that cost work and say nothing (RFC 9113 section 10.5).
+    #[error("http2_flood")]
+    Http2Flood,
     /// The head did not come whole in time.
     #[error("client_head_timeout")]
     ClientHeadTimeout,
@@ -160,6 +163,7 @@ impl ProxyError {
             }
             Self::Message(_) => row(400, "The request is malformed", Downstream, false),
             Self::HeadTooLarge => row(431, "The head is too large", Downstream, false),
+            Self::Http2Flood => row(429, "Too many frames", Downstream, false),
             Self::ClientHeadTimeout => {
                 row(408, "The head of the request did not come in time", Downstream, false)
             }
@@ -224,6 +228,7 @@ impl ProxyError {
             Self::Path(refusal) => refusal.as_str(),
             Self::Message(problem) => problem.as_str(),
             Self::HeadTooLarge => "head_too_large",
+            Self::Http2Flood => "http2_flood",
             Self::ClientHeadTimeout => "client_head_timeout",
             Self::NoHost => "host_missing",
             Self::BadHost => "host_malformed",
@@ -332,6 +337,7 @@ impl ProxyError {
         all.extend(MessageProblem::ALL.map(Self::Message));
         all.extend([
             Self::HeadTooLarge,
+            Self::Http2Flood,
             Self::ClientHeadTimeout,
             Self::NoHost,
             Self::BadHost,

@@ -9,20 +9,20 @@ use std::time::Duration;
 use fairway_snapshot::table::preflight;
 use fairway_snapshot::{Find, Mode, RouteRequest, Source};
 use http::StatusCode;
-use http::header::{HOST, UPGRADE};
+use http::header::{HOST, HeaderValue, UPGRADE};
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;
 use crate::body::{Body, BodyLimits, ClientBody, UpstreamBody};
 use crate::context::{Exchange, RequestContext};
-use crate::downstream::{ClientConnection, WireBody};
+use crate::downstream::{ClientConnection, ClientSource};
 use crate::edits::Taken;
 use crate::error::ProxyError;
 use crate::headers::check_request;
 use crate::message::{RequestHead, ResponseHead};
 use crate::reply::{Reply, local_reply};
 use crate::rules::RuleRuntime;
-use crate::upgrade::{Upgrade, asked};
+use crate::upgrade::Upgrade;
 use crate::upstream::http1::{Outgoing, RequestBody};
 use crate::worker::Worker;
 use crate::{edits, filters, mirror, retry};
@@ -33,12 +33,21 @@ const UPGRADED_IDLE: Duration = Duration::from_secs(300);
 
 /// What comes behind the head of a request.
 pub(crate) struct Incoming {
-    pub(crate) body: Option<WireBody>,
+    pub(crate) body: Option<ClientSource>,
     /// Whether the client waits to be told to send its body.
     pub(crate) expects: bool,
-    /// What the client sends once it was switched to another protocol, where it may ask for one.
-    pub(crate) tunnel: Option<WireBody>,
+    /// The protocol that the client asks for, where it may.
+    pub(crate) tunnel: Option<Tunnel>,
     pub(crate) exchange: Rc<Exchange>,
+}
+
+/// Another protocol that a client asks for.
+pub(crate) struct Tunnel {
+    pub(crate) protocol: HeaderValue,
+    /// What the client sends once it was switched to.
+    pub(crate) client: ClientSource,
+    /// Whether the client can do nothing else with the answer (RFC 8441).
+    pub(crate) only: bool,
 }
 
 /// The same on its way to a backend.
@@ -56,14 +65,19 @@ pub(crate) async fn serve(
     incoming: Incoming,
 ) -> (ResponseHead, Body) {
     let Incoming { body, expects, tunnel, exchange } = incoming;
-    let client = |body: WireBody| ClientBody::new(body, Rc::clone(&exchange));
-    let mut outgoing = Parts { body: body.map(client), expects, upgrade: None };
-    if let Some(protocol) = tunnel.as_ref().and(asked(&head, &worker.config.upgrades)) {
-        outgoing.upgrade = tunnel.map(client).map(|client| Upgrade::new(protocol, client));
-    }
+    let client = |body: ClientSource| ClientBody::new(body, Rc::clone(&exchange));
+    let only = tunnel.as_ref().is_some_and(|tunnel| tunnel.only);
+    let upgrade = tunnel.map(|tunnel| Upgrade::new(tunnel.protocol, client(tunnel.client)));
+    let mut outgoing = Parts { body: body.map(client), expects, upgrade };
     // The guard: from here on the request is counted, and its end is told.
     let mut context = RequestContext::begin(worker, connection, &head, exchange);
-    match forward(&mut context, head, &mut outgoing).await {
+    let answer = forward(&mut context, head, &mut outgoing).await;
+    let answer = answer.and_then(|(head, body)| match head.status {
+        // The client would take it for the switch.
+        status if only && status.is_success() => Err(ProxyError::UpstreamProtocolError.into()),
+        _ => Ok((head, body)),
+    });
+    match answer {
         Ok((mut head, body)) => {
             filters::response(&context, &mut head);
             context.status = Some(head.status);
@@ -84,11 +98,11 @@ pub(crate) async fn serve(
 pub(crate) fn refuse(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
+    head: &RequestHead,
     error: ProxyError,
 ) -> (ResponseHead, Body) {
-    let head = RequestHead::unreadable();
     // Whatever comes behind it is read by nobody.
-    let context = RequestContext::begin(worker, connection, &head, Exchange::begin(true));
+    let context = RequestContext::begin(worker, connection, head, Exchange::begin(true));
     local_reply(context, error.into())
 }
 
@@ -218,7 +232,7 @@ fn body_limits(context: &RequestContext, status: StatusCode) -> BodyLimits {
         Source::BuiltIn if switched => Some(UPGRADED_IDLE),
         _ => timeouts.idle.value,
     });
-    context.connection.write_idle(idle);
+    context.exchange.write_idle.set(idle);
     BodyLimits {
         idle,
         // The request has ended where another protocol begins.

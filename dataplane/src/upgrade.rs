@@ -8,7 +8,7 @@ use crate::body::ClientBody;
 use crate::h1::options;
 use crate::message::RequestHead;
 
-/// A switch that a client asks for.
+/// A switch that a client asks for, on its way to a backend.
 pub(crate) struct Upgrade {
     /// The protocol, as the client named it.
     pub(crate) protocol: HeaderValue,

@@ -133,6 +133,7 @@ impl Settings {
                 values::head_bytes,
                 defaults.client_head_bytes,
             ),
+            http2_streams: reader.or("http2-streams", values::streams, defaults.http2_streams),
             upstream_idle: reader.or("upstream-idle", values::duration, defaults.upstream_idle),
             upstream_idle_connections: reader.or(
                 "upstream-idle-connections",

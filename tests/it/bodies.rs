@@ -1,9 +1,11 @@
 //! Bodies stream in both directions; nothing waits for their end.
 
+use std::time::Duration;
+
 use fairway_tests::gateway::{Gateway, everything_to};
 use fairway_tests::http::Client;
 use fairway_tests::origin::{Echo, Raw, read_head, write};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn the_first_part_of_an_answer_comes_before_its_last_is_made() {
@@ -94,4 +96,33 @@ async fn an_answer_that_comes_early_is_passed_on_and_its_connection_not_used_aga
         drop(client);
         assert_eq!(origin.connections(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_can_send_its_whole_body() {
+    const SIZE: usize = 8 << 20;
+    // Each side writes everything before it reads the end of what the other writes.
+    let backend = Raw::start(|_, stream| async move {
+        let (mut reads, mut writes) = stream.into_split();
+        let answer = tokio::spawn(async move {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
+            writes.write_all(head.as_bytes()).await.unwrap();
+            writes.write_all(&vec![b'x'; SIZE]).await.unwrap();
+        });
+        let (mut part, mut left) = (vec![0; 64 * 1024], SIZE);
+        while left > 0 {
+            let read = reads.read(&mut part).await.unwrap();
+            assert_ne!(read, 0, "the body broke off");
+            left = left.saturating_sub(read);
+        }
+        answer.await.unwrap();
+    })
+    .await;
+    let gateway = Gateway::start(&everything_to(backend.address)).await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send(&format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n")).await;
+    let body = vec![b'y'; SIZE];
+    let sent = tokio::time::timeout(Duration::from_secs(20), client.try_send(&body)).await;
+    assert_eq!(sent, Ok(true));
+    assert_eq!(client.answer().await.body.len(), SIZE);
 }

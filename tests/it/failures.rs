@@ -127,7 +127,8 @@ async fn a_client_that_leaves_frees_the_backend_and_counts_as_499() {
             assert_eq!(client.head().await.status, 200);
         }
         drop(client);
-        tells.recv().await.expect("the backend's connection ends");
+        let told = tokio::time::timeout(Duration::from_secs(5), tells.recv());
+        told.await.expect("soon").expect("the backend's connection ends");
     }
     let (name, code) =
         ("fairway_requests_total{namespace=\"default\",route=\"test\",rule=\"rule-0\"", "code");

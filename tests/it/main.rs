@@ -7,6 +7,8 @@ mod failures;
 mod fastapi;
 mod framing;
 mod headers;
+mod http2;
+mod http2_floods;
 mod interim;
 mod mirrors;
 mod names;

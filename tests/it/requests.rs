@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use fairway_tests::gateway::{Gateway, everything_to};
-use fairway_tests::http::Client;
-use fairway_tests::origin::Echo;
+use fairway_tests::http::{Client, get};
+use fairway_tests::origin::{Echo, Raw, read_head, write};
 use serde::Deserialize;
 
 /// Characters up to U+00FF stand for bytes.
@@ -81,4 +81,40 @@ async fn what_is_odd_and_clear_passes() {
             assert_eq!(next.json()["path"], "/smuggled", "{rfc} {send:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_rest_of_a_body_that_nobody_reads_is_no_request() {
+    let (told, mut heads) = tokio::sync::mpsc::unbounded_channel();
+    let origin = Raw::start(move |_, mut stream| {
+        let told = told.clone();
+        async move {
+            // The first answer comes before any of the body.
+            while let head = read_head(&mut stream).await
+                && !head.is_empty()
+            {
+                told.send(head).unwrap();
+                write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+            }
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&everything_to(origin.address)).await;
+    let mut client = Client::connect(gateway.address()).await;
+    client
+        .send(&format!(
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+            SMUGGLED.len() * 2
+        ))
+        .await;
+    let answer = client.answer().await;
+    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"ok"[..]));
+    client.try_send(SMUGGLED).await;
+    client.try_send(SMUGGLED).await;
+    assert_eq!(client.rest().await, b"");
+    assert!(heads.recv().await.unwrap().starts_with("POST /a "));
+    // What comes over another connection is served; nothing else came before it.
+    assert_eq!(get(gateway.address(), "/b").await.status, 200);
+    let next = heads.recv().await.unwrap();
+    assert!(next.starts_with("GET /b "), "{next}");
 }

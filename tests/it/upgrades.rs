@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, everything_to, route};
 use fairway_tests::http::{Answer, Client};
+use fairway_tests::http2::{Http2, next, send, whole};
 use fairway_tests::origin::{Echo, Raw, read_head, write};
+use h2::ext::Protocol;
+use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::got;
@@ -192,4 +196,78 @@ async fn a_conversation_goes_on_until_the_deadline_of_the_end() {
     // The deadline of tests is 5 s.
     assert_eq!(client.rest().await, b"");
     ends.await.unwrap();
+}
+
+/// Opens a stream for a protocol (RFC 8441 section 5).
+async fn connect(
+    client: &mut Http2,
+    protocol: &'static str,
+) -> (http::Response<h2::RecvStream>, h2::SendStream<Bytes>) {
+    let mut request = Request::connect("http://test.example/socket?a=b").body(()).unwrap();
+    request.extensions_mut().insert(Protocol::from_static(protocol));
+    eventually("settings have come", || async {
+        client.sender.is_extended_connect_protocol_enabled().then_some(())
+    })
+    .await;
+    let (answer, stream) = client.begin(request, true).await;
+    (answer.await.unwrap(), stream)
+}
+
+#[tokio::test]
+async fn a_stream_of_http2_is_switched_for_a_backend_of_http1() {
+    let backend = backend(SWITCHES).await;
+    let gateway = Gateway::start(&everything_to(backend.address)).await;
+    let mut client = Http2::connect(gateway.address()).await;
+    let (answer, mut sends) = connect(&mut client, "websocket").await;
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(answer.headers()["x-backend"], "1");
+    for gone in ["upgrade", "connection", "content-length", "sec-websocket-accept"] {
+        assert!(!answer.headers().contains_key(gone), "{gone}");
+    }
+    let mut stream = answer.into_body();
+    let mut got = Vec::new();
+    while !got.ends_with(b"\r\n\r\n") {
+        got.extend(next(&mut stream).await.unwrap().unwrap());
+    }
+    let told = String::from_utf8(std::mem::take(&mut got)).unwrap();
+    assert!(told.starts_with("GET /socket?a=b HTTP/1.1\r\n"), "{told}");
+    assert!(told.contains("connection: upgrade\r\nupgrade: websocket\r\n"), "{told}");
+    let key = told.split("sec-websocket-key: ").nth(1).unwrap().split("\r\n").next().unwrap();
+    // Sixteen bytes, in base64 as it is written in one way only.
+    assert!(key.len() == 24 && key.ends_with("==") && "AQgw".contains(&key[21..22]), "{key}");
+    for size in [1, 200_000] {
+        let sent = vec![b'x'; size];
+        assert!(send(&mut sends, sent.clone().into(), false).await);
+        while got.len() < size {
+            got.extend(next(&mut stream).await.unwrap().unwrap());
+        }
+        assert!(std::mem::take(&mut got) == sent);
+    }
+    assert!(send(&mut sends, Bytes::new(), true).await);
+    assert_eq!(next(&mut stream).await.unwrap().unwrap(), "bye");
+    assert!(next(&mut stream).await.is_none());
+    gateway.metric("fairway_requests_in_flight", 0.0).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_switched_is_told_so() {
+    let echo = Echo::start("a").await;
+    let gateway = Gateway::start(&everything_to(echo.address)).await;
+    let mut client = Http2::connect(gateway.address()).await;
+    // 200 would say that it was.
+    let (answer, _sends) = connect(&mut client, "websocket").await;
+    let answer = whole(answer).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (502, "upstream_protocol_error"));
+    let (answer, _sends) = connect(&mut client, "connect-udp").await;
+    let answer = whole(answer).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (501, "method_not_supported"));
+    let refuses = Raw::start(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        write(&mut stream, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await;
+    })
+    .await;
+    let gateway = Gateway::start(&everything_to(refuses.address)).await;
+    let mut client = Http2::connect(gateway.address()).await;
+    let (answer, _sends) = connect(&mut client, "websocket").await;
+    assert_eq!(whole(answer).await.status, 403);
 }

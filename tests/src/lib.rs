@@ -14,6 +14,7 @@ pub mod fairway;
 pub mod gateway;
 pub mod helm;
 pub mod http;
+pub mod http2;
 pub mod kube;
 pub mod load;
 pub mod origin;

@@ -5,6 +5,7 @@ mod cluster;
 mod codegen;
 mod e2e;
 mod fuzz;
+mod h2spec;
 mod image;
 mod kube;
 mod python;
@@ -53,6 +54,8 @@ enum Command {
     Image(image::ImageArgs),
     /// Look for inputs that break an invariant (Linux, a C++ compiler).
     Fuzz(fuzz::FuzzArgs),
+    /// Hold a running gateway against h2spec, every case.
+    H2spec,
     /// Measure, side by side with peers.
     Bench(bench::BenchArgs),
 }
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Command::E2e(args) => e2e::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::H2spec => h2spec::run(),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

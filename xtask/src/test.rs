@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::steps::{pass, step};
-use crate::{codegen, kube, python, root, target, tidy};
+use crate::{codegen, h2spec, kube, python, root, target, tidy};
 
 /// The fuzz targets, a workspace of their own.
 const FUZZ: &str = "fuzz/Cargo.toml";
@@ -47,6 +47,7 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
         });
     }
     let binaries = step("Kubernetes binaries", kube::run)?;
+    step("h2spec", h2spec::run)?;
     // Again, now that Helm is there for the manifests that are made from the chart.
     step("generated files", || codegen::run(true))?;
     step("all tests", || pass(cargo(&tests).env("KUBEBUILDER_ASSETS", &binaries)))

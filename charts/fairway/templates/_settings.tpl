@@ -49,6 +49,7 @@ serverTiming: {{ .serverTiming }}
 clientIdle: {{ .clientIdle }}
 clientHead: {{ .clientHead }}
 clientHeadBytes: {{ int .clientHeadBytes }}
+http2Streams: {{ int .http2Streams }}
 upstreamIdle: {{ .upstreamIdle }}
 upstreamIdleConnections: {{ int .upstreamIdleConnections }}
 mirrorsInFlight: {{ int .mirrorsInFlight }}

@@ -61,6 +61,7 @@ struct Answer {
 /// Writes an answer; says whether the connection can serve another request.
 pub(super) async fn respond(wire: &Wire, asked: &Asked, head: &ResponseHead, body: Body) -> bool {
     let mut body = body;
+    wire.connection.write_idle(asked.exchange.write_idle.get());
     // What it was told before is whole.
     if !std::future::poll_fn(|cx| asked.poll_interim(wire, cx)).await {
         return false;

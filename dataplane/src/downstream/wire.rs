@@ -15,7 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use super::http2::meter::PREFACE;
 use super::request::{Request, parse};
+use super::source::Broken;
 use super::{ClientConnection, State};
 use crate::error::ProxyError;
 use crate::h1::{Decoder, Input, Output, Step};
@@ -28,6 +30,9 @@ const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// our answer.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
+
+/// What tells HTTP/2 from everything else: `PRI `.
+const HTTP2_BEGINS: usize = 4;
 
 /// A client's socket. Both bodies of an exchange have it, and one task.
 pub(crate) struct Wire {
@@ -43,14 +48,12 @@ pub(crate) struct Wire {
     /// Whether the connection is of another protocol now.
     switched: Cell<bool>,
     timer: RefCell<Option<Pin<Box<Sleep>>>>,
+    /// Whether nothing was taken yet: a client may begin with HTTP/2.
+    fresh: Cell<bool>,
 }
 
 /// The body of the request that is being served.
 pub(crate) struct WireBody(pub(super) Rc<Wire>);
-
-/// A body that broke off, or that is none.
-#[derive(Debug)]
-pub(crate) struct Broken;
 
 /// How a connection ends.
 pub(super) enum End {
@@ -58,6 +61,8 @@ pub(super) enum End {
     Closed,
     /// What came is no request that can be served.
     Refused(ProxyError),
+    /// What came is HTTP/2; nothing of it was taken.
+    Http2,
 }
 
 impl Wire {
@@ -76,7 +81,25 @@ impl Wire {
             expects: Cell::new(false),
             switched: Cell::new(false),
             timer: RefCell::default(),
+            fresh: Cell::new(true),
         }
+    }
+
+    /// The socket, and what was read and not taken.
+    pub(super) fn into_parts(self) -> (TcpStream, Bytes) {
+        (self.stream.into_inner(), self.input.into_inner().take(usize::MAX))
+    }
+
+    /// Whether a client begins with HTTP/2; none as long as that cannot be told. The method PRI is of
+    /// nothing else (RFC 9113 section 11.5).
+    fn begins_http2(&self, input: &Input) -> Option<bool> {
+        let some = input.bytes().len().min(HTTP2_BEGINS);
+        let begins = self.fresh.get() && input.bytes()[..some] == PREFACE[..some];
+        if begins && some < HTTP2_BEGINS {
+            return None;
+        }
+        self.fresh.set(begins);
+        Some(begins)
     }
 
     /// The next request.
@@ -84,9 +107,15 @@ impl Wire {
         let mut input = self.input.borrow_mut();
         let mut stream = self.stream.borrow_mut();
         loop {
-            let request = parse(&mut input, self.worker.config.client_head_bytes);
-            if let Some(request) = request.map_err(End::Refused)? {
-                return Poll::Ready(Ok(request));
+            let http2 = self.begins_http2(&input);
+            if http2 == Some(true) {
+                return Poll::Ready(Err(End::Http2));
+            }
+            if http2.is_some() {
+                let request = parse(&mut input, self.worker.config.client_head_bytes);
+                if let Some(request) = request.map_err(End::Refused)? {
+                    return Poll::Ready(Ok(request));
+                }
             }
             if input.is_empty() {
                 // Who waits for a client has no memory for it.
@@ -219,7 +248,11 @@ impl WireBody {
         let mut input = wire.input.borrow_mut();
         loop {
             match decoder.next(&mut input) {
-                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Step::Data(data)) => {
+                    // Who sends its body does not wait to be told any more.
+                    wire.expects.set(false);
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
                 Ok(Step::Trailers(trailers)) => {
                     return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
                 }
@@ -233,8 +266,7 @@ impl WireBody {
             match ready!(input.poll_fill(&mut wire.stream.borrow_mut(), cx)) {
                 Ok(0) if decoder.end_of_connection() => {}
                 Ok(0) | Err(_) => return Poll::Ready(Some(Err(Broken))),
-                // Who sends its body does not wait to be told any more.
-                Ok(_) => wire.expects.set(false),
+                Ok(_) => {}
             }
         }
     }

@@ -19,11 +19,13 @@ pub enum MessageProblem {
     TransferCoding,
     /// Both `Content-Length` and `Transfer-Encoding` (section 6.3).
     LengthAndCoding,
+    /// The frames are no HTTP/2 (RFC 9113).
+    Http2,
 }
 
 impl MessageProblem {
     /// Every problem, for tables in tests and docs.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Head,
         Self::LineEnding,
         Self::Target,
@@ -31,6 +33,7 @@ impl MessageProblem {
         Self::Length,
         Self::TransferCoding,
         Self::LengthAndCoding,
+        Self::Http2,
     ];
 
     /// The machine word.
@@ -44,6 +47,7 @@ impl MessageProblem {
             Self::Length => "content_length_malformed",
             Self::TransferCoding => "transfer_encoding_malformed",
             Self::LengthAndCoding => "content_length_and_transfer_encoding",
+            Self::Http2 => "http2_malformed",
         }
     }
 
@@ -57,6 +61,7 @@ impl MessageProblem {
             Self::Length => "Send one Content-Length, a plain decimal number.",
             Self::TransferCoding => "Send Transfer-Encoding: chunked alone, or Content-Length.",
             Self::LengthAndCoding => "Send Content-Length or Transfer-Encoding, and not both.",
+            Self::Http2 => "Send frames as RFC 9113 describes them.",
         }
     }
 }

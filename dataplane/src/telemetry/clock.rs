@@ -4,6 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use http::HeaderValue;
+
 /// Remembers the last second as text.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
@@ -33,25 +36,35 @@ impl Clock {
 #[derive(Debug, Default)]
 pub(crate) struct Date {
     second: Cell<u64>,
-    text: RefCell<String>,
+    value: RefCell<Option<HeaderValue>>,
 }
 
 impl Date {
     /// Writes the time as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        self.write_at(out, SystemTime::now());
+        out.extend_from_slice(self.value().as_bytes());
     }
 
-    fn write_at(&self, out: &mut Vec<u8>, time: SystemTime) {
+    /// The same as the value of a field.
+    pub(crate) fn value(&self) -> HeaderValue {
+        self.at(SystemTime::now())
+    }
+
+    fn at(&self, time: SystemTime) -> HeaderValue {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let mut text = self.text.borrow_mut();
-        if self.second.get() != since.as_secs() || text.is_empty() {
+        let mut value = self.value.borrow_mut();
+        if self.second.get() != since.as_secs() {
+            *value = None;
+        }
+        let known = value.get_or_insert_with(|| {
             self.second.set(since.as_secs());
             let second = i64::try_from(since.as_secs()).unwrap_or_default();
             let time = jiff::Timestamp::from_second(second).unwrap_or_default();
-            *text = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        }
-        out.extend_from_slice(text.as_bytes());
+            let text = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            HeaderValue::from_maybe_shared(Bytes::from(text))
+                .unwrap_or_else(|_| HeaderValue::from_static(""))
+        });
+        known.clone()
     }
 }
 
@@ -98,9 +111,8 @@ mod tests {
         for (second, expected) in
             [(0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT")]
         {
-            let mut out = Vec::new();
-            date.write_at(&mut out, SystemTime::UNIX_EPOCH + Duration::from_secs(second));
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            let value = date.at(SystemTime::UNIX_EPOCH + Duration::from_secs(second));
+            assert_eq!(value, expected);
         }
     }
 }

@@ -113,6 +113,8 @@ settings! {
         "How long the head of a request may take";
     "client-head-bytes", "FAIRWAY_CLIENT_HEAD_BYTES", "NUMBER", "65536", [],
         "The greatest head of a request";
+    "http2-streams", "FAIRWAY_HTTP2_STREAMS", "NUMBER", "128", [],
+        "Streams that a client may have open at once over a connection of HTTP/2";
     "upstream-idle", "FAIRWAY_UPSTREAM_IDLE", "DURATION", "15s", [],
         "How long an idle connection to a backend is kept";
     "upstream-idle-connections", "FAIRWAY_UPSTREAM_IDLE_CONNECTIONS", "NUMBER", "256", [],

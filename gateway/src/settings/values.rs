@@ -155,6 +155,12 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("{text:?}: write a whole number"))
 }
 
+pub(super) fn streams(text: &str) -> Result<u32, String> {
+    let streams: Option<u32> = text.parse().ok();
+    let advice = || format!("{text:?}: write a number from 1 to 10000");
+    streams.filter(|streams| (1..=10_000).contains(streams)).ok_or_else(advice)
+}
+
 pub(super) fn head_bytes(text: &str) -> Result<usize, String> {
     let bytes = count(text)?;
     if (8192..=1024 * 1024).contains(&bytes) {

@@ -1,0 +1,225 @@
+//! One stream: its request, and its answer as the backend sends it.
+
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body::Frame;
+use tokio::time::Sleep;
+
+use super::request::{Opened, Refused, open};
+use crate::body::Body;
+use crate::context::Exchange;
+use crate::downstream::{ClientConnection, ClientSource};
+use crate::message::ResponseHead;
+use crate::proxy::{self, Incoming, Tunnel};
+use crate::worker::Worker;
+
+const SEC_WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
+
+/// What of a request decides how its answer is written.
+struct Asked {
+    head_only: bool,
+    exchange: Rc<Exchange>,
+}
+
+/// Serves one stream to its end.
+pub(super) async fn exchange(
+    worker: Rc<Worker>,
+    connection: Rc<ClientConnection>,
+    request: Request<RecvStream>,
+    mut answer: SendResponse<Bytes>,
+) {
+    let opened = match open(request, &worker.config) {
+        Ok(opened) => opened,
+        Err(refused) => {
+            let Refused { head, error } = *refused;
+            let asked =
+                Asked { head_only: head.method == Method::HEAD, exchange: Exchange::begin(true) };
+            let (head, body) = proxy::refuse(&worker, &connection, &head, error);
+            return asked.respond(&worker, answer, head, body).await;
+        }
+    };
+    let Opened { head, body, expects, protocol } = opened;
+    let has_body = !body.is_end_stream() && protocol.is_none();
+    let exchange = Exchange::begin(has_body);
+    let asked = Asked { head_only: head.method == Method::HEAD, exchange: Rc::clone(&exchange) };
+    let (body, tunnel) = match protocol {
+        Some(protocol) => {
+            let client = ClientSource::Http2(body);
+            (None, Some(Tunnel { protocol, client, only: true }))
+        }
+        None => (has_body.then_some(ClientSource::Http2(body)), None),
+    };
+    let incoming = Incoming { body, expects, tunnel, exchange };
+    let answered = {
+        let mut served = pin!(proxy::serve(&worker, &connection, head, incoming));
+        std::future::poll_fn(|cx| {
+            // A stream that was reset, or whose connection is gone, has nobody to answer.
+            if answer.poll_reset(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            let answered = served.as_mut().poll(cx).map(Some);
+            asked.tell(&mut answer);
+            answered
+        })
+        .await
+    };
+    if let Some((head, body)) = answered {
+        asked.respond(&worker, answer, head, body).await;
+    }
+}
+
+impl Asked {
+    /// Passes interim answers on.
+    fn tell(&self, answer: &mut SendResponse<Bytes>) {
+        for head in self.exchange.interim.borrow_mut().drain(..) {
+            // There is no switch inside of HTTP/2, and what cannot be sent is not missed.
+            let _ = answer.send_informational(response(head.status, head.headers));
+        }
+    }
+
+    /// Writes an answer.
+    async fn respond(
+        &self,
+        worker: &Worker,
+        mut answer: SendResponse<Bytes>,
+        head: ResponseHead,
+        mut body: Body,
+    ) {
+        self.tell(&mut answer);
+        let (head, bodiless) = self.head(worker, head, &body);
+        let Ok(mut stream) = answer.send_response(head, bodiless) else { return };
+        if !bodiless {
+            self.body(&mut stream, &mut body).await;
+        }
+        // Here the exchange ends, and is told of.
+        drop(body);
+    }
+
+    /// The head as HTTP/2 has it, and whether nothing follows.
+    fn head(&self, worker: &Worker, head: ResponseHead, body: &Body) -> (Response<()>, bool) {
+        let ResponseHead { status, mut headers, .. } = head;
+        let switched = status == StatusCode::SWITCHING_PROTOCOLS;
+        // What belongs to a connection of HTTP/1 (RFC 9113 section 8.2.2).
+        headers.remove(CONNECTION);
+        if switched {
+            headers.remove(UPGRADE);
+            headers.remove(SEC_WEBSOCKET_ACCEPT);
+        }
+        let status = if switched { StatusCode::OK } else { status };
+        let no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        match body.remaining() {
+            _ if status == StatusCode::NO_CONTENT => {
+                headers.remove(CONTENT_LENGTH);
+            }
+            _ if self.head_only || no_body => {}
+            Some(length) => {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            None => {
+                headers.remove(CONTENT_LENGTH);
+            }
+        }
+        if !headers.contains_key(DATE) {
+            headers.insert(DATE, worker.date.value());
+        }
+        let bodiless = self.head_only || no_body || body.is_end_stream();
+        (response(status, headers), bodiless)
+    }
+
+    /// Writes the body part by part.
+    async fn body(&self, stream: &mut SendStream<Bytes>, body: &mut Body) {
+        loop {
+            let next = std::future::poll_fn(|cx| {
+                if let Poll::Ready(next) = body.poll_frame(cx) {
+                    return Poll::Ready(Some(next));
+                }
+                stream.poll_reset(cx).map(|_| None)
+            });
+            let Some(next) = next.await else { return };
+            let sent = match next.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => {
+                    let last = body.is_end_stream();
+                    self.data(stream, body, data, last).await && !last
+                }
+                Some(Ok(Err(frame))) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    let _ = stream.send_trailers(trailers);
+                    false
+                }
+                Some(Err(_)) => {
+                    stream.send_reset(Reason::INTERNAL_ERROR);
+                    false
+                }
+                None => {
+                    let _ = stream.send_data(Bytes::new(), true);
+                    false
+                }
+            };
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    /// Sends a part as the client takes it; says whether it took it. What the client sends meanwhile goes
+    /// on to the backend, for each may wait for the other.
+    async fn data(
+        &self,
+        stream: &mut SendStream<Bytes>,
+        body: &mut Body,
+        mut data: Bytes,
+        last: bool,
+    ) -> bool {
+        if data.is_empty() {
+            return stream.send_data(data, last).is_ok();
+        }
+        while !data.is_empty() {
+            stream.reserve_capacity(data.len());
+            let mut timer = None;
+            let room = std::future::poll_fn(|cx| {
+                if let Poll::Ready(room) = stream.poll_capacity(cx) {
+                    return Poll::Ready(room.and_then(Result::ok));
+                }
+                body.poll_upload(cx);
+                ready!(self.poll_stuck(&mut timer, cx));
+                Poll::Ready(None)
+            });
+            match room.await {
+                Some(0) => {}
+                Some(room) => {
+                    let part = data.split_to(room.min(data.len()));
+                    let last = last && data.is_empty();
+                    if stream.send_data(part, last).is_err() {
+                        return false;
+                    }
+                }
+                None => {
+                    stream.send_reset(Reason::CANCEL);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Pending until the client has taken nothing for too long.
+    fn poll_stuck(&self, timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(limit) = self.exchange.write_idle.get() else { return Poll::Pending };
+        timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx)
+    }
+}
+
+fn response(status: StatusCode, headers: HeaderMap) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.version_mut() = Version::HTTP_2;
+    *response.headers_mut() = headers;
+    response
+}
