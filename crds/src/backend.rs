@@ -45,6 +45,12 @@ pub struct BackendRef {
     #[schemars(schema_with = "schema::discovery")]
     pub discovery: Option<String>,
 
+    /// What is spoken with it: http, which is HTTP/1.1; h2c, which is HTTP/2 without TLS; grpc, which is
+    /// h2c. Default: what appProtocol of the Service's port says (kubernetes.io/h2c, grpc), else http.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::protocol")]
+    pub protocol: Option<String>,
+
     /// Share of the requests, relative to the other backends of the rule. 0: none. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::weight")]

@@ -15,6 +15,9 @@ pub const OBJECT: &str = "a name has lower case letters, digits, - and ., beginn
 /// What the discovery of a backend must be.
 pub const DISCOVERY: &str =
     "the addresses of a Service are learnt from dns or from endpoints: write dns or endpoints";
+/// What a backend is said to speak.
+pub const PROTOCOL: &str =
+    "a backend is spoken to in http, h2c or grpc, which is h2c: write one of them";
 /// What a header field is named with (RFC 9110 section 5.1).
 pub const HEADER_NAME: &str =
     "a header is named with one word of letters, digits and -: write x-api-version";

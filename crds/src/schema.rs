@@ -260,6 +260,16 @@ pub(crate) fn discovery(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(crate) fn protocol(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 16,
+        "x-kubernetes-validations": [{
+            "rule": "self == 'http' || self == 'h2c' || self == 'grpc'",
+            "message": names::PROTOCOL
+        }]
+    })
+}
+
 pub(crate) fn weight(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "integer", "format": "int32",

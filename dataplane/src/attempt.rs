@@ -10,8 +10,7 @@ use crate::context::{Exchange, RequestContext};
 use crate::error::ProxyError;
 use crate::message::ResponseHead;
 use crate::upstream::UpstreamRuntime;
-use crate::upstream::connect::{UpstreamConnection, connect};
-use crate::upstream::http1::{Outgoing, ResponseBody, SendError, send};
+use crate::upstream::exchange::{self, Connection, Outgoing, ResponseBody, SendError, send};
 
 /// The head of a response, and its body with the connection that it comes over.
 pub(crate) type Answer = (ResponseHead, ResponseBody);
@@ -60,7 +59,7 @@ pub(crate) async fn attempt(
             stale: false,
             dropped: false,
         })?;
-        let reused = connection.reused;
+        let reused = connection.is_reused();
         exchange.moved.set(Instant::now());
         exchange.sending.set(true);
         let sent = send(connection, request, Some(&exchange.interim)).await;
@@ -86,18 +85,15 @@ async fn connection(
     context: &mut RequestContext,
     upstream: &UpstreamRuntime,
     fresh: bool,
-) -> Result<Box<UpstreamConnection>, ProxyError> {
+) -> Result<Connection, ProxyError> {
     let connect_limit =
         context.rule.as_ref().and_then(|rule| rule.rule.policy.timeouts.connect.value);
     let previous = context.endpoint;
     let endpoint = upstream.pick(previous, connect_limit).await?;
     context.endpoint = Some(endpoint);
-    if !fresh && let Some(connection) = context.worker.pool.take(upstream.number, endpoint) {
-        return Ok(connection);
-    }
-    let connected = connect(upstream, endpoint, connect_limit).await;
-    context.worker.metrics.connect(connected.as_ref().err().copied());
-    connected
+    let worker = &context.worker;
+    let metrics = Some(&worker.metrics);
+    exchange::connection(&worker.pool, upstream, endpoint, connect_limit, fresh, metrics).await
 }
 
 /// Waits for `answer` within the limits.

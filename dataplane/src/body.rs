@@ -13,7 +13,7 @@ use crate::context::{Exchange, RequestContext};
 use crate::downstream::{Broken, ClientSource};
 use crate::error::ProxyError;
 use crate::mirror::Copies;
-use crate::upstream::http1::ResponseBody;
+use crate::upstream::exchange::ResponseBody;
 
 /// How much of a body is read that nobody needs, to keep its connection.
 const SKIP: usize = 64 * 1024;
@@ -212,8 +212,8 @@ impl UpstreamBody {
         if self.context.exchange.request_ended.get().is_none() {
             self.context.connection.linger();
         }
-        if let Some(connection) = self.body.take().and_then(ResponseBody::into_reusable) {
-            self.context.worker.pool.put(connection, now);
+        if let Some(body) = self.body.take() {
+            body.finish(&self.context.worker.pool, now);
         }
     }
 

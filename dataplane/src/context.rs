@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ACCEPT, HOST, USER_AGENT};
-use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::downstream::ClientConnection;
 use crate::edits::MadeValues;
@@ -35,6 +35,8 @@ pub(crate) struct RequestContext {
     host: Option<HeaderValue>,
     agent: Option<HeaderValue>,
     pub(crate) accept: Option<HeaderValue>,
+    /// Whether the client speaks gRPC, which has a status of its own.
+    pub(crate) grpc: bool,
     /// The rule that took the request.
     pub(crate) rule: Option<Arc<RuleRuntime>>,
     /// What its policy made of header values for this request.
@@ -130,6 +132,7 @@ impl RequestContext {
             host: head.headers.get(HOST).cloned(),
             agent: head.headers.get(USER_AGENT).cloned(),
             accept: head.headers.get(ACCEPT).cloned(),
+            grpc: head.version == Version::HTTP_2 && speaks_grpc(&head.headers),
             rule: None,
             made: None,
             version_served: None,
@@ -159,6 +162,13 @@ impl RequestContext {
             None => Some(self.exchange.broken.get().unwrap_or(ProxyError::ClientClosed)),
         }
     }
+}
+
+/// `application/grpc`, and what is told behind it of the messages' form.
+fn speaks_grpc(headers: &HeaderMap) -> bool {
+    let media = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let rest = media.strip_prefix(b"application/grpc");
+    rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
 }
 
 /// The end of every request.

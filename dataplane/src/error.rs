@@ -1,6 +1,7 @@
 //! The one table of what can go wrong with a request: status, machine reason, whose fault it is,
 //! and whether trying again may help.
 
+mod grpc;
 mod message;
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,7 @@ use fairway_snapshot::{Mirror as Written, MirrorTarget};
 use crate::body::ClientBody;
 use crate::error::ProxyError;
 use crate::rules::RuleRuntime;
-use crate::upstream::connect::connect;
-use crate::upstream::http1::{Outgoing, RequestBody, ResponseBody, send};
+use crate::upstream::exchange::{self, Outgoing, RequestBody, ResponseBody, send};
 use crate::upstream::{UpstreamRegistry, UpstreamRuntime};
 use crate::worker::{self, Worker};
 use queue::Queue;
@@ -172,10 +171,9 @@ async fn exchange(
 ) -> Result<(), ProxyError> {
     let connect_limit = rule.rule.policy.timeouts.connect.value;
     let endpoint = upstream.pick(None, connect_limit).await?;
-    let connection = match worker.pool.take(upstream.number, endpoint) {
-        Some(connection) => connection,
-        None => connect(upstream, endpoint, connect_limit).await?,
-    };
+    let pool = &worker.pool;
+    let connection = exchange::connection(pool, upstream, endpoint, connect_limit, false, None);
+    let connection = connection.await?;
     let (_, body) = send(connection, copy, None).await.map_err(|failed| failed.error)?;
     discard(worker, body).await
 }
@@ -190,9 +188,7 @@ async fn discard(worker: &Worker, mut body: ResponseBody) -> Result<(), ProxyErr
             None => break,
         }
     }
-    if let Some(connection) = body.into_reusable() {
-        worker.pool.put(connection, std::time::Instant::now());
-    }
+    body.finish(&worker.pool, std::time::Instant::now());
     Ok(())
 }
 

@@ -23,7 +23,7 @@ use crate::message::{RequestHead, ResponseHead};
 use crate::reply::{Reply, local_reply};
 use crate::rules::RuleRuntime;
 use crate::upgrade::Upgrade;
-use crate::upstream::http1::{Outgoing, RequestBody};
+use crate::upstream::exchange::{Outgoing, RequestBody};
 use crate::worker::Worker;
 use crate::{edits, filters, mirror, retry};
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use fairway_snapshot::MethodSet;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::body::Body;
@@ -12,6 +12,9 @@ use crate::error::{ProxyError, wants_json};
 use crate::filters;
 use crate::message::ResponseHead;
 use crate::rules::FixedAnswer;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// An answer of our own.
 #[derive(Debug)]
@@ -65,12 +68,14 @@ fn field(allow: &MethodSet) -> Option<HeaderValue> {
 /// The answer as a message. The guard goes into its body.
 pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (ResponseHead, Body) {
     let (error, answer) = match reply {
+        Reply::Error(error, _) if context.grpc => (Some(error), grpc_status(&context, error)),
         Reply::Error(error, allow) => (Some(error), problem(&context, error, allow)),
         Reply::Answer(answer) => (None, *answer),
     };
     let FixedAnswer { status, mut headers, body } = answer;
     // No length is said where there is no body by definition (RFC 9110 section 8.6).
-    if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if !bodiless && !context.grpc {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     filters::finish(&context, &mut headers);
@@ -81,11 +86,24 @@ pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (Re
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         context.connection.linger();
     }
-    context.status = Some(status);
+    // Who counts failures counts those of gRPC by the status that others get.
+    context.status = Some(error.filter(|_| context.grpc).map_or(status, ProxyError::status));
     context.error = error;
     context.complete = true;
     let head = ResponseHead { status, reason: None, headers };
     (head, Body::Own(Some(body).filter(|body: &Bytes| !body.is_empty()), context))
+}
+
+/// An error as gRPC has it: a status in the head of an answer that has nothing else (gRPC over HTTP/2,
+/// "Trailers-Only").
+fn grpc_status(context: &RequestContext, error: ProxyError) -> FixedAnswer {
+    let message = format!("{}, request id {}", error.reason(), context.id.as_str());
+    let message = HeaderValue::from_str(&message);
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(GRPC_STATUS, HeaderValue::from(error.grpc_status()));
+    headers.insert(GRPC_MESSAGE, message.unwrap_or_else(|_| HeaderValue::from_static("")));
+    FixedAnswer { status: StatusCode::OK, headers, body: Bytes::new() }
 }
 
 /// An error as a problem, or as text for clients that do not take JSON.

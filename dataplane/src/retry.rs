@@ -17,7 +17,7 @@ use crate::attempt::{Answer, Failed, HeadLimits, attempt};
 use crate::context::RequestContext;
 use crate::error::ProxyError;
 use crate::upstream::UpstreamRuntime;
-use crate::upstream::http1::Outgoing;
+use crate::upstream::exchange::Outgoing;
 
 /// The pause before each try after the first, in the middle; half of it and one and a half are the
 /// bounds. The first comes at once: mostly another endpoint or a new connection is all it takes.

@@ -3,14 +3,16 @@
 
 pub(crate) mod connect;
 pub mod discovery;
+pub(crate) mod exchange;
 pub(crate) mod http1;
+pub(crate) mod http2;
 pub(crate) mod pool;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fairway_snapshot::{Snapshot, Target, Upstream, UpstreamId};
+use fairway_snapshot::{Snapshot, Speaks, Target, Upstream, UpstreamId};
 use http::HeaderValue;
 
 use std::net::SocketAddr;
@@ -27,6 +29,8 @@ pub(crate) struct UpstreamRuntime {
     /// Its name and port, for a request that names no host.
     pub(crate) authority: HeaderValue,
     pub(crate) endpoints: Arc<EndpointSet>,
+    /// What they speak.
+    pub(crate) speaks: Speaks,
 }
 
 impl UpstreamRuntime {
@@ -94,6 +98,7 @@ impl UpstreamRegistry {
                     number: self.next.fetch_add(1, Ordering::Relaxed),
                     authority: authority(upstream),
                     endpoints: self.discovery.endpoints(upstream),
+                    speaks: upstream.speaks,
                 };
                 self.known.insert(id.clone(), Arc::new(runtime));
             }

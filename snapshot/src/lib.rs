@@ -49,4 +49,4 @@ pub use snapshot::{
     Semantics, Snapshot, WrongMethod,
 };
 pub use table::{Find, ListenerTable, RouteMatch, RouteRequest, RouteTable};
-pub use upstream::{AddressSets, Target, Upstream};
+pub use upstream::{AddressSets, Speaks, Target, Upstream};

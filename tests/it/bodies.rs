@@ -100,7 +100,7 @@ async fn an_answer_that_comes_early_is_passed_on_and_its_connection_not_used_aga
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_can_send_its_whole_body() {
-    const SIZE: usize = 8 << 20;
+    const SIZE: usize = 48 << 20;
     // Each side writes everything before it reads the end of what the other writes.
     let backend = Raw::start(|_, stream| async move {
         let (mut reads, mut writes) = stream.into_split();

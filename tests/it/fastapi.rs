@@ -10,7 +10,7 @@ use fairway_tests::http::{Answer, Client, ask};
 use fairway_tests::process::{Process, free_port};
 
 /// Python with the packages that the application needs; `cargo xtask python` makes it.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let home = std::env::var_os("HOME").expect("HOME is set");
     let path = PathBuf::from(home).join(".cache/fairway/python/bin/python");
     assert!(path.exists(), "{} is missing: run cargo xtask python", path.display());

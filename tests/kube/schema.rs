@@ -162,6 +162,8 @@ fn bad_mirrors() -> Vec<(&'static str, Value, &'static str)> {
         ),
         ("/spec/policy/mirror/1/namespace", json!("x"), "namespace goes with service"),
         ("/spec/policy/mirror/1/discovery", json!("dns"), "discovery goes with service"),
+        ("/spec/policy/mirror/1/protocol", json!("h2"), "spoken to in http, h2c or grpc"),
+        ("/spec/rules/0/backends/0/protocol", json!("https"), "spoken to in http, h2c or grpc"),
         ("/spec/policy/mirror/0/percent", json!(100.5), "a percent is a number from 0 to 100"),
         ("/spec/policy/mirror/0/percent", json!(-1), "a percent is a number from 0 to 100"),
         ("/spec/policy/mirror/0/percent", json!(0.00009), "of at least 0.0001 when it is not 0"),

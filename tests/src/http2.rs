@@ -1,14 +1,17 @@
 //! Clients of HTTP/2: one that speaks it well, and one that sends the frames that a test wrote.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
+use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::http::Answer;
 
@@ -208,5 +211,68 @@ impl Frames {
     pub async fn goaway(&mut self) -> Option<u32> {
         let frame = self.until(GOAWAY).await?;
         Some(u32::from_be_bytes(frame.payload[4..8].try_into().unwrap()))
+    }
+}
+
+/// A backend of HTTP/2 that answers each stream by a script.
+pub struct Http2Origin {
+    /// Where it listens.
+    pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+/// A stream as a script gets it.
+pub type Stream = (Request<RecvStream>, SendResponse<Bytes>);
+
+impl Http2Origin {
+    /// Starts it; `script` gets the number of the connection, from 0, and the stream; one that says true
+    /// ends the connection with GOAWAY.
+    pub async fn start<F, S>(script: S) -> Self
+    where
+        F: Future<Output = bool> + Send + 'static,
+        S: Fn(usize, Stream) -> F + Clone + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let number = count.fetch_add(1, Relaxed);
+                let script = script.clone();
+                tokio::spawn(async move {
+                    let Ok(mut codec) = h2::server::handshake(stream).await else { return };
+                    let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
+                    loop {
+                        tokio::select! {
+                            stream = codec.accept() => {
+                                let Some(Ok(stream)) = stream else { break };
+                                let (ends, script) = (ends.clone(), script.clone());
+                                tokio::spawn(async move {
+                                    if script(number, stream).await {
+                                        let _ = ends.send(());
+                                    }
+                                });
+                            }
+                            _ = ended.recv() => codec.graceful_shutdown(),
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, connections }
+    }
+
+    /// How many connections were opened.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
+    }
+}
+
+/// Sends a whole answer.
+pub async fn answer(mut to: SendResponse<Bytes>, head: Response<()>, body: &[u8]) {
+    let Ok(mut stream) = to.send_response(head, body.is_empty()) else { return };
+    if !body.is_empty() {
+        send(&mut stream, Bytes::copy_from_slice(body), true).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask python`: Python with the packages that the tests' FastAPI application needs.
+//! `cargo xtask python`: Python with the packages of the tests' FastAPI application and gRPC service.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,7 +8,8 @@ use anyhow::Context;
 use crate::steps::{pass, quiet, say};
 
 /// Exact versions, so that the tests see the same application everywhere.
-const PACKAGES: [&str; 3] = ["fastapi==0.115.12", "uvicorn==0.34.2", "python-multipart==0.0.20"];
+const PACKAGES: [&str; 4] =
+    ["fastapi==0.115.12", "uvicorn==0.34.2", "python-multipart==0.0.20", "grpcio==1.85.3"];
 
 /// Makes the environment where it is missing.
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use fairway_crds::conditions::Reason;
 use fairway_crds::{BackendRef, DEFAULT_WEIGHT, MAX_WEIGHT};
 use fairway_snapshot::{
-    Backend, HostPattern, InvalidReason, ObjectId, Target, Upstream, UpstreamId,
+    Backend, HostPattern, InvalidReason, ObjectId, Speaks, Target, Upstream, UpstreamId,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -78,6 +78,15 @@ impl Problem {
             | Reason::TestFailed => None,
         }
     }
+}
+
+/// What the backend is said to speak.
+fn speaks(written: &BackendRef) -> Result<Option<Speaks>, Problem> {
+    let Some(given) = &written.protocol else { return Ok(None) };
+    given.parse().map(Some).map_err(|()| {
+        let message = format!("{given:?}: {}", fairway_crds::names::PROTOCOL);
+        Problem::new(".protocol", Reason::InvalidRule, message)
+    })
 }
 
 impl Resolver<'_> {
@@ -175,22 +184,23 @@ impl Resolver<'_> {
         if known.is_none() && self.options.unknown_service == UnknownService::Refuse {
             return Err(self.not_found(&id));
         }
+        let named = speaks(written)?;
         if let Some(upstream) = self.options.backend_overrides.get(&id) {
-            return Ok(upstream.clone());
+            return Ok(upstream.clone().speaking(named.unwrap_or_default()));
         }
-        let Port { number: port, name: port_name } = match known {
-            Some(service) => port_of(service, written.port.as_ref(), &id)?,
-            None => undescribed_port(written.port.as_ref(), &id)?,
+        let Port { number: port, name: port_name, speaks } = match known {
+            Some(service) => port_of(service, written.port.as_ref(), named, &id)?,
+            None => undescribed_port(written.port.as_ref(), named, &id)?,
         };
         let kind = known.map(|service| &service.kind);
         if let Some(ServiceKind::ExternalName(target)) = kind {
             self.allowed(target, ".service")?;
-            return Ok(Upstream { target: Target::Name(absolute(target)), port });
+            return Ok(Upstream::new(Target::Name(absolute(target)), port).speaking(speaks));
         }
         let told = self.options.endpoints_told() && !self.inputs.kept;
         if discovery == Discovery::Endpoints && kind.is_some() && told {
             let name = format!("{}.{}", id.name, id.namespace).into();
-            let upstream = Upstream { target: Target::Told(name), port };
+            let upstream = Upstream::new(Target::Told(name), port).speaking(speaks);
             self.wanted.insert(upstream.id(), Wanted { service: id, port: port_name });
             return Ok(upstream);
         }
@@ -203,7 +213,7 @@ impl Resolver<'_> {
             Ok(address) => Target::Address(address),
             Err(_) => Target::Name(name.into()),
         };
-        Ok(Upstream { target, port })
+        Ok(Upstream::new(target, port).speaking(speaks))
     }
 
     /// Whether the name of a Service that nobody described is probably a described one, misspelt.
@@ -272,6 +282,7 @@ impl Resolver<'_> {
         if written.discovery.is_some() {
             return Err(invalid(".discovery", fairway_crds::names::DISCOVERY_OF_HOST.to_owned()));
         }
+        let speaks = speaks(written)?.unwrap_or_default();
         let port = match &written.port {
             Some(IntOrString::Int(port)) => number(*port),
             Some(IntOrString::String(_)) | None => None,
@@ -288,7 +299,7 @@ impl Resolver<'_> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = bare.parse::<IpAddr>() {
             self.allowed(host, ".host")?;
-            return Ok(Upstream { target: Target::Address(address), port });
+            return Ok(Upstream::new(Target::Address(address), port).speaking(speaks));
         }
         if let Err(error) = host.parse::<HostPattern>() {
             return Err(invalid(".host", error.to_string()));
@@ -301,7 +312,7 @@ impl Resolver<'_> {
         self.allowed(host, ".host")?;
         // The name of a single label may need the search list, as in a compose file.
         let name = if host.contains('.') { absolute(host) } else { host.into() };
-        Ok(Upstream { target: Target::Name(name), port })
+        Ok(Upstream::new(Target::Name(name), port).speaking(speaks))
     }
 
     /// Whether the operator lets a backend name this host.

@@ -46,6 +46,12 @@ pub struct Mirror {
     #[schemars(schema_with = "schema::discovery")]
     pub discovery: Option<String>,
 
+    /// What is spoken with it, as for a backend: http, which is HTTP/1.1; h2c, which is HTTP/2 without TLS; grpc, which is
+    /// h2c. Default: what appProtocol of the Service's port says (kubernetes.io/h2c, grpc), else http.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::protocol")]
+    pub protocol: Option<String>,
+
     /// How many of a hundred requests are copied, from 0 to 100; 0.5 is one of two hundred. Four
     /// decimals count. Default: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +63,7 @@ impl Mirror {
     /// The reference, as a backend has it.
     #[must_use]
     pub fn backend(&self) -> BackendRef {
-        let Self { service, namespace, host, port, discovery, percent: _ } = self.clone();
-        BackendRef { service, namespace, host, port, discovery, weight: None }
+        let Self { service, namespace, host, port, discovery, protocol, percent: _ } = self.clone();
+        BackendRef { service, namespace, host, port, discovery, protocol, weight: None }
     }
 }

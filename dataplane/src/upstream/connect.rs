@@ -43,15 +43,7 @@ pub(crate) async fn connect(
     endpoint: SocketAddr,
     limit: Option<Duration>,
 ) -> Result<Box<UpstreamConnection>, ProxyError> {
-    let stream = match limit {
-        Some(limit) => tokio::time::timeout(limit, dial(endpoint))
-            .await
-            .map_err(|_| ProxyError::ConnectTimeout)?,
-        None => dial(endpoint).await,
-    }
-    .map_err(|error| connect_error(&error))?;
-    // Without it the last part of a body may wait for an acknowledgement of the part before.
-    let _ = stream.set_nodelay(true);
+    let stream = open(endpoint, limit).await?;
     Ok(Box::new(UpstreamConnection {
         stream,
         input: Input::default(),
@@ -62,6 +54,23 @@ pub(crate) async fn connect(
         opened: Instant::now(),
         reused: false,
     }))
+}
+
+/// Opens a socket within `limit`.
+pub(super) async fn open(
+    endpoint: SocketAddr,
+    limit: Option<Duration>,
+) -> Result<TcpStream, ProxyError> {
+    let stream = match limit {
+        Some(limit) => tokio::time::timeout(limit, dial(endpoint))
+            .await
+            .map_err(|_| ProxyError::ConnectTimeout)?,
+        None => dial(endpoint).await,
+    }
+    .map_err(|error| connect_error(&error))?;
+    // Without it the last part of a body may wait for an acknowledgement of the part before.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// The first connection that is open, of those that are begun one after another while nothing is

@@ -8,63 +8,21 @@ mod tests;
 mod upload;
 
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderValue};
-use http::{Method, StatusCode};
+use http::Method;
+use http::header::HeaderValue;
 use http_body::Frame;
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
 
 use super::connect::UpstreamConnection;
-use crate::body::ClientBody;
-use crate::context::Interim;
+use super::exchange::{Interims, Outgoing, SendError};
 use crate::error::ProxyError;
 use crate::h1::{Decoder, Malformed, Step};
-use crate::headers::strip_response;
-use crate::message::{RequestHead, ResponseHead};
-use crate::mirror::CopyBody;
-use crate::upgrade::Upgrade;
+use crate::message::ResponseHead;
 use response::{Head, Parsed};
 use upload::Upload;
-
-/// How many interim answers may come before the final one.
-const MAX_INTERIM: usize = 16;
-/// How long a backend may leave a client without a word that waits to send its body. Some know nothing
-/// of `Expect`, and some clients wait for ever.
-const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// A request as a backend gets it.
-pub(crate) struct Outgoing {
-    pub(crate) head: RequestHead,
-    /// What stands behind it; none once a part of it was taken.
-    pub(crate) body: Option<RequestBody>,
-    /// Whether the client waits to be told to send its body (RFC 9110 section 10.1.1).
-    pub(crate) expects: bool,
-    /// What the client wants to switch to; none once it was switched to.
-    pub(crate) upgrade: Option<Upgrade>,
-}
-
-/// The body of a request.
-pub(crate) enum RequestBody {
-    /// What the client sends.
-    Client(ClientBody),
-    /// What a mirror gets of it.
-    Copy(CopyBody),
-}
-
-/// Why a request got no answer over a connection.
-pub(crate) struct SendError {
-    pub(crate) error: ProxyError,
-    /// Whether provably nothing of the request was sent; its body is then still there.
-    pub(crate) nothing_sent: bool,
-    /// Whether the connection ended before the first byte of an answer, as it does when a backend
-    /// closes an idle connection at the moment in which a request is sent.
-    pub(crate) closed: bool,
-}
 
 /// The body of a response, with the connection that it comes over, and with what is left of the
 /// request's body: a backend may answer before it has read all.
@@ -76,19 +34,17 @@ pub(crate) struct ResponseBody {
     keep_alive: bool,
 }
 
-/// Sends a request, and waits for the head of the response. `interim` takes those that come before it.
-pub(crate) async fn send(
+/// Sends a request, and waits for the head of the response.
+pub(super) async fn send(
     mut connection: Box<UpstreamConnection>,
     request: &mut Outgoing,
-    interim: Option<&Interim>,
+    interims: Interims<'_>,
 ) -> Result<(ResponseHead, ResponseBody), SendError> {
     let mut upload = Upload::begin(request, &mut connection.output);
     let mut wait = Wait {
         method: request.head.method.clone(),
         upgrade: request.upgrade.as_ref().map(|upgrade| upgrade.protocol.clone()),
-        interim,
-        told: 0,
-        patience: request.expects.then(|| Box::pin(tokio::time::sleep(CONTINUE_PATIENCE))),
+        interims,
     };
     let head = std::future::poll_fn(|cx| wait.poll_head(&mut connection, &mut upload, cx));
     match head.await {
@@ -133,11 +89,7 @@ enum HeadError {
 struct Wait<'a> {
     method: Method,
     upgrade: Option<HeaderValue>,
-    interim: Option<&'a Interim>,
-    /// How many interim answers came.
-    told: usize,
-    /// How long a client still waits to be told to send its body.
-    patience: Option<Pin<Box<Sleep>>>,
+    interims: Interims<'a>,
 }
 
 impl Wait<'_> {
@@ -158,7 +110,7 @@ impl Wait<'_> {
             {
                 Parsed::Final(head) => return Poll::Ready(Ok(head)),
                 Parsed::Interim(head) => {
-                    self.tell(head).map_err(HeadError::Malformed)?;
+                    self.interims.tell(head).map_err(HeadError::Malformed)?;
                     continue;
                 }
                 Parsed::Partial => {}
@@ -170,59 +122,8 @@ impl Wait<'_> {
                 Ok(_) => {}
             }
         }
-        if self.patience.as_mut().is_some_and(|patience| patience.as_mut().poll(cx).is_ready()) {
-            let headers = HeaderMap::new();
-            let go_on = ResponseHead { status: StatusCode::CONTINUE, reason: None, headers };
-            self.tell(go_on).map_err(HeadError::Malformed)?;
-        }
+        self.interims.poll_patience(cx).map_err(HeadError::Malformed)?;
         Poll::Pending
-    }
-
-    /// Passes an interim answer on.
-    fn tell(&mut self, mut head: ResponseHead) -> Result<(), Malformed> {
-        self.told += 1;
-        if self.told > MAX_INTERIM {
-            return Err(Malformed("too many interim answers"));
-        }
-        if head.status == StatusCode::CONTINUE {
-            self.patience = None;
-        }
-        if let Some(interim) = self.interim {
-            strip_response(&mut head.headers);
-            interim.borrow_mut().push(head);
-        }
-        Ok(())
-    }
-}
-
-// === impl RequestBody ===
-
-impl RequestBody {
-    /// Its length, when the client said it.
-    fn length(&self) -> Option<u64> {
-        match self {
-            Self::Client(body) => body.length(),
-            Self::Copy(body) => body.length(),
-        }
-    }
-
-    /// Whether nothing comes any more.
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Client(body) => body.is_end_stream(),
-            Self::Copy(body) => body.is_end_stream(),
-        }
-    }
-
-    /// The next part.
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
-        match self {
-            Self::Client(body) => body.poll_frame(cx),
-            Self::Copy(body) => body.poll_frame(cx),
-        }
     }
 }
 

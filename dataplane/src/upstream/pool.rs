@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::connect::UpstreamConnection;
+use super::http2::Http2Pool;
 
 /// A connection that has served for this long is closed instead of being kept. A Service with one
 /// cluster address chooses a pod per connection, so that new pods get work within this time.
-const MAX_AGE: Duration = Duration::from_secs(300);
+pub(super) const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// The idle connections of a worker.
-#[derive(Debug)]
 pub(crate) struct Pool {
     by_upstream: RefCell<HashMap<u64, Endpoints, foldhash::fast::RandomState>>,
     idle: Duration,
     per_endpoint: usize,
+    http2: Http2Pool,
 }
 
 /// An upstream mostly has one address, and seldom more than a few.
@@ -35,7 +36,13 @@ struct Idle {
 impl Pool {
     /// A pool that keeps at most `per_endpoint` connections to one address, for at most `idle`.
     pub(crate) fn new(idle: Duration, per_endpoint: usize) -> Rc<Self> {
-        Rc::new(Self { by_upstream: RefCell::new(HashMap::default()), idle, per_endpoint })
+        let (by_upstream, http2) = (RefCell::default(), Http2Pool::default());
+        Rc::new(Self { by_upstream, idle, per_endpoint, http2 })
+    }
+
+    /// Those of HTTP/2.
+    pub(crate) fn http2(&self) -> &Http2Pool {
+        &self.http2
     }
 
     /// The connection that was used last and is still open, if any: the warmest one.
@@ -78,6 +85,7 @@ impl Pool {
     /// an endpoint that is gone.
     pub(crate) fn sweep(&self) {
         let now = Instant::now();
+        self.http2.sweep(now, self.idle);
         self.by_upstream.borrow_mut().retain(|_, endpoints| {
             endpoints.retain(|(_, idle)| {
                 if idle.first().is_some_and(|first| !first.connection.is_current()) {

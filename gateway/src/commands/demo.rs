@@ -155,7 +155,7 @@ fn settings(
     let mut settings = Settings::from_sources(&args, [])?;
     for (name, address) in services {
         let port = NonZeroU16::new(address.port()).context("a service has no port")?;
-        let upstream = Upstream { target: Target::Address(address.ip()), port };
+        let upstream = Upstream::new(Target::Address(address.ip()), port);
         settings.options.backend_overrides.insert(ObjectId::new("market", *name), upstream);
     }
     Ok(settings)

@@ -14,7 +14,7 @@ use super::{unknown, unknown_at_first};
 
 fn overrides(names: &[&str]) -> BTreeMap<ObjectId, Upstream> {
     let target = Target::Address([127, 0, 0, 1].into());
-    let upstream = Upstream { target, port: 9001.try_into().unwrap() };
+    let upstream = Upstream::new(target, 9001.try_into().unwrap());
     names.iter().map(|name| (ObjectId::new("market", *name), upstream.clone())).collect()
 }
 

@@ -30,7 +30,7 @@ pub(super) fn backend(text: &str) -> Result<(ObjectId, Upstream), String> {
             HostPattern::Wildcard(_) | HostPattern::Any => return Err(wrong()),
         },
     };
-    Ok((ObjectId::new(namespace, service), Upstream { target, port }))
+    Ok((ObjectId::new(namespace, service), Upstream::new(target, port)))
 }
 
 /// A name as Kubernetes has them.

@@ -7,9 +7,10 @@ use http::{Method, Uri, Version};
 use proptest::prelude::*;
 
 use super::response::{Parsed, parse};
-use super::{Outgoing, upload};
+use super::upload;
 use crate::h1::{Decoder, Framing, Input, Malformed, Output, Step};
 use crate::message::RequestHead;
+use crate::upstream::exchange::Outgoing;
 
 /// Status, body and trailers of an answer; or what is wrong with it.
 type Read = Result<(u16, Vec<u8>, Vec<String>), Malformed>;

@@ -7,10 +7,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODIN
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use super::{Outgoing, RequestBody};
 use crate::body::ClientBody;
 use crate::error::ProxyError;
 use crate::h1::{Framing, Output, field};
+use crate::upstream::exchange::{Outgoing, RequestBody};
 
 /// What is left to be sent.
 pub(super) struct Upload {

@@ -1,0 +1,330 @@
+//! The HTTP/2 that is spoken with backends (RFC 9113), on the codec of the `h2` crate: a connection has
+//! a task that reads and writes it, and carries the exchanges of many requests at once.
+
+mod pool;
+mod upload;
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::client::{Builder, ResponseFuture, SendRequest};
+use h2::{Error, Reason, RecvStream};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, Uri, Version};
+use http_body::Frame;
+use tokio::net::TcpStream;
+
+use super::exchange::{Interims, Outgoing, SendError};
+use crate::error::ProxyError;
+use crate::h1::content_length;
+use crate::message::ResponseHead;
+use crate::worker::spawn;
+pub(super) use pool::Http2Pool;
+use upload::Upload;
+
+/// What a stream may hold that the client has not taken yet.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The same for a connection: more than all streams that are taken at once can hold, so that those
+/// whose clients take nothing leave room for the others.
+const CONNECTION_WINDOW: u32 = 40 * 1024 * 1024;
+/// The most streams at once over one connection, whatever the backend allows.
+const MAX_STREAMS: usize = 128;
+/// What waits of a request to be sent.
+const SEND_BUFFER: usize = 64 * 1024;
+/// The greatest head of an answer.
+const MAX_HEAD: u32 = 64 * 1024;
+
+/// An open connection, for all requests of its worker.
+pub(crate) struct Http2Connection {
+    sender: SendRequest<Bytes>,
+    opened: Instant,
+    /// Whether it takes no more streams.
+    closed: Cell<bool>,
+    /// Whether an exchange was given up without an answer, and none has come since.
+    doubtful: Cell<bool>,
+    /// Whether it has served a request.
+    served: Cell<bool>,
+    /// Exchanges that go over it now.
+    streams: Cell<usize>,
+    /// When the last one ended.
+    idle_since: Cell<Instant>,
+}
+
+/// An exchange that is counted from its beginning to its end.
+struct Counted {
+    connection: Rc<Http2Connection>,
+    answered: bool,
+}
+
+/// The body of a response, with what is left of the request's.
+pub(crate) struct ResponseBody {
+    stream: RecvStream,
+    upload: Upload,
+    /// What of a length that was said has not come yet.
+    left: Option<u64>,
+    _counted: Counted,
+}
+
+/// Why there is no head.
+struct Failure {
+    error: ProxyError,
+    /// Whether the backend did nothing with the request, by its own word (RFC 9113 section 8.7).
+    refused: bool,
+    /// Whether the connection ended.
+    closed: bool,
+}
+
+/// Speaks HTTP/2 over a new socket.
+async fn handshake(stream: TcpStream) -> Result<Rc<Http2Connection>, ProxyError> {
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEAD)
+        .max_send_buffer_size(SEND_BUFFER)
+        .enable_push(false);
+    let shaken = builder.handshake(stream).await;
+    let (sender, codec) = shaken.map_err(|_| ProxyError::UpstreamReset)?;
+    let connection = Rc::new(Http2Connection {
+        sender,
+        opened: Instant::now(),
+        closed: Cell::new(false),
+        doubtful: Cell::new(false),
+        served: Cell::new(false),
+        streams: Cell::new(0),
+        idle_since: Cell::new(Instant::now()),
+    });
+    // The task must not keep what keeps it: it ends when the last handle is gone.
+    let held = Rc::downgrade(&connection);
+    spawn(async move {
+        let ended = codec.await;
+        if let Some(connection) = held.upgrade() {
+            connection.closed.set(true);
+        }
+        if let Err(error) = ended {
+            tracing::debug!(%error, "end of HTTP/2 with a backend");
+        }
+    });
+    Ok(connection)
+}
+
+/// Sends a request, and waits for the head of the response.
+pub(super) async fn send(
+    connection: Rc<Http2Connection>,
+    request: &mut Outgoing,
+    interims: Interims<'_>,
+) -> Result<(ResponseHead, ResponseBody), SendError> {
+    let unsent = |error| SendError { error, nothing_sent: true, closed: false };
+    let head = head(request).map_err(unsent)?;
+    let mut sender = connection.sender.clone();
+    let mut counted = Counted::new(connection);
+    let ready = std::future::poll_fn(|cx| sender.poll_ready(cx)).await;
+    let sent = ready.and_then(|()| sender.send_request(head, request.body.is_none()));
+    let (response, stream) = sent.map_err(|error| {
+        tracing::debug!(%error, "a stream was not opened");
+        counted.connection.closed.set(true);
+        unsent(ProxyError::UpstreamReset)
+    })?;
+    let mut upload = Upload::begin(stream, request.body.take());
+    let mut wait = Wait { response, interims };
+    match std::future::poll_fn(|cx| wait.poll(&mut upload, cx)).await {
+        Ok((head, stream, left)) => {
+            counted.answered();
+            Ok((head, ResponseBody { stream, upload, left, _counted: counted }))
+        }
+        Err(Failure { error, refused, closed }) => {
+            if closed || refused {
+                counted.connection.closed.set(closed);
+                counted.answered();
+            }
+            let (body, whole) = upload.into_unread();
+            request.body = body;
+            Err(SendError { error, nothing_sent: refused && whole, closed })
+        }
+    }
+}
+
+/// The head of a request as HTTP/2 has it (section 8.3.1).
+fn head(request: &Outgoing) -> Result<Request<()>, ProxyError> {
+    let mut headers = request.head.headers.clone();
+    let host = headers.remove(HOST);
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    let authority = host.and_then(|host| host.as_bytes().try_into().ok());
+    parts.authority = Some(authority.ok_or(ProxyError::BadHost)?);
+    let path = request.head.target.path_and_query().cloned();
+    parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    match request.body.as_ref().map(super::exchange::RequestBody::length) {
+        Some(Some(length)) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        Some(None) => {
+            headers.remove(CONTENT_LENGTH);
+        }
+        None => {}
+    }
+    if request.expects {
+        headers.insert(http::header::EXPECT, HeaderValue::from_static("100-continue"));
+    }
+    let mut whole = Request::new(());
+    *whole.method_mut() = request.head.method.clone();
+    *whole.uri_mut() = Uri::from_parts(parts).map_err(|_| ProxyError::BadHost)?;
+    *whole.version_mut() = Version::HTTP_2;
+    *whole.headers_mut() = headers;
+    Ok(whole)
+}
+
+/// The wait for a head.
+struct Wait<'a> {
+    response: ResponseFuture,
+    interims: Interims<'a>,
+}
+
+type Answered = (ResponseHead, RecvStream, Option<u64>);
+
+impl Wait<'_> {
+    fn poll(
+        &mut self,
+        upload: &mut Upload,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answered, Failure>> {
+        if let Poll::Ready(Err(error)) = upload.poll(cx) {
+            return Poll::Ready(Err(Failure { error, refused: false, closed: false }));
+        }
+        while let Poll::Ready(Some(Ok(interim))) = self.response.poll_informational(cx) {
+            let (parts, ()) = interim.into_parts();
+            let head = ResponseHead { status: parts.status, reason: None, headers: parts.headers };
+            self.interims.tell(head).map_err(|_| Failure::malformed())?;
+        }
+        self.interims.poll_patience(cx).map_err(|_| Failure::malformed())?;
+        let answer = ready!(Pin::new(&mut self.response).poll(cx));
+        Poll::Ready(answer.map_err(|error| Failure::of(&error)).and_then(check))
+    }
+}
+
+/// Checks what the codec does not: what a client of HTTP/1 would read in another way.
+fn check(answer: Response<RecvStream>) -> Result<Answered, Failure> {
+    let (parts, stream) = answer.into_parts();
+    let blank = |value: &HeaderValue| value.as_bytes().trim_ascii().len() != value.len();
+    if parts.headers.values().any(blank) {
+        return Err(Failure::malformed());
+    }
+    let left = length(&parts.headers)?;
+    let head = ResponseHead { status: parts.status, reason: None, headers: parts.headers };
+    Ok((head, stream, left))
+}
+
+fn length(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(None),
+        (Some(only), None) => {
+            content_length(only.as_bytes()).map(Some).map_err(|_| Failure::malformed())
+        }
+        (Some(_), Some(_)) => Err(Failure::malformed()),
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    const fn malformed() -> Self {
+        Self { error: ProxyError::UpstreamProtocolError, refused: false, closed: false }
+    }
+
+    fn of(error: &Error) -> Self {
+        tracing::debug!(%error, "no answer over HTTP/2");
+        let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        // Only streams behind the last one that was taken end with it (section 6.8).
+        let behind = error.is_go_away() && error.is_remote();
+        let ours = error.is_library();
+        Self {
+            error: if ours { ProxyError::UpstreamProtocolError } else { ProxyError::UpstreamReset },
+            refused: refused || behind,
+            closed: error.is_io() || behind,
+        }
+    }
+}
+
+// === impl Counted ===
+
+impl Counted {
+    fn new(connection: Rc<Http2Connection>) -> Self {
+        connection.streams.set(connection.streams.get() + 1);
+        Self { connection, answered: false }
+    }
+
+    fn answered(&mut self) {
+        self.answered = true;
+        self.connection.served.set(true);
+        self.connection.doubtful.set(false);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.connection.streams.set(self.connection.streams.get() - 1);
+        self.connection.idle_since.set(Instant::now());
+        if !self.answered {
+            self.connection.doubtful.set(true);
+        }
+    }
+}
+
+// === impl Http2Connection ===
+
+impl Http2Connection {
+    /// Whether it has served a request.
+    pub(crate) fn has_served(&self) -> bool {
+        self.served.get()
+    }
+
+    /// Whether one more request can be sent over it.
+    fn has_room(&self) -> bool {
+        let most = self.sender.current_max_send_streams().min(MAX_STREAMS);
+        !self.closed.get() && !self.doubtful.get() && self.streams.get() < most
+    }
+}
+
+// === impl ResponseBody ===
+
+impl ResponseBody {
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        self.poll_upload(cx);
+        match ready!(self.stream.poll_data(cx)) {
+            Some(Ok(data)) => {
+                let _ = self.stream.flow_control().release_capacity(data.len());
+                if let Some(left) = &mut self.left {
+                    *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
+                }
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(Failure::of(&error).error))),
+            None => Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
+                Ok(Some(trailers)) => Some(Ok(Frame::trailers(trailers))),
+                Ok(None) => None,
+                Err(error) => Some(Err(Failure::of(&error).error)),
+            }),
+        }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    pub(super) fn remaining(&self) -> Option<u64> {
+        if self.is_end_stream() { Some(0) } else { self.left }
+    }
+
+    pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        let _ = self.upload.poll(cx);
+    }
+}

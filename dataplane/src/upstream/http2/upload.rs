@@ -1,0 +1,87 @@
+//! The way of a request's body to a backend of HTTP/2, as its windows have room.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::{Reason, SendStream};
+use http::HeaderMap;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+
+use crate::error::ProxyError;
+use crate::upstream::exchange::RequestBody;
+
+/// What is left to be sent.
+pub(super) struct Upload {
+    stream: SendStream<Bytes>,
+    body: Option<RequestBody>,
+    /// A part that waits for room.
+    waiting: Bytes,
+    /// Whether it is the last one.
+    last: bool,
+    /// Whether anything of the body was taken.
+    touched: bool,
+}
+
+impl Upload {
+    pub(super) fn begin(stream: SendStream<Bytes>, body: Option<RequestBody>) -> Self {
+        Self { stream, body, waiting: Bytes::new(), last: false, touched: false }
+    }
+
+    /// The body, and whether nothing of it was taken.
+    pub(super) fn into_unread(self) -> (Option<RequestBody>, bool) {
+        (self.body.filter(|_| !self.touched), !self.touched)
+    }
+
+    /// Sends what can be sent now. An error is one of the client's body; a backend that takes no
+    /// more is none, since it may have answered.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        while let Some(body) = &mut self.body {
+            if !self.waiting.is_empty() {
+                self.stream.reserve_capacity(self.waiting.len());
+                let room = ready!(self.stream.poll_capacity(cx)).and_then(Result::ok);
+                let part = room.map(|room| self.waiting.split_to(room.min(self.waiting.len())));
+                let last = self.last && self.waiting.is_empty();
+                let sent = part.is_some_and(|part| self.stream.send_data(part, last).is_ok());
+                if !sent || last {
+                    self.body = None;
+                }
+                continue;
+            }
+            let next = ready!(body.poll_frame(cx));
+            self.touched = true;
+            match next {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => {
+                        self.last = body.is_end_stream();
+                        self.waiting = data;
+                    }
+                    Err(frame) => {
+                        self.body = None;
+                        let trailers = frame.into_trailers().unwrap_or_default();
+                        let _ = self.stream.send_trailers(passed_on(trailers));
+                    }
+                },
+                Some(Err(error)) => {
+                    self.body = None;
+                    self.stream.send_reset(Reason::CANCEL);
+                    return Poll::Ready(Err(error));
+                }
+                None => {
+                    self.body = None;
+                    let _ = self.stream.send_data(Bytes::new(), true);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Without what would frame or route the message, were it merged into the head (RFC 9110 section
+/// 6.5.1), and without what the codec would refuse.
+fn passed_on(mut trailers: HeaderMap) -> HeaderMap {
+    for name in [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING] {
+        trailers.remove(name);
+    }
+    trailers
+}
