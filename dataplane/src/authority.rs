@@ -55,6 +55,11 @@ fn header(authority: &Authority) -> Result<HeaderValue, ProxyError> {
     HeaderValue::from_str(authority.as_str()).map_err(|_| ProxyError::BadHost)
 }
 
+/// Whether a field value is a host that could be forwarded.
+pub(crate) fn is_host(field: &[u8]) -> bool {
+    !field.is_empty() && parse(field).is_ok()
+}
+
 /// `uri-host [ ":" port ]` of RFC 9110 section 7.2, without userinfo. Blanks, lists and paths do
 /// not pass, since a backend might read them in another way.
 fn parse(field: &[u8]) -> Result<Host, ProxyError> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use fairway_snapshot::{AddressPolicy, ListenerName};
 
+use crate::forwarded::Trust;
+
 /// Settings of the data plane.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -30,6 +32,8 @@ pub struct Config {
     pub dns: DnsServers,
     /// Which addresses a name may lead to. Default: every one; in a cluster none that is reserved.
     pub addresses: AddressPolicy,
+    /// Whose word about the clients behind them is taken. Default: nobody's.
+    pub trust: Trust,
     /// How long, after the order to end, new connections are still accepted while readiness is
     /// already off: the time until load balancers have noticed. Default: 5 s.
     pub drain_delay: Duration,
@@ -101,6 +105,7 @@ impl Default for Config {
             server_timing: true,
             dns: DnsServers::System,
             addresses: AddressPolicy::Any,
+            trust: Trust::default(),
             drain_delay: Duration::from_secs(5),
             drain_deadline: Duration::from_secs(30),
             client_idle: Duration::from_secs(75),

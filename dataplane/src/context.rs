@@ -5,7 +5,7 @@
 //! one request.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use crate::downstream::ClientConnection;
 use crate::edits::MadeValues;
 use crate::error::ProxyError;
-use crate::forwarded::{RequestId, request_id};
+use crate::forwarded::{RequestId, Told, request_id};
 use crate::message::{RequestHead, ResponseHead};
 use crate::rules::RuleRuntime;
 use crate::telemetry::access_log::Record;
@@ -29,6 +29,8 @@ pub(crate) struct RequestContext {
     pub(crate) started: Instant,
     time: SystemTime,
     pub(crate) id: RequestId,
+    /// What a trusted peer says of the client.
+    pub(crate) told: Option<Box<Told>>,
     method: Method,
     target: Uri,
     version: Version,
@@ -118,6 +120,9 @@ impl RequestContext {
         let time = SystemTime::now();
         let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let milliseconds = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
+        let trust = connection.trusted.then_some(&worker.config.trust);
+        let told = trust.map(|trust| Box::new(trust.read(&head.headers)));
+        let given = told.as_ref().and_then(|told| told.id());
         worker.metrics.request_started();
         connection.request_started();
         Box::new(Self {
@@ -125,7 +130,8 @@ impl RequestContext {
             connection: Rc::clone(connection),
             started,
             time,
-            id: request_id(milliseconds),
+            id: given.unwrap_or_else(|| request_id(milliseconds)),
+            told,
             method: head.method.clone(),
             target: head.target.clone(),
             version: head.version,
@@ -146,6 +152,12 @@ impl RequestContext {
             sent: 0,
             exchange,
         })
+    }
+
+    /// The client's address: the peer's, or the one that a trusted peer names.
+    pub(crate) fn client(&self) -> IpAddr {
+        let told = self.told.as_ref().and_then(|told| told.client());
+        told.unwrap_or_else(|| self.connection.peer.ip().to_canonical())
     }
 
     /// The method.
@@ -192,7 +204,8 @@ impl Drop for RequestContext {
         self.worker.log.write(&Record {
             time: self.time,
             request_id: self.id.as_str(),
-            client: self.connection.peer,
+            peer: self.connection.peer,
+            client: self.told.as_ref().and_then(|told| told.client()),
             listener: self.connection.listener.as_str(),
             method: self.method.as_str(),
             host: self.host.as_ref().map_or(&b""[..], HeaderValue::as_bytes),

@@ -34,6 +34,8 @@ pub(crate) struct ClientConnection {
     pub(crate) peer: SocketAddr,
     pub(crate) listener: ListenerName,
     pub(crate) forwarded: Forwarded,
+    /// Whether the peer's word about the client behind it is taken.
+    pub(crate) trusted: bool,
     state: Cell<State>,
     /// Since when nothing could be written although there was something to write.
     stuck: Cell<Option<Instant>>,
@@ -66,6 +68,7 @@ pub(crate) async fn serve(
         peer,
         listener,
         forwarded: Forwarded::new(peer, local),
+        trusted: worker.config.trust.believes(peer),
         state: Cell::new(State::Idle(Instant::now())),
         stuck: Cell::new(None),
         write_idle: Cell::new(None),

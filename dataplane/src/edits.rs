@@ -39,7 +39,7 @@ impl ValueSource for Request<'_> {
             Variable::RequestHost => out.push_str(self.host),
             Variable::RequestPath => out.push_str(self.path),
             Variable::ClientAddress => {
-                out.push_str(&self.context.connection.peer.ip().to_string());
+                out.push_str(&self.context.client().to_string());
             }
         }
     }

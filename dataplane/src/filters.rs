@@ -28,7 +28,7 @@ pub(crate) fn request(
     // below by naming it in Connection.
     strip_request(&mut head.headers);
     // Last what we say of the request ourselves: nothing may change it any more.
-    context.connection.forwarded.apply(&mut head.headers);
+    context.connection.forwarded.apply(&mut head.headers, context.told.as_deref());
     head.headers.insert(X_REQUEST_ID, context.id.header());
     // A backend sees the version that serves the request, wherever the client named it.
     if let (Some(versions), Some(index)) = (rule.versions(), context.version_served) {

@@ -1,13 +1,18 @@
 //! What a backend is told about the client: `Forwarded` (RFC 7239), `X-Forwarded-*` and
-//! `X-Request-Id`. No peer is trusted, so what the client sent in them is replaced.
+//! `X-Request-Id`. What came in them is replaced, but for what a trusted peer says.
 
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::cell::RefCell;
+use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+
+pub(crate) use told::Told;
+pub use told::Trust;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -20,6 +25,7 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// The values that are the same for every request of a client's connection.
 #[derive(Debug)]
 pub(crate) struct Forwarded {
+    peer: IpAddr,
     address: HeaderValue,
     port: HeaderValue,
     /// `for=` as RFC 7239 writes it: an IPv6 address in brackets and quotes.
@@ -33,23 +39,56 @@ impl Forwarded {
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr) -> Self {
         let address = peer.ip().to_canonical();
         Self {
+            peer: address,
             address: printable(&address.to_string()),
             port: HeaderValue::from(local.port()),
-            node: match address {
-                IpAddr::V4(address) => address.to_string(),
-                IpAddr::V6(address) => format!("\"[{address}]\""),
-            },
+            node: node(address),
             last: RefCell::new(None),
         }
     }
 
-    /// Sets the headers on a request whose `Host` is in `headers`.
-    pub(crate) fn apply(&self, headers: &mut HeaderMap) {
+    /// Sets the headers on a request whose `Host` is in `headers`; `told` is what a trusted peer says.
+    pub(crate) fn apply(&self, headers: &mut HeaderMap, told: Option<&Told>) {
         let host = headers.get(HOST).cloned();
+        if let Some(told) = told {
+            return self.pass_on(headers, host, told);
+        }
         headers.insert(FORWARDED, self.forwarded(host.as_ref()));
         headers.insert(X_FORWARDED_FOR, self.address.clone());
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
         headers.insert(X_FORWARDED_PORT, self.port.clone());
+        match host {
+            Some(host) => headers.insert(X_FORWARDED_HOST, host),
+            None => headers.remove(X_FORWARDED_HOST),
+        };
+    }
+
+    /// The same with the client that stands behind our peer.
+    fn pass_on(&self, headers: &mut HeaderMap, host: Option<HeaderValue>, told: &Told) {
+        let https = told.https.unwrap_or(false);
+        let scheme = if https { "https" } else { "http" };
+        let host = told.host.clone().or(host);
+        let (mut list, mut forwarded) = (String::new(), String::new());
+        for (index, address) in told.chain().iter().chain([&self.peer]).enumerate() {
+            let between = if index == 0 { "" } else { ", " };
+            // Writing to memory does not fail.
+            let _ = write!(list, "{between}{address}");
+            let _ = write!(forwarded, "{between}for={}", node(*address));
+            if index == 0 {
+                if let Some(host) = &host {
+                    let host = String::from_utf8_lossy(host.as_bytes());
+                    let _ = write!(forwarded, ";host=\"{host}\"");
+                }
+                let _ = write!(forwarded, ";proto={scheme}");
+            }
+        }
+        headers.insert(FORWARDED, printable(&forwarded));
+        headers.insert(X_FORWARDED_FOR, printable(&list));
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        // Whoever names the scheme and no port means the usual one.
+        let usual = told.https.map(|https| HeaderValue::from(if https { 443 } else { 80_u16 }));
+        let port = told.port.map(HeaderValue::from).or(usual);
+        headers.insert(X_FORWARDED_PORT, port.unwrap_or_else(|| self.port.clone()));
         match host {
             Some(host) => headers.insert(X_FORWARDED_HOST, host),
             None => headers.remove(X_FORWARDED_HOST),
@@ -74,6 +113,14 @@ impl Forwarded {
     }
 }
 
+/// An address as RFC 7239 section 6 writes it.
+fn node(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    }
+}
+
 /// A header value from text that has only visible characters.
 fn printable(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
@@ -85,25 +132,45 @@ pub(crate) fn request_id(milliseconds: u64) -> RequestId {
     random[..8].copy_from_slice(&fastrand::u64(..).to_ne_bytes());
     random[8..].copy_from_slice(&fastrand::u16(..).to_ne_bytes());
     let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
-    let mut text = [0; 36];
-    id.hyphenated().encode_lower(&mut text);
-    RequestId { text }
+    let mut text = [0; MAX_ID];
+    let length = id.hyphenated().encode_lower(&mut text).len();
+    RequestId { text, length }
 }
+
+/// The id that a request has already, when it is one: up to 64 letters, digits and a few signs.
+fn given_id(value: &HeaderValue) -> Option<RequestId> {
+    let given = value.as_bytes();
+    let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/@".contains(byte);
+    let mut text = [0; MAX_ID];
+    if given.is_empty() || !given.iter().all(known) {
+        return None;
+    }
+    text.get_mut(..given.len())?.copy_from_slice(given);
+    Some(RequestId { text, length: given.len() })
+}
+
+/// The longest id that is kept.
+const MAX_ID: usize = 64;
 
 /// A request id as text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestId {
-    text: [u8; 36],
+    text: [u8; MAX_ID],
+    length: usize,
 }
 
 impl RequestId {
     /// The id as it stands in log, header and problem body.
     pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text).unwrap_or_default()
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
     /// The id as a header value.
     pub(crate) fn header(&self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        HeaderValue::from_bytes(self.bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
     }
 }

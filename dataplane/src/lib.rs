@@ -33,5 +33,6 @@ mod worker;
 
 pub use config::{Applied, Config, DnsServers, ListenerFailure};
 pub use error::{Blame, ProxyError};
+pub use forwarded::Trust;
 pub use listener::bind_message;
 pub use plane::{DataPlane, Note, StartError};

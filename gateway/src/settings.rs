@@ -124,6 +124,7 @@ impl Settings {
             server_timing: reader.or("server-timing", values::switch, defaults.server_timing),
             dns: reader.dns(),
             addresses: options.addresses.clone(),
+            trust: reader.trust(),
             drain_delay: reader.or("drain-delay", values::duration, defaults.drain_delay),
             drain_deadline: reader.or("drain-deadline", values::duration, defaults.drain_deadline),
             client_idle: reader.or("client-idle", values::client_limit, defaults.client_idle),

@@ -1,6 +1,6 @@
 //! What happens to headers on the way, compared with RFC 9110 and RFC 9112.
 
-use fairway_tests::gateway::{Gateway, everything_to};
+use fairway_tests::gateway::{Gateway, config, everything_to, options, route};
 use fairway_tests::http::{ask, get};
 use fairway_tests::origin::{Echo, Raw, read_head, write};
 
@@ -123,4 +123,35 @@ async fn heads_of_bodies_that_are_not_sent_keep_their_length() {
     client.send("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(client.head().await.status, 200, "the connection is still in step");
     assert_eq!(origin.connections(), 1, "the backend's connection was kept");
+}
+
+#[tokio::test]
+async fn a_trusted_peer_names_the_client_for_backends_policies_and_answers() {
+    let echo = Echo::start("a").await;
+    let rules = route(&format!(
+        "- policy: {{headers: {{request: {{set: {{x-client: \"%{{client.address}}\"}}}}}}}}\n  backends: [{{host: 127.0.0.1, port: {}}}]",
+        echo.address.port()
+    ));
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Request-Id: given-1\r\n\r\n";
+    for (hops, networks, client) in [
+        (0, "", "127.0.0.1"),
+        (1, "", "203.0.113.7"),
+        (0, "10.0.0.0/8", "127.0.0.1"),
+        (0, "127.0.0.0/8", "203.0.113.7"),
+    ] {
+        let networks = networks.split_terminator(' ').map(|text| text.parse().unwrap()).collect();
+        let trust = fairway_dataplane::Trust { hops, networks };
+        let config = fairway_dataplane::Config { trust, ..config() };
+        let gateway = Gateway::start_with(&rules, config, options()).await;
+        let answer = ask(gateway.address(), request).await;
+        let trusted = client == "203.0.113.7";
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(got(&answer, "x-client"), [client]);
+        let list = if trusted { "203.0.113.7, 127.0.0.1" } else { "127.0.0.1" };
+        assert_eq!(got(&answer, "x-forwarded-for"), [list]);
+        assert_eq!(got(&answer, "x-forwarded-proto"), [if trusted { "https" } else { "http" }]);
+        assert_eq!(got(&answer, "x-request-id") == ["given-1"], trusted);
+        let lost = ask(gateway.address(), &request.replace("Host: a", "Host: a b")).await;
+        assert_eq!(lost.json()["requestId"] == "given-1", trusted);
+    }
 }

@@ -29,6 +29,8 @@ logLevel: {{ .Values.log.level | quote }}
 class: {{ .Values.class | quote }}
 namespaces: {{ toJson .Values.watch.namespaces }}
 allowAddresses: {{ toJson .Values.allowAddresses }}
+trustedHops: {{ int .Values.trustedHops }}
+trustedCidrs: {{ toJson .Values.trustedCidrs }}
 status: {{ printf "0.0.0.0:%d" (int .Values.statusPort) | quote }}
 admin: {{ printf "127.0.0.1:%d" (int .Values.adminPort) | quote }}
 logFormat: {{ .Values.log.format }}

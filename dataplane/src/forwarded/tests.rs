@@ -2,14 +2,15 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{Forwarded, request_id};
+use super::{Forwarded, Trust, request_id};
 
 fn apply(peer: &str, given: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         headers.insert(*name, HeaderValue::from_str(value).unwrap());
     }
-    Forwarded::new(peer.parse().unwrap(), "10.0.0.1:8080".parse().unwrap()).apply(&mut headers);
+    Forwarded::new(peer.parse().unwrap(), "10.0.0.1:8080".parse().unwrap())
+        .apply(&mut headers, None);
     headers
 }
 
@@ -50,7 +51,7 @@ fn a_second_host_on_one_connection_is_told_too() {
     for host in ["a.example", "b.example", "a.example"] {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_str(host).unwrap());
-        forwarded.apply(&mut headers);
+        forwarded.apply(&mut headers, None);
         assert_eq!(
             headers["forwarded"].to_str().unwrap(),
             format!("for=192.0.2.7;host=\"{host}\";proto=http")
@@ -67,4 +68,134 @@ fn request_ids_are_version_7_and_sort_by_time() {
     assert_eq!(&earlier.as_str()[14..15], "7");
     assert_ne!(request_id(1).as_str(), request_id(1).as_str());
     assert_eq!(earlier.header().to_str().unwrap(), earlier.as_str());
+}
+
+/// What `X-Forwarded-For` becomes, for hops and networks, from a peer and a list.
+#[test]
+fn the_client_is_found_behind_whom_the_operator_trusts() {
+    let near = "10.0.0.0/8";
+    for (hops, networks, peer, list, client, passed_on) in [
+        // Nobody is trusted, or not this peer.
+        (0, "", "10.0.0.2", "1.1.1.1", "10.0.0.2", "10.0.0.2"),
+        (0, near, "192.0.2.1", "1.1.1.1", "192.0.2.1", "192.0.2.1"),
+        (1, near, "192.0.2.1", "1.1.1.1", "192.0.2.1", "192.0.2.1"),
+        // As many hops as were said; what stands left of the client could be anybody's.
+        (1, "", "10.0.0.2", "", "10.0.0.2", "10.0.0.2"),
+        (1, "", "10.0.0.2", "6.6.6.6, 1.1.1.1", "1.1.1.1", "1.1.1.1, 10.0.0.2"),
+        (2, "", "10.0.0.2", "6.6.6.6, 1.1.1.1,10.0.0.3", "1.1.1.1", "1.1.1.1, 10.0.0.3, 10.0.0.2"),
+        (2, "", "10.0.0.2", "1.1.1.1", "1.1.1.1", "1.1.1.1, 10.0.0.2"),
+        (2, near, "10.0.0.2", "6.6.6.6, 1.1.1.1, 2.2.2.2", "1.1.1.1", "1.1.1.1, 2.2.2.2, 10.0.0.2"),
+        // Back to the first that is not trusted.
+        (
+            0,
+            near,
+            "10.0.0.2",
+            "6.6.6.6, 1.1.1.1, 10.0.0.3",
+            "1.1.1.1",
+            "1.1.1.1, 10.0.0.3, 10.0.0.2",
+        ),
+        (0, near, "10.0.0.2", "10.0.0.4, 10.0.0.3", "10.0.0.4", "10.0.0.4, 10.0.0.3, 10.0.0.2"),
+        // Addresses as proxies write them, and what is none.
+        (1, "", "10.0.0.2", "1.1.1.1:4711", "1.1.1.1", "1.1.1.1, 10.0.0.2"),
+        (1, "", "10.0.0.2", "[2001:db8::7]:4711", "2001:db8::7", "2001:db8::7, 10.0.0.2"),
+        (1, "", "10.0.0.2", "2001:db8::7", "2001:db8::7", "2001:db8::7, 10.0.0.2"),
+        (1, "", "10.0.0.2", "::ffff:1.1.1.1", "1.1.1.1", "1.1.1.1, 10.0.0.2"),
+        (2, "", "10.0.0.2", "1.1.1.1, unknown", "10.0.0.2", "10.0.0.2"),
+        (2, "", "10.0.0.2", "unknown, 1.1.1.1", "1.1.1.1", "1.1.1.1, 10.0.0.2"),
+        (1, "", "10.0.0.2", "1.1.1.1, ", "10.0.0.2", "10.0.0.2"),
+    ] {
+        let networks = networks.split_terminator(' ').map(|text| text.parse().unwrap()).collect();
+        let trust = Trust { hops, networks };
+        let peer = std::net::SocketAddr::new(peer.parse().unwrap(), 4711);
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", list.parse().unwrap());
+        let told = trust.believes(peer).then(|| trust.read(&headers));
+        let found = told.as_ref().and_then(super::Told::client).unwrap_or(peer.ip());
+        assert_eq!(found.to_string(), client, "{list}");
+        Forwarded::new(peer, "10.0.0.1:80".parse().unwrap()).apply(&mut headers, told.as_ref());
+        assert_eq!(headers["x-forwarded-for"], passed_on, "{list}");
+    }
+    // Several fields are one list.
+    let trust = Trust { hops: 2, networks: Vec::new() };
+    let mut headers = HeaderMap::new();
+    for list in ["6.6.6.6, 1.1.1.1", "2.2.2.2"] {
+        headers.append("x-forwarded-for", list.parse().unwrap());
+    }
+    assert_eq!(trust.read(&headers).client(), Some("1.1.1.1".parse().unwrap()));
+}
+
+/// Scheme, host and port, as a trusted peer names them, and what `Forwarded` says of it.
+#[test]
+fn a_trusted_peer_says_how_the_client_came() {
+    let trust = Trust { hops: 1, networks: Vec::new() };
+    for (given, expected) in [
+        (
+            &[("x-forwarded-for", "2001:db8::7"), ("x-forwarded-proto", "HTTPS")][..],
+            [
+                "https",
+                "a.example",
+                "443",
+                "for=\"[2001:db8::7]\";host=\"a.example\";proto=https, for=10.0.0.2",
+            ],
+        ),
+        (
+            &[
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-host", "api.example:8443"),
+                ("x-forwarded-port", "8443"),
+            ],
+            [
+                "https",
+                "api.example:8443",
+                "8443",
+                "for=10.0.0.2;host=\"api.example:8443\";proto=https",
+            ],
+        ),
+        (
+            &[("x-forwarded-proto", "http")],
+            ["http", "a.example", "80", "for=10.0.0.2;host=\"a.example\";proto=http"],
+        ),
+        // What says nothing, or too much, is not taken.
+        (
+            &[
+                ("x-forwarded-proto", "https,http"),
+                ("x-forwarded-host", "a b"),
+                ("x-forwarded-port", "0"),
+                ("forwarded", "for=6.6.6.6"),
+            ],
+            ["http", "a.example", "8080", "for=10.0.0.2;host=\"a.example\";proto=http"],
+        ),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "a.example".parse().unwrap());
+        for (name, value) in given {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let told = trust.read(&headers);
+        Forwarded::new("10.0.0.2:4711".parse().unwrap(), "10.0.0.1:8080".parse().unwrap())
+            .apply(&mut headers, Some(&told));
+        let names = ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded"];
+        assert_eq!(names.map(|name| headers[name].to_str().unwrap()), expected, "{given:?}");
+    }
+}
+
+#[test]
+fn an_id_that_a_trusted_peer_gave_is_kept() {
+    let trust = Trust { hops: 1, networks: Vec::new() };
+    let long = "x".repeat(65);
+    for (given, kept) in [
+        ("01890a5d-ac96-774b-bcce-b302099a8057", true),
+        ("Root=1-67891233-abcdef", true),
+        (&long[..64], true),
+        (&long, false),
+        ("", false),
+        ("a b", false),
+        ("a\"b", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", given.parse().unwrap());
+        let id = trust.read(&headers).id();
+        assert_eq!(id.map(|id| id.as_str().to_owned()), kept.then(|| given.to_owned()));
+        assert_eq!(id.map(|id| id.header()), kept.then(|| given.parse().unwrap()));
+    }
 }

@@ -8,7 +8,7 @@ mod json;
 mod writer;
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use fairway_snapshot::RuleId;
@@ -31,8 +31,10 @@ pub struct Record<'a> {
     pub time: SystemTime,
     /// The id that the backend was told too.
     pub request_id: &'a str,
-    /// The client's address.
-    pub client: SocketAddr,
+    /// The address that the connection comes from.
+    pub peer: SocketAddr,
+    /// The client's address, where a trusted peer names another one.
+    pub client: Option<IpAddr>,
     /// The listener's name.
     pub listener: &'a str,
     /// The method.
@@ -114,7 +116,13 @@ impl Record<'_> {
         let mut line = Line::begin(out, "time");
         line.raw(|out| clock.write(out, self.time));
         line.plain("request_id", self.request_id);
-        line.address("client", self.client);
+        match self.client {
+            Some(client) => {
+                line.ip("client", client);
+                line.address("peer", self.peer);
+            }
+            None => line.address("client", self.peer),
+        }
         line.plain("listener", self.listener);
         line.text("method", self.method.as_bytes());
         line.text("host", self.host);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use fairway_controller::pod::Pod;
-use fairway_dataplane::{Config, DnsServers};
+use fairway_dataplane::{Config, DnsServers, Trust};
 
 use super::source::Raw;
 use super::values;
@@ -60,6 +60,12 @@ impl Reader<'_> {
             }
         }
         all
+    }
+
+    /// Whose word about clients is taken.
+    pub(super) fn trust(&mut self) -> Trust {
+        let hops = self.or("trusted-hops", values::hops, 0);
+        Trust { hops, networks: self.list("trusted-cidrs", values::network) }
     }
 
     /// Protocols to switch to; `none` says that there are none.

@@ -97,6 +97,10 @@ settings! {
         "Hosts outside the cluster that backends may name; *.example.com allows all below";
     "allow-addresses", "FAIRWAY_ALLOW_ADDRESSES", "CIDR", "none in a cluster, all with --manifests", [many],
         "Loopback, link-local and metadata addresses that backends may have all the same, also by a name";
+    "trusted-hops", "FAIRWAY_TRUSTED_HOPS", "NUMBER", "0", [],
+        "Proxies between clients and the gateway, each of which adds its peer to X-Forwarded-For; 0 trusts none";
+    "trusted-cidrs", "FAIRWAY_TRUSTED_CIDRS", "CIDR", "none", [many],
+        "Peers whose X-Forwarded-* are believed; with --trusted-hops, only theirs";
     "host-policy", "", "", "", [file_only, live],
         "Which hosts, and which paths under them, each namespace may use; without it every namespace may use everything";
     "defaults", "", "", "", [file_only, live],

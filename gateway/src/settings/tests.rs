@@ -205,6 +205,13 @@ fn values_that_would_be_silently_wrong_are_mistakes() {
             "fairway controller=info",
             "--log-level: \"fairway controller=info\": \"fairway controller\" is not a target: write info,fairway_controller=debug",
         ),
+        ("trusted-hops", "33", "--trusted-hops: \"33\": write a number from 0 to 32"),
+        ("http2-streams", "0", "--http2-streams: \"0\": write a number from 1 to 10000"),
+        (
+            "trusted-cidrs",
+            "10/8",
+            "--trusted-cidrs: \"10/8\" is not a range of addresses: write 127.0.0.0/8 or one address",
+        ),
         (
             "upgrades",
             "h2c",

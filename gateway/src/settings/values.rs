@@ -155,6 +155,11 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("{text:?}: write a whole number"))
 }
 
+pub(super) fn hops(text: &str) -> Result<u8, String> {
+    let hops: Option<u8> = text.parse().ok();
+    hops.filter(|hops| *hops <= 32).ok_or_else(|| format!("{text:?}: write a number from 0 to 32"))
+}
+
 pub(super) fn streams(text: &str) -> Result<u32, String> {
     let streams: Option<u32> = text.parse().ok();
     let advice = || format!("{text:?}: write a number from 1 to 10000");

@@ -86,6 +86,13 @@ impl<'o> Line<'o> {
         self.out.extend_from_slice(&[b'.', digit(rest / 100), digit(rest / 10), digit(rest)]);
     }
 
+    /// An address alone.
+    pub(super) fn ip(&mut self, key: &str, address: IpAddr) {
+        self.key(key);
+        // Writing to memory does not fail.
+        let _ = write!(self.out, "\"{address}\"");
+    }
+
     /// An address with its port. The usual one is written by hand, since formatting it the
     /// general way costs more than the rest of the line's numbers.
     pub(super) fn address(&mut self, key: &str, address: SocketAddr) {

@@ -30,7 +30,8 @@ fn record<'a>(path: &'a str, agent: &'a [u8], rule: Option<&'a RuleId>) -> Recor
     Record {
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_709_251_199_042),
         request_id: "id",
-        client: "192.0.2.7:4711".parse().unwrap(),
+        peer: "192.0.2.7:4711".parse().unwrap(),
+        client: None,
         listener: "http",
         method: "GET",
         host: b"a.example",
@@ -79,6 +80,14 @@ fn a_line_tells_everything() {
         "user_agent": "curl/8",
     });
     assert_eq!(lines, [expected]);
+}
+
+#[test]
+fn a_client_behind_a_trusted_peer_is_told_beside_it() {
+    let client = "203.0.113.7".parse().ok();
+    let lines = lines(|log| log.write(&Record { client, ..record("/", b"", None) }));
+    assert_eq!(lines[0]["client"], "203.0.113.7");
+    assert_eq!(lines[0]["peer"], "192.0.2.7:4711");
 }
 
 #[test]
