@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use fairway_tests::gateway::{Gateway, everything_to};
 use fairway_tests::http::Client;
+use fairway_tests::http2::{Http2, send, whole};
 use fairway_tests::origin::{Echo, Raw, read_head, write};
+use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
@@ -98,11 +100,11 @@ async fn an_answer_that_comes_early_is_passed_on_and_its_connection_not_used_aga
     }
 }
 
-#[tokio::test]
-async fn a_client_that_reads_nothing_can_send_its_whole_body() {
-    const SIZE: usize = 48 << 20;
-    // Each side writes everything before it reads the end of what the other writes.
-    let backend = Raw::start(|_, stream| async move {
+const SIZE: usize = 48 << 20;
+
+/// A backend that writes its whole answer while it reads the whole request.
+async fn both_at_once() -> Raw {
+    Raw::start(|_, stream| async move {
         let (mut reads, mut writes) = stream.into_split();
         let answer = tokio::spawn(async move {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
@@ -117,12 +119,24 @@ async fn a_client_that_reads_nothing_can_send_its_whole_body() {
         }
         answer.await.unwrap();
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_can_send_its_whole_body() {
+    let backend = both_at_once().await;
     let gateway = Gateway::start(&everything_to(backend.address)).await;
+    let body = vec![b'y'; SIZE];
     let mut client = Client::connect(gateway.address()).await;
     client.send(&format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n")).await;
-    let body = vec![b'y'; SIZE];
     let sent = tokio::time::timeout(Duration::from_secs(20), client.try_send(&body)).await;
     assert_eq!(sent, Ok(true));
     assert_eq!(client.answer().await.body.len(), SIZE);
+
+    let mut client = Http2::connect(gateway.address()).await;
+    let request = Request::post("http://a/").header("content-length", SIZE).body(()).unwrap();
+    let (answer, mut sends) = client.begin(request, true).await;
+    let sent = send(&mut sends, body.into(), true);
+    assert_eq!(tokio::time::timeout(Duration::from_secs(20), sent).await, Ok(true));
+    assert_eq!(whole(answer.await.unwrap()).await.body.len(), SIZE);
 }
