@@ -386,3 +386,32 @@ async fn one_stalled_stream_of_many_holds_up_no_other() {
     assert!(lengths.iter().all(|length| *length == 300_000), "{lengths:?}");
     assert_eq!(whole(stalled).await.body.len(), 9_000_000);
 }
+
+#[tokio::test]
+async fn one_body_that_nobody_reads_holds_up_no_other() {
+    let echo = Echo::start("a").await;
+    let deaf = Raw::start(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let gateway = Gateway::start(&route(&format!(
+        "- match: [{{path: /deaf}}]\n  backends: [{{host: 127.0.0.1, port: {}}}]\n- backends: [{{host: 127.0.0.1, port: {}}}]",
+        deaf.address.port(),
+        echo.address.port()
+    )))
+    .await;
+    let mut client = Http2::connect(gateway.address()).await;
+    let (_never, mut stuck) =
+        client.begin(Request::post(uri("/deaf")).body(()).unwrap(), true).await;
+    let stuck = send(&mut stuck, vec![0; 64 << 20].into(), true);
+    let stuck = tokio::time::timeout(Duration::from_secs(1), stuck).await;
+    assert!(stuck.is_err(), "a deaf backend took it");
+    let (answer, mut body) = client.begin(Request::post(uri("/")).body(()).unwrap(), true).await;
+    let sent = send(&mut body, vec![b'x'; 1_000_000].into(), true);
+    assert_eq!(tokio::time::timeout(Duration::from_secs(10), sent).await, Ok(true));
+    assert_eq!(
+        whole(answer.await.unwrap()).await.json()["body"].as_str().unwrap().len(),
+        1_000_000
+    );
+}
