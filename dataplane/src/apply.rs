@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use fairway_snapshot::{ListenerName, Published, RouteTable, Snapshot};
+use fairway_snapshot::{Listener, ListenerName, Protocol, Published, RouteTable, Snapshot};
+use rustls::ServerConfig;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
@@ -44,6 +45,8 @@ pub(crate) struct Bound {
 struct Binding {
     /// What the snapshot asks for.
     asked: SocketAddr,
+    /// Whether it speaks TLS.
+    tls: bool,
     /// What it became: the port is known.
     actual: SocketAddr,
 }
@@ -77,9 +80,17 @@ impl Bound {
     }
 }
 
+const NO_CERTIFICATE: &str = "write --certificates and the folder of one, with tls.crt and tls.key";
+
+fn has_tls(listener: &Listener) -> bool {
+    listener.protocol == Protocol::Https
+}
+
 /// The one who applies snapshots.
 pub(crate) struct Applier {
     pub(crate) config: Arc<Config>,
+    /// How connections of listeners with TLS begin; none without a certificate.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) live: Arc<ArcSwap<Live>>,
     pub(crate) workers: Vec<UnboundedSender<Command>>,
     pub(crate) upstreams: UpstreamRegistry,
@@ -128,8 +139,10 @@ impl Applier {
         self.shown.store(Some(Arc::clone(published)));
         // A listener accepts only once its routes are live.
         for (name, listeners) in sockets {
+            let secured = snapshot.listeners.get(&name).is_some_and(has_tls);
             for (worker, listener) in self.workers.iter().zip(listeners) {
-                let _ = worker.send(Command::Listen(name.clone(), listener));
+                let tls = self.tls.clone().filter(|_| secured);
+                let _ = worker.send(Command::Listen(name.clone(), listener, tls));
             }
         }
         self.unbind(snapshot);
@@ -159,7 +172,17 @@ impl Applier {
         let mut failures = Vec::new();
         for (name, listener) in &snapshot.listeners {
             let current = self.bound.get(name);
-            if current.is_some_and(|binding| binding.asked == listener.bind) {
+            let tls = has_tls(listener);
+            if current.is_some_and(|binding| binding.asked == listener.bind && binding.tls == tls) {
+                continue;
+            }
+            if tls && self.tls.is_none() {
+                let message = format!(
+                    "listener {name} speaks HTTPS, and there is no certificate: {NO_CERTIFICATE}"
+                );
+                tracing::error!(listener = %name, %message, "listener not bound");
+                let (listener, bind) = (name.clone(), listener.bind);
+                failures.push(ListenerFailure { listener, bind, message });
                 continue;
             }
             let shared = self.config.takeover || self.bound.holds(listener.bind);
@@ -170,7 +193,7 @@ impl Applier {
                     if current.is_some() {
                         self.unlisten(name);
                     }
-                    self.bound.set(name, Some(Binding { asked: listener.bind, actual }));
+                    self.bound.set(name, Some(Binding { asked: listener.bind, tls, actual }));
                     tracing::info!(listener = %name, address = %actual, "listening");
                     sockets.push((name.clone(), listeners));
                 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fairway_snapshot::{AddressPolicy, ListenerName};
@@ -56,6 +57,9 @@ pub struct Config {
     /// How many copies of requests each worker may have on their way to mirrors; beyond it requests
     /// are not copied. Default: 256, so that a mirror that hangs costs no more connections than that.
     pub mirrors_in_flight: usize,
+    /// Folders of certificates for listeners with TLS, each with `tls.crt` and `tls.key`; the first is
+    /// for clients that name no other. Default: none.
+    pub certificates: Vec<PathBuf>,
     /// Protocols that a request may switch to (`Upgrade`, RFC 9110 section 7.8), in lower case.
     /// Default: `websocket`.
     pub upgrades: Vec<String>,
@@ -115,6 +119,7 @@ impl Default for Config {
             upstream_idle: Duration::from_secs(15),
             upstream_idle_connections: 256,
             mirrors_in_flight: 256,
+            certificates: Vec::new(),
             upgrades: vec!["websocket".to_owned()],
             takeover: false,
         }

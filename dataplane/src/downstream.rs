@@ -5,6 +5,7 @@ mod http2;
 mod request;
 mod respond;
 mod source;
+mod stream;
 mod wire;
 
 use std::cell::Cell;
@@ -14,20 +15,30 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use fairway_snapshot::ListenerName;
 use http::Method;
+use rustls::HandshakeKind;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 
 use crate::context::Exchange;
+use crate::error::{MessageProblem, ProxyError};
 use crate::forwarded::Forwarded;
 use crate::message::RequestHead;
 use crate::proxy::{self, Incoming, Tunnel};
+use crate::telemetry::metrics::Handshake;
+use crate::tls;
 use crate::upgrade::asked;
-use crate::worker::OpenConnection;
+use crate::worker::{OpenConnection, Worker};
 use request::Request;
 use respond::{Asked, respond};
 pub(crate) use source::{Broken, ClientSource};
+use stream::ClientStream;
 use wire::{End, Wire, WireBody};
+
+/// The first byte of TLS (RFC 8446 section 5.1).
+const HANDSHAKE: u8 = 22;
 
 /// A client's connection.
 pub(crate) struct ClientConnection {
@@ -60,6 +71,7 @@ pub(crate) async fn serve(
     listener: ListenerName,
     stream: TcpStream,
     peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
 ) {
     let worker = &*worker;
     let Ok(local) = stream.local_addr() else { return };
@@ -67,14 +79,74 @@ pub(crate) async fn serve(
     let connection = Rc::new(ClientConnection {
         peer,
         listener,
-        forwarded: Forwarded::new(peer, local),
+        forwarded: Forwarded::new(peer, local, tls.is_some()),
         trusted: worker.config.trust.believes(peer),
         state: Cell::new(State::Idle(Instant::now())),
         stuck: Cell::new(None),
         write_idle: Cell::new(None),
         linger: Cell::new(false),
     });
-    let wire = Rc::new(Wire::new(stream, Rc::clone(&connection), Rc::clone(worker)));
+    match tls {
+        None => serve_http(worker, &connection, ClientStream::Plain(stream)).await,
+        // Most of what a handshake needs is gone when it is over.
+        Some(acceptor) => Box::pin(serve_tls(worker, &connection, stream, acceptor)).await,
+    }
+}
+
+/// Serves a client that should begin with TLS.
+async fn serve_tls(
+    worker: &Rc<Worker>,
+    connection: &Rc<ClientConnection>,
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+) {
+    let limit = worker.config.client_head;
+    let shaken = async {
+        let mut first = [0];
+        match stream.peek(&mut first).await {
+            // Who leaves without a word was looking whether somebody listens.
+            Ok(0) | Err(_) => None,
+            Ok(_) if first[0] != HANDSHAKE => Some(Err(Some(stream))),
+            Ok(_) => Some(acceptor.accept(stream).await.map_err(|error| {
+                tracing::debug!(client = %connection.peer, %error, "no TLS");
+                None
+            })),
+        }
+    };
+    let error = match tokio::time::timeout(limit, shaken).await {
+        Ok(None) => return,
+        Ok(Some(Ok(stream))) => {
+            let (_, session) = stream.get_ref();
+            let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+            worker.metrics.tls_handshake(if resumed {
+                Handshake::Resumed
+            } else {
+                Handshake::Full
+            });
+            let http2 = session.alpn_protocol() == Some(tls::HTTP2);
+            let stream = ClientStream::Tls(Box::new(stream));
+            if http2 {
+                return http2::serve(worker, connection, stream, Bytes::new()).await;
+            }
+            return serve_http(worker, connection, stream).await;
+        }
+        Ok(Some(Err(Some(stream)))) => {
+            worker.metrics.tls_handshake(Handshake::Failed);
+            let stream = ClientStream::Plain(stream);
+            let wire = Rc::new(Wire::new(stream, Rc::clone(connection), Rc::clone(worker)));
+            refuse(&wire, MessageProblem::NoTls.into()).await;
+            return wire.close().await;
+        }
+        Ok(Some(Err(None))) => ProxyError::TlsHandshake,
+        Err(_) => ProxyError::ClientHeadTimeout,
+    };
+    worker.metrics.tls_handshake(Handshake::Failed);
+    drop(proxy::refuse(worker, connection, &RequestHead::unreadable(), error));
+}
+
+/// Serves a client until the connection ends.
+async fn serve_http(worker: &Rc<Worker>, connection: &Rc<ClientConnection>, stream: ClientStream) {
+    let wire = Rc::new(Wire::new(stream, Rc::clone(connection), Rc::clone(worker)));
     let http2 = {
         let mut http = pin!(exchanges(&wire));
         let mut closing = pin!(worker.closing.notified());
@@ -95,7 +167,7 @@ pub(crate) async fn serve(
         let (stream, before) = wire.into_parts();
         connection.state.set(State::Idle(Instant::now()));
         // Most connections are of HTTP/1, and need not have the room for it.
-        Box::pin(http2::serve(worker, &connection, stream, before)).await;
+        Box::pin(http2::serve(worker, connection, stream, before)).await;
     }
 }
 
@@ -110,16 +182,7 @@ async fn exchanges(wire: &Rc<Wire>) -> bool {
                 }
             }
             Err(End::Refused(error)) => {
-                let unreadable = RequestHead::unreadable();
-                let (head, body) =
-                    proxy::refuse(&wire.worker, &wire.connection, &unreadable, error);
-                let asked = Asked {
-                    head_only: false,
-                    version: http::Version::HTTP_11,
-                    keep_alive: false,
-                    exchange: Exchange::begin(true),
-                };
-                respond(wire, &asked, &head, body).await;
+                refuse(wire, error).await;
                 break;
             }
             Err(End::Closed) => return false,
@@ -128,6 +191,19 @@ async fn exchanges(wire: &Rc<Wire>) -> bool {
     }
     wire.close().await;
     false
+}
+
+/// Answers what is no request.
+async fn refuse(wire: &Rc<Wire>, error: ProxyError) {
+    let unreadable = RequestHead::unreadable();
+    let (head, body) = proxy::refuse(&wire.worker, &wire.connection, &unreadable, error);
+    let asked = Asked {
+        head_only: false,
+        version: http::Version::HTTP_11,
+        keep_alive: false,
+        exchange: Exchange::begin(true),
+    };
+    respond(wire, &asked, &head, body).await;
 }
 
 /// Serves one request; says whether the connection can serve another.

@@ -51,6 +51,9 @@ pub enum ProxyError {
     /// Frames of HTTP/2 came that cost work and say nothing (RFC 9113 section 10.5).
     #[error("http2_flood")]
     Http2Flood,
+    /// The handshake of TLS failed (RFC 8446 section 4).
+    #[error("tls_handshake_failed")]
+    TlsHandshake,
     /// The head did not come whole in time.
     #[error("client_head_timeout")]
     ClientHeadTimeout,
@@ -165,6 +168,7 @@ impl ProxyError {
             Self::Message(_) => row(400, "The request is malformed", Downstream, false),
             Self::HeadTooLarge => row(431, "The head is too large", Downstream, false),
             Self::Http2Flood => row(429, "Too many frames", Downstream, false),
+            Self::TlsHandshake => row(400, "The handshake of TLS failed", Downstream, false),
             Self::ClientHeadTimeout => {
                 row(408, "The head of the request did not come in time", Downstream, false)
             }
@@ -230,6 +234,7 @@ impl ProxyError {
             Self::Message(problem) => problem.as_str(),
             Self::HeadTooLarge => "head_too_large",
             Self::Http2Flood => "http2_flood",
+            Self::TlsHandshake => "tls_handshake_failed",
             Self::ClientHeadTimeout => "client_head_timeout",
             Self::NoHost => "host_missing",
             Self::BadHost => "host_malformed",
@@ -339,6 +344,7 @@ impl ProxyError {
         all.extend([
             Self::HeadTooLarge,
             Self::Http2Flood,
+            Self::TlsHandshake,
             Self::ClientHeadTimeout,
             Self::NoHost,
             Self::BadHost,

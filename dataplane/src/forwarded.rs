@@ -28,6 +28,8 @@ pub(crate) struct Forwarded {
     peer: IpAddr,
     address: HeaderValue,
     port: HeaderValue,
+    /// Whether the client came by TLS.
+    https: bool,
     /// `for=` as RFC 7239 writes it: an IPv6 address in brackets and quotes.
     node: String,
     /// The last host and the `Forwarded` made from it: a client seldom changes it.
@@ -35,13 +37,14 @@ pub(crate) struct Forwarded {
 }
 
 impl Forwarded {
-    /// For a client at `peer` that came to `local`.
-    pub(crate) fn new(peer: SocketAddr, local: SocketAddr) -> Self {
+    /// For a client at `peer` that came to `local`, by TLS or without.
+    pub(crate) fn new(peer: SocketAddr, local: SocketAddr, https: bool) -> Self {
         let address = peer.ip().to_canonical();
         Self {
             peer: address,
             address: printable(&address.to_string()),
             port: HeaderValue::from(local.port()),
+            https,
             node: node(address),
             last: RefCell::new(None),
         }
@@ -55,7 +58,7 @@ impl Forwarded {
         }
         headers.insert(FORWARDED, self.forwarded(host.as_ref()));
         headers.insert(X_FORWARDED_FOR, self.address.clone());
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme(self.https)));
         headers.insert(X_FORWARDED_PORT, self.port.clone());
         match host {
             Some(host) => headers.insert(X_FORWARDED_HOST, host),
@@ -65,8 +68,7 @@ impl Forwarded {
 
     /// The same with the client that stands behind our peer.
     fn pass_on(&self, headers: &mut HeaderMap, host: Option<HeaderValue>, told: &Told) {
-        let https = told.https.unwrap_or(false);
-        let scheme = if https { "https" } else { "http" };
+        let scheme = scheme(told.https.unwrap_or(self.https));
         let host = told.host.clone().or(host);
         let (mut list, mut forwarded) = (String::new(), String::new());
         for (index, address) in told.chain().iter().chain([&self.peer]).enumerate() {
@@ -97,7 +99,7 @@ impl Forwarded {
 
     fn forwarded(&self, host: Option<&HeaderValue>) -> HeaderValue {
         let Some(host) = host else {
-            return printable(&format!("for={};proto=http", self.node));
+            return printable(&format!("for={};proto={}", self.node, scheme(self.https)));
         };
         let mut last = self.last.borrow_mut();
         if let Some((known, value)) = &*last
@@ -107,10 +109,15 @@ impl Forwarded {
         }
         // A host is checked before it comes here: it holds no quote. A colon needs quotes.
         let text = String::from_utf8_lossy(host.as_bytes());
-        let value = printable(&format!("for={};host=\"{text}\";proto=http", self.node));
+        let scheme = scheme(self.https);
+        let value = printable(&format!("for={};host=\"{text}\";proto={scheme}", self.node));
         *last = Some((host.clone(), value.clone()));
         value
     }
+}
+
+const fn scheme(https: bool) -> &'static str {
+    if https { "https" } else { "http" }
 }
 
 /// An address as RFC 7239 section 6 writes it.

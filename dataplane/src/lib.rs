@@ -28,6 +28,7 @@ mod reply;
 mod retry;
 mod rules;
 mod timing;
+mod tls;
 mod versions;
 mod worker;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use fairway_snapshot::{AddressSets, ListenerName, Published};
 use prometheus_client::registry::Registry;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ use crate::config::{Applied, Config};
 use crate::listener::bind_message;
 use crate::telemetry::access_log::{LogSwitch, LogWriter};
 use crate::telemetry::metrics::Metrics;
+use crate::tls::Certificates;
 use crate::upstream::UpstreamRegistry;
 use crate::upstream::discovery::Discovery;
 use crate::worker::{Command, WorkerParts};
@@ -73,6 +75,9 @@ pub enum StartError {
     /// The resolver's settings cannot be used.
     #[error("names cannot be resolved: {0}")]
     Resolver(String),
+    /// A certificate cannot be used.
+    #[error("certificates: {0}")]
+    Certificates(String),
     /// A thread cannot be started.
     #[error("a worker cannot be started: {0}")]
     Thread(std::io::Error),
@@ -97,6 +102,7 @@ impl DataPlane {
         let metrics = Arc::new(Metrics::new(config.workers.get()));
         let discovery = Discovery::new(&config, Arc::clone(&metrics))
             .map_err(|error| StartError::Resolver(error.to_string()))?;
+        let (certificates, tls) = secured(&config, &metrics)?;
         let log = LogWriter::stdout(Arc::clone(&metrics), config.access_log);
         let live = Arc::new(ArcSwap::from_pointee(Live::empty()));
         let workers = start_workers(&config, &live, &metrics, &log)?;
@@ -113,6 +119,7 @@ impl DataPlane {
         ));
         let applier = Applier {
             config: Arc::clone(&config),
+            tls,
             live,
             workers: workers.iter().map(|worker| worker.commands.clone()).collect(),
             upstreams: UpstreamRegistry::new(Arc::clone(&discovery)),
@@ -124,6 +131,9 @@ impl DataPlane {
         let (status, status_address) = status;
         let (admin, admin_address) = admin;
         let mut tasks = tokio::task::JoinSet::new();
+        if let Some(certificates) = certificates {
+            tasks.spawn(certificates.watch());
+        }
         tasks.spawn(applier.run(snapshots));
         tasks.spawn(admin::serve_status(status, Arc::clone(&admin_state)));
         tasks.spawn(admin::serve_admin(admin, Arc::clone(&admin_state)));
@@ -225,6 +235,20 @@ async fn bind_control(
     let listener = TcpListener::bind(address).await.map_err(|error| fail(&error))?;
     let actual = listener.local_addr().map_err(|error| fail(&error))?;
     Ok((listener, actual))
+}
+
+/// The certificates and what TLS makes of them, where there are any.
+fn secured(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Certificates>, Option<Arc<ServerConfig>>), StartError> {
+    if config.certificates.is_empty() {
+        return Ok((None, None));
+    }
+    let certificates = Certificates::load(&config.certificates, Arc::clone(metrics))
+        .map_err(StartError::Certificates)?;
+    let settings = certificates.settings().map_err(StartError::Certificates)?;
+    Ok((Some(certificates), Some(settings)))
 }
 
 fn start_workers(

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use fairway_snapshot::ListenerName;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Interval, MissedTickBehavior};
+use tokio_rustls::TlsAcceptor;
 
 use crate::apply::Live;
 use crate::config::Config;
@@ -57,8 +59,8 @@ pub(crate) struct Worker {
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Accept connections.
-    Listen(ListenerName, StdListener),
+    /// Accept connections, with TLS where there are settings for it.
+    Listen(ListenerName, StdListener, Option<Arc<ServerConfig>>),
     /// Stop accepting; what waits in the queue is still taken.
     Unlisten(ListenerName),
     /// Ask clients to close their connections; go on accepting.
@@ -120,7 +122,7 @@ impl Worker {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Listen(name, listener)) => self.listen(name, listener),
+                    Some(Command::Listen(name, listener, tls)) => self.listen(name, listener, tls),
                     Some(Command::Unlisten(name)) => self.unlisten(&name),
                     Some(Command::Drain) => self.draining.set(true),
                     Some(Command::Close(limit)) => return self.close(limit, tick).await,
@@ -141,7 +143,12 @@ impl Worker {
         self.log.flush();
     }
 
-    fn listen(self: &Rc<Self>, name: ListenerName, listener: StdListener) {
+    fn listen(
+        self: &Rc<Self>,
+        name: ListenerName,
+        listener: StdListener,
+        tls: Option<Arc<ServerConfig>>,
+    ) {
         let listener = match TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => {
@@ -151,7 +158,8 @@ impl Worker {
         };
         let stop = Rc::new(Notify::new());
         self.listeners.borrow_mut().insert(name.clone(), Rc::clone(&stop));
-        spawn(accept(Rc::clone(self), name, listener, stop));
+        let tls = tls.map(TlsAcceptor::from);
+        spawn(accept(Rc::clone(self), name, listener, stop, tls));
     }
 
     fn unlisten(&self, name: &ListenerName) {
@@ -216,16 +224,24 @@ impl Drop for OpenConnection {
 }
 
 /// Accepts connections until it is told to stop.
-async fn accept(worker: Rc<Worker>, name: ListenerName, listener: TcpListener, stop: Rc<Notify>) {
+async fn accept(
+    worker: Rc<Worker>,
+    name: ListenerName,
+    listener: TcpListener,
+    stop: Rc<Notify>,
+    tls: Option<TlsAcceptor>,
+) {
+    let begin = |stream, peer| {
+        let connection = OpenConnection::new(&worker);
+        spawn(downstream::serve(connection, name.clone(), stream, peer, tls.clone()));
+    };
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.notified() => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                spawn(downstream::serve(OpenConnection::new(&worker), name.clone(), stream, peer));
-            }
+            Ok((stream, peer)) => begin(stream, peer),
             Err(error) => {
                 worker.metrics.accept_failed();
                 tracing::warn!(listener = %name, %error, "accept failed");
@@ -239,7 +255,7 @@ async fn accept(worker: Rc<Worker>, name: ListenerName, listener: TcpListener, s
     while let Ok((stream, peer)) = listener.accept() {
         let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
         if let Ok(stream) = stream {
-            spawn(downstream::serve(OpenConnection::new(&worker), name.clone(), stream, peer));
+            begin(stream, peer);
         }
     }
 }

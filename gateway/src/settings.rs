@@ -142,11 +142,11 @@ impl Settings {
                 defaults.upstream_idle_connections,
             ),
             mirrors_in_flight: reader.or("mirrors-in-flight", values::count, mirrors),
+            certificates: reader.list("certificates", values::folder),
             upgrades: reader.upgrades(defaults.upgrades),
             takeover: reader.or("takeover", values::switch, defaults.takeover),
         };
-        reader.admin_needs_token(&config);
-        reader.ports_differ(&options.listeners, &config);
+        reader.fit_together(&options.listeners, &config);
         Self {
             config,
             options,

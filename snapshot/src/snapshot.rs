@@ -63,6 +63,8 @@ pub struct Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Protocol {
+    /// HTTP over TLS.
+    Https,
     /// HTTP without TLS.
     Http,
 }

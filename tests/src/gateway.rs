@@ -118,6 +118,11 @@ impl Gateway {
         self.plane.listener_address(&ListenerName::from("http")).expect("the listener is bound")
     }
 
+    /// Where a listener listens.
+    pub fn address_of(&self, name: &str) -> SocketAddr {
+        self.plane.listener_address(&ListenerName::from(name)).expect("the listener is bound")
+    }
+
     /// Every metric as it is scraped, with its labels.
     pub async fn metrics(&self) -> BTreeMap<String, f64> {
         let body = crate::http::get(self.plane.status_address(), "/metrics").await.body;

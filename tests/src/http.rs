@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 /// An answer, split but not interpreted.
 #[derive(Debug, Default)]
@@ -43,9 +44,15 @@ impl Answer {
     }
 }
 
+/// What a connection goes over.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
 /// A connection of a client.
 pub struct Client {
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
     /// How long it waits for the next bytes of an answer.
     pub patience: Duration,
@@ -59,27 +66,50 @@ impl Client {
     /// Over a connection that is there already.
     pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
+        Self::new(Stream::Plain(stream))
+    }
+
+    /// Over TLS.
+    pub fn secured(stream: TlsStream<TcpStream>) -> Self {
+        Self::new(Stream::Tls(Box::new(stream)))
+    }
+
+    fn new(stream: Stream) -> Self {
         Self { stream, buffer: Vec::new(), patience: Duration::from_secs(20) }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes).await,
+            Stream::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
     }
 
     /// Sends text as it is.
     pub async fn send(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).await.unwrap();
+        self.write(text.as_bytes()).await.unwrap();
     }
 
     /// Sends bytes as they are; says whether they were taken.
     pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).await.is_ok()
+        self.write(bytes).await.is_ok()
     }
 
     /// Ends its side of the connection.
     pub async fn finish(&mut self) {
-        self.stream.shutdown().await.unwrap();
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.shutdown().await.unwrap(),
+            Stream::Tls(stream) => stream.shutdown().await.unwrap(),
+        }
     }
 
     /// Ends the connection without a word.
     pub fn reset(self) {
-        self.stream.set_zero_linger().unwrap();
+        let Stream::Plain(stream) = self.stream else { return };
+        stream.set_zero_linger().unwrap();
     }
 
     /// Reads the head of an answer.
@@ -190,7 +220,13 @@ impl Client {
     /// Reads what is there; false at the end of the connection.
     async fn more(&mut self) -> bool {
         let mut part = [0; 16 * 1024];
-        let read = tokio::time::timeout(self.patience, self.stream.read(&mut part));
+        let read = async {
+            match &mut self.stream {
+                Stream::Plain(stream) => stream.read(&mut part).await,
+                Stream::Tls(stream) => stream.read(&mut part).await,
+            }
+        };
+        let read = tokio::time::timeout(self.patience, read);
         match read.await.expect("something in time") {
             Ok(0) | Err(_) => false,
             Ok(length) => {

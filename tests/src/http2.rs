@@ -10,7 +10,7 @@ use h2::client::{Builder, SendRequest};
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::http::Answer;
@@ -26,6 +26,14 @@ impl Http2 {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream).await
+    }
+
+    /// Over a connection that is there already.
+    pub async fn over<S>(stream: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         // A stream that is not read must leave room for the others.
         let mut builder = Builder::new();
         builder.initial_window_size(64 * 1024).initial_connection_window_size(1024 * 1024);

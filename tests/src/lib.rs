@@ -19,3 +19,4 @@ pub mod kube;
 pub mod load;
 pub mod origin;
 pub mod process;
+pub mod tls;

@@ -37,11 +37,19 @@ pub(crate) fn run() -> anyhow::Result<()> {
     std::fs::create_dir_all(&folder)?;
     let manifest = MANIFEST.replace("{port}", &backend()?.to_string());
     std::fs::write(folder.join("route.yaml"), manifest)?;
-    let address = free()?;
+    let (address, secured) = (free()?, free()?);
+    let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+    let certificates = folder.join("certificate");
+    std::fs::create_dir_all(&certificates)?;
+    std::fs::write(certificates.join("tls.crt"), certificate.cert.pem())?;
+    std::fs::write(certificates.join("tls.key"), certificate.signing_key.serialize_pem())?;
     let gateway = Command::new(target().join("debug/fairway"))
         .args(["run", "--manifests"])
         .arg(&folder)
-        .args(["--listen", &format!("http={address}"), "--status", "127.0.0.1:0"])
+        .args(["--listen", &format!("http={address}"), "--listen", &format!("https={secured}")])
+        .arg("--certificates")
+        .arg(&certificates)
+        .args(["--status", "127.0.0.1:0"])
         .args(["--admin", "127.0.0.1:0", "--log-level", "error", "--access-log=false"])
         .stdin(Stdio::null())
         .spawn()
@@ -52,13 +60,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
         ensure!(Instant::now() < patience, "the gateway does not listen on {address} after 20 s");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let output = Command::new(h2spec)
-        .args(["--host", "127.0.0.1", "--port", &address.port().to_string(), "--strict"])
-        .output()
-        .context("cannot run h2spec")?;
+    for (name, address, tls, known) in
+        [("h2c", address, &[][..], &BOTH[..]), ("TLS", secured, &["--tls", "--insecure"], &[])]
+    {
+        let output = Command::new(&h2spec)
+            .args(["--host", "127.0.0.1", "--port", &address.port().to_string(), "--strict"])
+            .args(tls)
+            .output()
+            .context("cannot run h2spec")?;
+        let told = judge(&String::from_utf8_lossy(&output.stdout), known)?;
+        say(&format!("    over {name}: {told}"));
+    }
     drop(gateway);
-    let told = judge(&String::from_utf8_lossy(&output.stdout), &BOTH)?;
-    say(&format!("    over h2c: {told}"));
     Ok(())
 }
 

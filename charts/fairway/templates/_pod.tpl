@@ -87,6 +87,11 @@ spec:
         - name: settings
           mountPath: /etc/fairway
           readOnly: true
+        {{- range .Values.certificates }}
+        - name: certificate-{{ . | sha256sum | trunc 10 }}
+          mountPath: {{ printf "/etc/fairway-certificates/%s" . | quote }}
+          readOnly: true
+        {{- end }}
         {{- if .Values.keptInputs.enabled }}
         - name: state
           mountPath: /var/lib/fairway
@@ -95,6 +100,11 @@ spec:
     - name: settings
       configMap:
         name: {{ include "fairway.fullname" . }}
+    {{- range .Values.certificates }}
+    - name: certificate-{{ . | sha256sum | trunc 10 }}
+      secret:
+        secretName: {{ . | quote }}
+    {{- end }}
     {{- if .Values.keptInputs.enabled }}
     - name: state
       emptyDir:

@@ -4,6 +4,9 @@ listeners:
 {{- range $name, $listener := .Values.listeners }}
   {{ $name }}:
     bind: {{ printf "%s:%d" (default "0.0.0.0" $listener.bind) (int $listener.port) | quote }}
+    {{- with $listener.protocol }}
+    protocol: {{ . }}
+    {{- end }}
     {{- with $listener.normalization }}
     normalization: {{ toJson . }}
     {{- end }}
@@ -28,6 +31,12 @@ logLevel: {{ .Values.log.level | quote }}
 {{- define "fairway.restartSettings" -}}
 class: {{ .Values.class | quote }}
 namespaces: {{ toJson .Values.watch.namespaces }}
+{{- with .Values.certificates }}
+certificates:
+{{- range . }}
+  - {{ printf "/etc/fairway-certificates/%s" . | quote }}
+{{- end }}
+{{- end }}
 allowAddresses: {{ toJson .Values.allowAddresses }}
 trustedHops: {{ int .Values.trustedHops }}
 trustedCidrs: {{ toJson .Values.trustedCidrs }}

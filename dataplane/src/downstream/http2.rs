@@ -17,9 +17,9 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection as Codec};
 use h2::{Error, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use super::stream::ClientStream;
 use super::{ClientConnection, State};
 use crate::error::{MessageProblem, ProxyError};
 use crate::message::RequestHead;
@@ -63,7 +63,7 @@ struct Connection {
 pub(super) async fn serve(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
-    stream: TcpStream,
+    stream: ClientStream,
     before: Bytes,
 ) {
     let mut io = Io::new(stream, before);

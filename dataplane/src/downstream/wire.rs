@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::http2::meter::PREFACE;
 use super::request::{Request, parse};
 use super::source::Broken;
+use super::stream::ClientStream;
 use super::{ClientConnection, State};
 use crate::error::ProxyError;
 use crate::h1::{Decoder, Input, Output, Step};
@@ -38,7 +38,7 @@ const HTTP2_BEGINS: usize = 4;
 pub(crate) struct Wire {
     pub(super) connection: Rc<ClientConnection>,
     pub(super) worker: Rc<Worker>,
-    stream: RefCell<TcpStream>,
+    stream: RefCell<ClientStream>,
     input: RefCell<Input>,
     pub(super) output: RefCell<Output>,
     /// What takes the body of the current request off.
@@ -67,7 +67,7 @@ pub(super) enum End {
 
 impl Wire {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: ClientStream,
         connection: Rc<ClientConnection>,
         worker: Rc<Worker>,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Wire {
     }
 
     /// The socket, and what was read and not taken.
-    pub(super) fn into_parts(self) -> (TcpStream, Bytes) {
+    pub(super) fn into_parts(self) -> (ClientStream, Bytes) {
         (self.stream.into_inner(), self.input.into_inner().take(usize::MAX))
     }
 
@@ -127,8 +127,11 @@ impl Wire {
             } else if let State::Idle(_) = self.connection.state.get() {
                 self.connection.state.set(State::Head(Instant::now()));
             }
-            match input.poll_fill(&mut stream, cx) {
-                Poll::Pending => return self.poll_late(cx),
+            match input.poll_fill(&mut *stream, cx) {
+                Poll::Pending => {
+                    input.release();
+                    return self.poll_late(cx);
+                }
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(End::Closed)),
                 Poll::Ready(Ok(_)) => {}
             }
@@ -153,8 +156,8 @@ impl Wire {
             return Poll::Pending;
         }
         let mut stream = self.stream.borrow_mut();
-        let _ = ready!(stream.poll_read_ready(cx));
-        match ready!(input.poll_fill(&mut stream, cx)) {
+        ready!(stream.poll_read_ready(cx));
+        match ready!(input.poll_fill(&mut *stream, cx)) {
             Ok(0) | Err(_) => Poll::Ready(()),
             // The next request is there already.
             Ok(_) => Poll::Pending,
@@ -163,7 +166,7 @@ impl Wire {
 
     /// Writes until nothing is left, within the time that a client may take nothing.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = self.output.borrow_mut().poll_flush(&mut self.stream.borrow_mut(), cx);
+        let flushed = self.output.borrow_mut().poll_flush(&mut *self.stream.borrow_mut(), cx);
         if flushed.is_ready() {
             self.connection.stuck.set(None);
             return flushed;
@@ -263,7 +266,7 @@ impl WireBody {
                     return Poll::Ready(Some(Err(Broken)));
                 }
             }
-            match ready!(input.poll_fill(&mut wire.stream.borrow_mut(), cx)) {
+            match ready!(input.poll_fill(&mut *wire.stream.borrow_mut(), cx)) {
                 Ok(0) if decoder.end_of_connection() => {}
                 Ok(0) | Err(_) => return Poll::Ready(Some(Err(Broken))),
                 Ok(_) => {}

@@ -21,11 +21,13 @@ pub enum MessageProblem {
     LengthAndCoding,
     /// The frames are no HTTP/2 (RFC 9113).
     Http2,
+    /// No TLS came to a port that speaks it.
+    NoTls,
 }
 
 impl MessageProblem {
     /// Every problem, for tables in tests and docs.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Head,
         Self::LineEnding,
         Self::Target,
@@ -34,6 +36,7 @@ impl MessageProblem {
         Self::TransferCoding,
         Self::LengthAndCoding,
         Self::Http2,
+        Self::NoTls,
     ];
 
     /// The machine word.
@@ -48,6 +51,7 @@ impl MessageProblem {
             Self::TransferCoding => "transfer_encoding_malformed",
             Self::LengthAndCoding => "content_length_and_transfer_encoding",
             Self::Http2 => "http2_malformed",
+            Self::NoTls => "tls_missing",
         }
     }
 
@@ -62,6 +66,7 @@ impl MessageProblem {
             Self::TransferCoding => "Send Transfer-Encoding: chunked alone, or Content-Length.",
             Self::LengthAndCoding => "Send Content-Length or Transfer-Encoding, and not both.",
             Self::Http2 => "Send frames as RFC 9113 describes them.",
+            Self::NoTls => "This port speaks HTTPS: write https:// in the address.",
         }
     }
 }

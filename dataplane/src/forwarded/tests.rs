@@ -9,7 +9,7 @@ fn apply(peer: &str, given: &[(&'static str, &str)]) -> HeaderMap {
     for (name, value) in given {
         headers.insert(*name, HeaderValue::from_str(value).unwrap());
     }
-    Forwarded::new(peer.parse().unwrap(), "10.0.0.1:8080".parse().unwrap())
+    Forwarded::new(peer.parse().unwrap(), "10.0.0.1:8080".parse().unwrap(), false)
         .apply(&mut headers, None);
     headers
 }
@@ -47,7 +47,8 @@ fn a_mapped_address_is_told_as_version_4() {
 
 #[test]
 fn a_second_host_on_one_connection_is_told_too() {
-    let forwarded = Forwarded::new("192.0.2.7:1".parse().unwrap(), "10.0.0.1:80".parse().unwrap());
+    let forwarded =
+        Forwarded::new("192.0.2.7:1".parse().unwrap(), "10.0.0.1:80".parse().unwrap(), false);
     for host in ["a.example", "b.example", "a.example"] {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_str(host).unwrap());
@@ -112,7 +113,8 @@ fn the_client_is_found_behind_whom_the_operator_trusts() {
         let told = trust.believes(peer).then(|| trust.read(&headers));
         let found = told.as_ref().and_then(super::Told::client).unwrap_or(peer.ip());
         assert_eq!(found.to_string(), client, "{list}");
-        Forwarded::new(peer, "10.0.0.1:80".parse().unwrap()).apply(&mut headers, told.as_ref());
+        Forwarded::new(peer, "10.0.0.1:80".parse().unwrap(), false)
+            .apply(&mut headers, told.as_ref());
         assert_eq!(headers["x-forwarded-for"], passed_on, "{list}");
     }
     // Several fields are one list.
@@ -172,7 +174,7 @@ fn a_trusted_peer_says_how_the_client_came() {
             headers.append(*name, value.parse().unwrap());
         }
         let told = trust.read(&headers);
-        Forwarded::new("10.0.0.2:4711".parse().unwrap(), "10.0.0.1:8080".parse().unwrap())
+        Forwarded::new("10.0.0.2:4711".parse().unwrap(), "10.0.0.1:8080".parse().unwrap(), false)
             .apply(&mut headers, Some(&told));
         let names = ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded"];
         assert_eq!(names.map(|name| headers[name].to_str().unwrap()), expected, "{given:?}");

@@ -5,8 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The size of a read to begin with: most answers fit.
 const LEAST: usize = 8 * 1024;
@@ -28,9 +27,9 @@ impl Default for Input {
 
 impl Input {
     /// Reads once; 0 is the end of the connection.
-    pub(crate) fn poll_fill(
+    pub(crate) fn poll_fill<S: AsyncRead + Unpin>(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.buffer.reserve(self.size);

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
 /// The bytes of a usual head.
 const USUAL: usize = 1024;
@@ -110,9 +109,9 @@ impl Output {
     }
 
     /// Writes until nothing is left.
-    pub(crate) fn poll_flush(
+    pub(crate) fn poll_flush<S: AsyncWrite + Unpin>(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
@@ -120,7 +119,8 @@ impl Output {
             let mut stream = Pin::new(&mut *stream);
             let wrote = if self.data.is_empty() && self.end.is_empty() {
                 if own.is_empty() {
-                    return Poll::Ready(Ok(()));
+                    // What TLS has encrypted may wait for the socket; a socket has nothing to do.
+                    return stream.poll_flush(cx);
                 }
                 ready!(stream.as_mut().poll_write(cx, own))?
             } else {

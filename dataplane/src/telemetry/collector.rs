@@ -57,6 +57,10 @@ metrics! {
         "Requests that have begun and not ended";
     CONNECTIONS: "fairway_downstream_connections", Gauge, "",
         "Open connections of clients";
+    TLS_HANDSHAKES: "fairway_tls_handshakes", Counter, "result",
+        "Handshakes of TLS with clients, by result: full, resumed or failed";
+    CERTIFICATE_END: "fairway_certificate_not_after_timestamp_seconds", Gauge, "certificate",
+        "When a certificate ends, in seconds since 1970; a renewal that does not happen shows here first";
     ACCEPT_FAILURES: "fairway_accept_failures", Counter, "",
         "Connections that could not be accepted, for example for lack of file descriptors";
     CONNECTS: "fairway_upstream_connections_opened", Counter, "",
@@ -106,6 +110,7 @@ impl Collector for DataPlaneCollector {
         let opened = metrics.sum(|worker| &worker.connections_opened);
         let closed = metrics.sum(|worker| &worker.connections_closed);
         gauge(&mut encoder, CONNECTIONS, difference(opened, closed))?;
+        self.encode_tls(&mut encoder)?;
         counter(&mut encoder, ACCEPT_FAILURES, metrics.sum(|worker| &worker.accept_failures))?;
         counter(&mut encoder, CONNECTS, metrics.sum(|worker| &worker.connects))?;
         counter(&mut encoder, RETRIES, metrics.sum(|worker| &worker.retries))?;
@@ -118,6 +123,25 @@ impl Collector for DataPlaneCollector {
 }
 
 impl DataPlaneCollector {
+    fn encode_tls(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let certificates = self.0.certificates();
+        if certificates.is_empty() {
+            return Ok(());
+        }
+        let mut ends = begin(encoder, CERTIFICATE_END)?;
+        for (label, end) in &certificates {
+            let labels: Labels<'_, 1> = [("certificate", label)];
+            ends.encode_family(&labels)?.encode_gauge(end)?;
+        }
+        let mut handshakes = begin(encoder, TLS_HANDSHAKES)?;
+        for (index, result) in ["full", "resumed", "failed"].into_iter().enumerate() {
+            let count = self.0.sum(|worker| &worker.tls[index]);
+            let labels: Labels<'_, 1> = [("result", result)];
+            handshakes.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(&count, None)?;
+        }
+        Ok(())
+    }
+
     fn encode_rules(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let totals: Vec<(_, RuleTotals)> =
             self.0.rules().into_iter().map(|rule| (rule.id.clone(), rule.totals())).collect();

@@ -10,6 +10,7 @@ use fairway_snapshot::{ObjectId, RuleId};
 
 use super::rule_metrics::{RuleMetrics, add};
 use crate::error::ProxyError;
+use crate::tls::Certificate;
 
 /// Counters of a rule that is gone are kept for so long, so that a last scrape sees them and a
 /// rule that comes back goes on counting.
@@ -28,6 +29,8 @@ pub struct Metrics {
     revision: AtomicU64,
     apply_microseconds: AtomicU64,
     failed_listeners: AtomicU64,
+    /// The certificates, and when they end.
+    certificates: Mutex<Vec<(String, i64)>>,
     /// Lookups that gave addresses, and those that did not.
     pub(crate) lookups: [AtomicU64; 2],
 }
@@ -46,6 +49,8 @@ pub struct WorkerCounters {
     pub(super) ended: AtomicU64,
     pub(super) connections_opened: AtomicU64,
     pub(super) connections_closed: AtomicU64,
+    /// Handshakes of TLS: whole ones, resumed ones, failed ones.
+    pub(super) tls: [AtomicU64; 3],
     pub(super) accept_failures: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) retries: AtomicU64,
@@ -72,6 +77,7 @@ impl Metrics {
             revision: AtomicU64::new(0),
             apply_microseconds: AtomicU64::new(0),
             failed_listeners: AtomicU64::new(0),
+            certificates: Mutex::default(),
             lookups: Default::default(),
         }
     }
@@ -115,6 +121,17 @@ impl Metrics {
         all
     }
 
+    /// These certificates are used from now on.
+    pub(crate) fn set_certificates(&self, read: &[Certificate]) {
+        let ends = read.iter().map(|read| (read.label.clone(), read.not_after)).collect();
+        *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    }
+
+    /// Each certificate, and when it ends, in seconds since 1970.
+    pub(super) fn certificates(&self) -> Vec<(String, i64)> {
+        self.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn log_lines_dropped(&self, count: usize) {
         self.dropped_lines.fetch_add(u64::try_from(count).unwrap_or_default(), Relaxed);
     }
@@ -144,6 +161,14 @@ impl Metrics {
     }
 }
 
+/// How a handshake of TLS ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Full,
+    Resumed,
+    Failed,
+}
+
 /// What belongs to no worker.
 pub(super) struct Globals {
     pub(super) dropped_lines: u64,
@@ -167,6 +192,11 @@ impl WorkerMetrics {
 
     pub(crate) fn connection_closed(&self) {
         add(&self.0.connections_closed, 1);
+    }
+
+    /// A handshake of TLS has ended.
+    pub(crate) fn tls_handshake(&self, handshake: Handshake) {
+        add(&self.0.tls[handshake as usize], 1);
     }
 
     pub(crate) fn accept_failed(&self) {

@@ -1,7 +1,7 @@
 //! The table of listeners, and the ports that all parts of a gateway share.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use fairway_controller::compile::ListenerSettings;
 use fairway_crds::Policy;
@@ -13,10 +13,19 @@ use super::hint::did_you_mean_or_all;
 use super::parse::Reader;
 use super::{policies, values};
 
+/// The listener that there is beside `http` once there is a certificate.
+const HTTPS: &str = "https";
+const BUILT_IN_HTTPS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
+
 impl Reader<'_> {
     /// The table of listeners; one that is given replaces the built-in one.
     pub(super) fn listeners(&mut self, listeners: &mut BTreeMap<ListenerName, ListenerSettings>) {
-        let Some(given) = self.raw.get("listen") else { return };
+        let Some(given) = self.raw.get("listen") else {
+            if self.raw.get("certificates").is_some() {
+                listeners.insert(ListenerName::from(HTTPS), plain(HTTPS, BUILT_IN_HTTPS));
+            }
+            return;
+        };
         let mut read = BTreeMap::new();
         if let Some(Value::Object(entries)) = &given.tree {
             for (name, written) in entries {
@@ -29,7 +38,7 @@ impl Reader<'_> {
             for text in &given.values {
                 match values::listener(text) {
                     Ok((name, bind)) => {
-                        if read.insert(name, plain(bind)).is_some() {
+                        if read.insert(name.clone(), plain(name.as_str(), bind)).is_some() {
                             let problem =
                                 format!("{}: {text:?}: this name stands twice", given.place);
                             self.mistakes.push(problem);
@@ -44,8 +53,36 @@ impl Reader<'_> {
         }
     }
 
+    /// What only several settings together say.
+    pub(super) fn fit_together(
+        &mut self,
+        listeners: &BTreeMap<ListenerName, ListenerSettings>,
+        config: &Config,
+    ) {
+        self.admin_needs_token(config);
+        self.ports_differ(listeners, config);
+        self.certificates_are_there(listeners, config);
+    }
+
+    /// What speaks TLS has a certificate.
+    fn certificates_are_there(
+        &mut self,
+        listeners: &BTreeMap<ListenerName, ListenerSettings>,
+        config: &Config,
+    ) {
+        let secured = |settings: &ListenerSettings| settings.protocol == Protocol::Https;
+        let without = listeners.iter().filter(|(_, settings)| secured(settings));
+        // Folders that cannot be used are told already.
+        let none = config.certificates.is_empty() && self.raw.get("certificates").is_none();
+        for (name, _) in without.filter(|_| none) {
+            self.mistakes.push(format!(
+                "listener {name} speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key"
+            ));
+        }
+    }
+
     /// Every port belongs to one part of the gateway: whichever bound it second would fail.
-    pub(super) fn ports_differ(
+    fn ports_differ(
         &mut self,
         listeners: &BTreeMap<ListenerName, ListenerSettings>,
         config: &Config,
@@ -79,10 +116,15 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() != 0 && a.port() == b.port() && (ip == other || covers(ip, other) || covers(other, ip))
 }
 
-fn plain(bind: SocketAddr) -> ListenerSettings {
+/// What a listener speaks where nobody says it: one that is called https, HTTPS.
+fn usual(name: &str) -> Protocol {
+    if name == HTTPS { Protocol::Https } else { Protocol::Http }
+}
+
+fn plain(name: &str, bind: SocketAddr) -> ListenerSettings {
     ListenerSettings {
         bind,
-        protocol: Protocol::Http,
+        protocol: usual(name),
         normalization: Normalization::default(),
         policy: Policy::default(),
     }
@@ -102,10 +144,10 @@ fn listener(
     let mut settings = None;
     match written {
         Value::Object(fields) => {
-            settings = table(place, fields, mistakes);
+            settings = table(place, name, fields, mistakes);
         }
         Value::String(text) => match values::address(text) {
-            Ok(bind) => settings = Some(plain(bind)),
+            Ok(bind) => settings = Some(plain(name, bind)),
             Err(problem) => mistakes.push(format!("{place}: {problem}")),
         },
         other => mistakes.push(format!(
@@ -118,10 +160,11 @@ fn listener(
 
 fn table(
     place: &str,
+    name: &str,
     fields: &Map<String, Value>,
     mistakes: &mut Vec<String>,
 ) -> Option<ListenerSettings> {
-    let mut bind = None;
+    let (mut bind, mut protocol) = (None, None);
     let mut normalization = Normalization::default();
     let mut policy = Policy::default();
     for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
@@ -132,13 +175,19 @@ fn table(
                 Some(Err(problem)) => mistakes.push(format!("{place}: {problem}")),
                 None => mistakes.push(format!("{place} is {value}: write 0.0.0.0:8080")),
             },
+            "protocol" => match value.as_str() {
+                Some("HTTP") => protocol = Some(Protocol::Http),
+                Some("HTTPS") => protocol = Some(Protocol::Https),
+                _ => mistakes.push(format!("{place} is {value}: write HTTP or HTTPS")),
+            },
             "normalization" => match serde_json::from_value(value.clone()) {
                 Ok(read) => normalization = read,
                 Err(error) => mistakes.push(format!("{place}: {error}")),
             },
             "policy" => policy = policies::read(&place, value.clone(), mistakes),
             _ => {
-                let advice = did_you_mean_or_all(key, &["bind", "normalization", "policy"]);
+                let advice =
+                    did_you_mean_or_all(key, &["bind", "normalization", "policy", "protocol"]);
                 mistakes.push(format!("{place} is not known: {advice}"));
             }
         }
@@ -146,5 +195,6 @@ fn table(
     if fields.get("bind").is_none_or(Value::is_null) {
         mistakes.push(format!("{place}.bind is missing: write bind: 0.0.0.0:8080"));
     }
-    Some(ListenerSettings { bind: bind?, protocol: Protocol::Http, normalization, policy })
+    let protocol = protocol.unwrap_or_else(|| usual(name));
+    Some(ListenerSettings { bind: bind?, protocol, normalization, policy })
 }

@@ -125,6 +125,8 @@ settings! {
         "Idle connections that each worker keeps to one endpoint";
     "mirrors-in-flight", "FAIRWAY_MIRRORS_IN_FLIGHT", "NUMBER", "256", [],
         "Copies of requests that each worker may have on their way to mirrors; beyond it requests are not copied";
+    "certificates", "FAIRWAY_CERTIFICATES", "DIR", "", [many],
+        "Folders of certificates for HTTPS, each with tls.crt and tls.key; the first is for clients that name no other";
     "upgrades", "FAIRWAY_UPGRADES", "PROTOCOL", "websocket", [many],
         "Protocols that a request may switch to with Upgrade; none for none";
     "takeover", "FAIRWAY_TAKEOVER", "", "false", [],

@@ -113,6 +113,22 @@ fn the_file_refuses_what_it_does_not_know() {
             "FILE: listeners.http.bind: \"localhost:80\" is not an address with a port: write 0.0.0.0:8080 or [::]:8080",
         ),
         (
+            "listeners: {web: {bind: '0.0.0.0:8443', protocol: TLS}}",
+            "FILE: listeners.web.protocol is \"TLS\": write HTTP or HTTPS",
+        ),
+        (
+            "listeners: {web: {bind: '0.0.0.0:8443', protocol: HTTPS}}",
+            "listener web speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key",
+        ),
+        (
+            "listeners: {https: '0.0.0.0:8443'}",
+            "listener https speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key",
+        ),
+        (
+            "certificates: [/nowhere]",
+            "FILE: certificates: \"/nowhere\" is no folder: make it first, or name another one",
+        ),
+        (
             "listeners: {http: {policy: {}}}",
             "FILE: listeners.http.bind is missing: write bind: 0.0.0.0:8080",
         ),
@@ -354,4 +370,26 @@ fn a_pod_has_a_namespace_and_a_name() {
     for (variable, expected) in cases {
         assert_eq!(mistake(&[], &[variable], ""), expected);
     }
+}
+
+#[test]
+fn with_a_certificate_there_is_a_listener_for_it() {
+    let listeners = |flags: &[(&'static str, &str)], file: &str| -> Vec<String> {
+        let settings = read(flags, &[], file).unwrap();
+        let known = settings.options.listeners.iter();
+        known.map(|(name, given)| format!("{name} {} {:?}", given.bind, given.protocol)).collect()
+    };
+    let http = "http 0.0.0.0:8080 Http";
+    assert_eq!(listeners(&[], ""), [http]);
+    let given = [("certificates", "/tmp")];
+    assert_eq!(listeners(&given, ""), [http, "https 0.0.0.0:8443 Https"]);
+    // Who names listeners names them all.
+    assert_eq!(listeners(&given, "listeners: {http: '0.0.0.0:8080'}"), [http]);
+    assert_eq!(
+        listeners(
+            &given,
+            "listeners: {https: {bind: '0.0.0.0:1', protocol: HTTP}, web: {bind: '0.0.0.0:2', protocol: HTTPS}}"
+        ),
+        ["https 0.0.0.0:1 Http", "web 0.0.0.0:2 Https"]
+    );
 }

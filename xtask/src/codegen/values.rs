@@ -166,6 +166,7 @@ fn listener() -> anyhow::Result<Value> {
         "hostPort": port(0),
         "bind": { "type": "string" },
         "normalization": { "type": "object" },
+        "protocol": { "type": "string", "enum": ["HTTP", "HTTPS"] },
         "policy": policy()?,
     });
     Ok(listener)

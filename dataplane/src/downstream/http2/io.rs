@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::meter::{Kind, Meter};
+use crate::downstream::stream::ClientStream;
 
 /// A socket with what was read from it before, and with a count of what comes.
 #[derive(Clone, Debug)]
@@ -21,12 +21,12 @@ pub(super) struct Io(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     before: RefCell<Bytes>,
-    stream: RefCell<TcpStream>,
+    stream: RefCell<ClientStream>,
     meter: RefCell<Meter>,
 }
 
 impl Io {
-    pub(super) fn new(stream: TcpStream, before: Bytes) -> Self {
+    pub(super) fn new(stream: ClientStream, before: Bytes) -> Self {
         let mut meter = Meter::new(Instant::now());
         meter.see(&before, Instant::now());
         Self(Rc::new(Inner {
