@@ -60,6 +60,16 @@ pub struct Config {
     /// Folders of certificates for listeners with TLS, each with `tls.crt` and `tls.key`; the first is
     /// for clients that name no other. Default: none.
     pub certificates: Vec<PathBuf>,
+    /// How many connections of clients may be open at once. Default: half of the files that the process
+    /// may have open, since a backend may stand behind each.
+    pub max_connections: Option<usize>,
+    /// The same for one client's address; trusted peers are not counted. 0 (default): no limit.
+    pub max_connections_per_client: usize,
+    /// How many requests may be in flight at once. 0 (default): no limit.
+    pub max_requests: usize,
+    /// New requests are refused while the process uses more than this percentage of the memory that its
+    /// cgroup gives it; 0: never. Default: 95.
+    pub shed_memory_percent: u8,
     /// Protocols that a request may switch to (`Upgrade`, RFC 9110 section 7.8), in lower case.
     /// Default: `websocket`.
     pub upgrades: Vec<String>,
@@ -120,6 +130,10 @@ impl Default for Config {
             upstream_idle_connections: 256,
             mirrors_in_flight: 256,
             certificates: Vec::new(),
+            max_connections: None,
+            max_connections_per_client: 0,
+            max_requests: 0,
+            shed_memory_percent: 95,
             upgrades: vec!["websocket".to_owned()],
             takeover: false,
         }

@@ -97,6 +97,9 @@ pub enum ProxyError {
     /// The gateway ended before the exchange did.
     #[error("shutting_down")]
     ShuttingDown,
+    /// There are too many requests in flight, or memory is nearly used up (RFC 9110 section 15.6.4).
+    #[error("overloaded")]
+    Overloaded,
     /// The rule could not be compiled.
     #[error("rule_invalid")]
     RuleInvalid,
@@ -193,6 +196,7 @@ impl ProxyError {
             Self::RouteNotFound => row(404, "No route for this path", Downstream, false),
             Self::MethodNotAllowed => row(405, "Method not allowed here", Downstream, false),
             Self::ShuttingDown => row(503, "The gateway is shutting down", Gateway, false),
+            Self::Overloaded => row(503, "The gateway has too much to do", Gateway, false),
             Self::RuleInvalid => row(500, "The route is invalid", Gateway, false),
             Self::BackendInvalid => row(500, "The backend of the route is invalid", Gateway, false),
             Self::NoWeight => row(503, "Every backend of the route has weight 0", Gateway, false),
@@ -249,6 +253,7 @@ impl ProxyError {
             Self::RouteNotFound => "route_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::ShuttingDown => "shutting_down",
+            Self::Overloaded => "overloaded",
             Self::RuleInvalid => "rule_invalid",
             Self::BackendInvalid => "backend_invalid",
             Self::NoWeight => "no_weight",
@@ -359,6 +364,7 @@ impl ProxyError {
             Self::RouteNotFound,
             Self::MethodNotAllowed,
             Self::ShuttingDown,
+            Self::Overloaded,
             Self::RuleInvalid,
             Self::BackendInvalid,
             Self::NoWeight,

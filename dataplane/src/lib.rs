@@ -22,6 +22,7 @@ mod headers;
 mod listener;
 mod message;
 mod mirror;
+mod overload;
 mod plane;
 mod proxy;
 mod reply;

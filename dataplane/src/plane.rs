@@ -17,6 +17,7 @@ use crate::admin::{self, AdminState};
 use crate::apply::{Applier, Bound, Live};
 use crate::config::{Applied, Config};
 use crate::listener::bind_message;
+use crate::overload::Gate;
 use crate::telemetry::access_log::{LogSwitch, LogWriter};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::Certificates;
@@ -104,8 +105,9 @@ impl DataPlane {
             .map_err(|error| StartError::Resolver(error.to_string()))?;
         let (certificates, tls) = secured(&config, &metrics)?;
         let log = LogWriter::stdout(Arc::clone(&metrics), config.access_log);
+        let gate = Gate::new(&config);
         let live = Arc::new(ArcSwap::from_pointee(Live::empty()));
-        let workers = start_workers(&config, &live, &metrics, &log)?;
+        let workers = start_workers(&config, &live, &metrics, &log, &gate)?;
         let (applied_sender, applied) = watch::channel(Applied::default());
         let bound = Arc::new(Bound::default());
         let shown = Arc::new(ArcSwapOption::empty());
@@ -134,6 +136,7 @@ impl DataPlane {
         if let Some(certificates) = certificates {
             tasks.spawn(certificates.watch());
         }
+        tasks.spawn(gate.watch(config.shed_memory_percent));
         tasks.spawn(applier.run(snapshots));
         tasks.spawn(admin::serve_status(status, Arc::clone(&admin_state)));
         tasks.spawn(admin::serve_admin(admin, Arc::clone(&admin_state)));
@@ -256,6 +259,7 @@ fn start_workers(
     live: &Arc<ArcSwap<Live>>,
     metrics: &Arc<Metrics>,
     log: &LogWriter,
+    gate: &Arc<Gate>,
 ) -> Result<Vec<Thread>, StartError> {
     let mut workers = Vec::with_capacity(config.workers.get());
     for index in 0..config.workers.get() {
@@ -265,6 +269,7 @@ fn start_workers(
             live: Arc::clone(live),
             log: log.handle(),
             metrics: metrics.worker(index),
+            gate: Arc::clone(gate),
         };
         let (commands, receiver) = unbounded_channel();
         let thread = std::thread::Builder::new()

@@ -112,6 +112,9 @@ async fn forward(
     mut head: RequestHead,
     parts: &mut Parts,
 ) -> Result<crate::attempt::Answer, Reply> {
+    if context.worker.is_overloaded() {
+        return Err(ProxyError::Overloaded.into());
+    }
     check_request(&head)?;
     let (rule, Taken { path, made, version }) = route(context, &mut head)?;
     context.rule = Some(Arc::clone(&rule));

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use fairway_snapshot::MethodSet;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::body::Body;
@@ -117,6 +117,10 @@ fn problem(context: &RequestContext, error: ProxyError, allow: Option<HeaderValu
     let detail = versions.filter(|_| error == ProxyError::VersionUnknown);
     let detail = detail.map(|versions| versions.advice());
     let detail = detail.as_deref();
+    if error == ProxyError::Overloaded {
+        // A guess: it ends when what is in flight does.
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     let body = if json { error.problem_json(detail, id) } else { error.plain_text(detail, id) };
     FixedAnswer { status: error.status(), headers, body }
 }

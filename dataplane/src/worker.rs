@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::apply::Live;
 use crate::config::Config;
 use crate::downstream;
 use crate::mirror;
+use crate::overload::{Admitted, Gate};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::clock::Date;
 use crate::telemetry::metrics::WorkerMetrics;
@@ -52,6 +53,11 @@ pub(crate) struct Worker {
     /// Whether the time to drain has passed: what has not ended is cut off.
     pub(crate) cut: Cell<bool>,
     connections: Cell<usize>,
+    /// Requests that have begun and not ended.
+    pub(crate) in_flight: Cell<usize>,
+    /// The most of them.
+    most_in_flight: usize,
+    pub(crate) gate: Arc<Gate>,
     emptied: Notify,
     listeners: RefCell<HashMap<ListenerName, Rc<Notify>>>,
 }
@@ -77,6 +83,7 @@ pub(crate) struct WorkerParts {
     pub(crate) live: Arc<ArcSwap<Live>>,
     pub(crate) log: crate::telemetry::access_log::LogHandle,
     pub(crate) metrics: WorkerMetrics,
+    pub(crate) gate: Arc<Gate>,
 }
 
 /// Runs a task on the worker of the current thread.
@@ -89,6 +96,11 @@ impl WorkerParts {
     pub(crate) fn run(self, commands: UnboundedReceiver<Command>) -> std::io::Result<()> {
         let runtime =
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+        // Each worker has its share: counting together would cost each request.
+        let most_in_flight = match self.config.max_requests {
+            0 => usize::MAX,
+            most => most.div_ceil(self.config.workers.get()),
+        };
         let worker = Rc::new(Worker {
             index: self.index,
             pool: Pool::new(self.config.upstream_idle, self.config.upstream_idle_connections),
@@ -103,6 +115,9 @@ impl WorkerParts {
             closing: Notify::new(),
             cut: Cell::new(false),
             connections: Cell::new(0),
+            in_flight: Cell::new(0),
+            most_in_flight,
+            gate: self.gate,
             emptied: Notify::new(),
             listeners: RefCell::new(HashMap::new()),
         });
@@ -137,6 +152,11 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Whether a request that has just begun is one too many.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        self.in_flight.get() > self.most_in_flight || self.gate.is_short()
     }
 
     fn flush(&self) {
@@ -195,13 +215,16 @@ impl Worker {
 }
 
 /// A connection that is counted from when it is accepted until it is dropped.
-pub(crate) struct OpenConnection(Rc<Worker>);
+pub(crate) struct OpenConnection(
+    Rc<Worker>,
+    #[expect(dead_code, reason = "given back when dropped")] Admitted,
+);
 
 impl OpenConnection {
-    fn new(worker: &Rc<Worker>) -> Self {
+    fn new(worker: &Rc<Worker>, admitted: Admitted) -> Self {
         worker.connections.set(worker.connections.get() + 1);
         worker.metrics.connection_opened();
-        Self(Rc::clone(worker))
+        Self(Rc::clone(worker), admitted)
     }
 }
 
@@ -231,8 +254,18 @@ async fn accept(
     stop: Rc<Notify>,
     tls: Option<TlsAcceptor>,
 ) {
-    let begin = |stream, peer| {
-        let connection = OpenConnection::new(&worker);
+    let begin = |stream: TcpStream, peer: SocketAddr| {
+        let trusted = worker.config.trust.believes(peer);
+        let admitted = match worker.gate.admit(peer.ip(), trusted) {
+            Ok(admitted) => admitted,
+            Err(full) => {
+                worker.metrics.connection_refused(full);
+                // At once, and without a port that waits for its end.
+                let _ = stream.set_zero_linger();
+                return;
+            }
+        };
+        let connection = OpenConnection::new(&worker, admitted);
         spawn(downstream::serve(connection, name.clone(), stream, peer, tls.clone()));
     };
     loop {

@@ -5,6 +5,7 @@ mod backends;
 mod flags;
 mod hint;
 mod host_policy;
+mod limits;
 mod listeners;
 mod parse;
 mod policies;
@@ -113,7 +114,7 @@ impl Settings {
         options.host_policy = reader.host_policy();
         options.defaults = reader.policy("defaults");
         options.overrides = reader.policy("overrides");
-        let mirrors = defaults.mirrors_in_flight;
+        let defaults = reader.limits(defaults);
         let config = Config {
             workers: reader.or("workers", values::workers, defaults.workers),
             status: reader.or("status", values::address, defaults.status),
@@ -127,24 +128,10 @@ impl Settings {
             trust: reader.trust(),
             drain_delay: reader.or("drain-delay", values::duration, defaults.drain_delay),
             drain_deadline: reader.or("drain-deadline", values::duration, defaults.drain_deadline),
-            client_idle: reader.or("client-idle", values::client_limit, defaults.client_idle),
-            client_head: reader.or("client-head", values::client_limit, defaults.client_head),
-            client_head_bytes: reader.or(
-                "client-head-bytes",
-                values::head_bytes,
-                defaults.client_head_bytes,
-            ),
-            http2_streams: reader.or("http2-streams", values::streams, defaults.http2_streams),
-            upstream_idle: reader.or("upstream-idle", values::duration, defaults.upstream_idle),
-            upstream_idle_connections: reader.or(
-                "upstream-idle-connections",
-                values::count,
-                defaults.upstream_idle_connections,
-            ),
-            mirrors_in_flight: reader.or("mirrors-in-flight", values::count, mirrors),
             certificates: reader.list("certificates", values::folder),
-            upgrades: reader.upgrades(defaults.upgrades),
+            upgrades: reader.upgrades(&defaults.upgrades),
             takeover: reader.or("takeover", values::switch, defaults.takeover),
+            ..defaults
         };
         reader.fit_together(&options.listeners, &config);
         Self {

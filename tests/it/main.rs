@@ -15,6 +15,7 @@ mod http2_windows;
 mod interim;
 mod mirrors;
 mod names;
+mod overload;
 mod policies;
 mod requests;
 mod routing;

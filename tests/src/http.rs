@@ -65,7 +65,8 @@ impl Client {
 
     /// Over a connection that is there already.
     pub fn over(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
+        // A connection that was refused has nothing to set.
+        let _ = stream.set_nodelay(true);
         Self::new(Stream::Plain(stream))
     }
 
@@ -110,6 +111,16 @@ impl Client {
     pub fn reset(self) {
         let Stream::Plain(stream) = self.stream else { return };
         stream.set_zero_linger().unwrap();
+    }
+
+    /// Reads the head of an answer; none when the connection ends before.
+    pub async fn try_head(&mut self) -> Option<Answer> {
+        while find(&self.buffer, b"\r\n\r\n").is_none() {
+            if !self.more().await {
+                return None;
+            }
+        }
+        Some(self.head().await)
     }
 
     /// Reads the head of an answer.

@@ -60,6 +60,12 @@ serverTiming: {{ .serverTiming }}
 clientIdle: {{ .clientIdle }}
 clientHead: {{ .clientHead }}
 clientHeadBytes: {{ int .clientHeadBytes }}
+{{- if .maxConnections }}
+maxConnections: {{ int .maxConnections }}
+{{- end }}
+maxConnectionsPerClient: {{ int .maxConnectionsPerClient }}
+maxRequests: {{ int .maxRequests }}
+shedMemoryPercent: {{ int .shedMemoryPercent }}
 http2Streams: {{ int .http2Streams }}
 upstreamIdle: {{ .upstreamIdle }}
 upstreamIdleConnections: {{ int .upstreamIdleConnections }}

@@ -63,6 +63,8 @@ metrics! {
         "When a certificate ends, in seconds since 1970; a renewal that does not happen shows here first";
     ACCEPT_FAILURES: "fairway_accept_failures", Counter, "",
         "Connections that could not be accepted, for example for lack of file descriptors";
+    REFUSED: "fairway_downstream_connections_refused", Counter, "reason",
+        "Connections that were closed at once, by reason: connections (there are too many) or client (its address has too many)";
     CONNECTS: "fairway_upstream_connections_opened", Counter, "",
         "Connections that were opened to backends; many beside few requests mean that they are not kept";
     CONNECT_FAILURES: "fairway_upstream_connect_failures", Counter, "reason",
@@ -110,6 +112,7 @@ impl Collector for DataPlaneCollector {
         let opened = metrics.sum(|worker| &worker.connections_opened);
         let closed = metrics.sum(|worker| &worker.connections_closed);
         gauge(&mut encoder, CONNECTIONS, difference(opened, closed))?;
+        self.encode_refused(&mut encoder)?;
         self.encode_tls(&mut encoder)?;
         counter(&mut encoder, ACCEPT_FAILURES, metrics.sum(|worker| &worker.accept_failures))?;
         counter(&mut encoder, CONNECTS, metrics.sum(|worker| &worker.connects))?;
@@ -123,6 +126,16 @@ impl Collector for DataPlaneCollector {
 }
 
 impl DataPlaneCollector {
+    fn encode_refused(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut refused = begin(encoder, REFUSED)?;
+        for (index, reason) in ["connections", "client"].into_iter().enumerate() {
+            let count = self.0.sum(|worker| &worker.refused[index]);
+            let labels: Labels<'_, 1> = [("reason", reason)];
+            refused.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(&count, None)?;
+        }
+        Ok(())
+    }
+
     fn encode_tls(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let certificates = self.0.certificates();
         if certificates.is_empty() {

@@ -10,6 +10,7 @@ use fairway_snapshot::{ObjectId, RuleId};
 
 use super::rule_metrics::{RuleMetrics, add};
 use crate::error::ProxyError;
+use crate::overload::Full;
 use crate::tls::Certificate;
 
 /// Counters of a rule that is gone are kept for so long, so that a last scrape sees them and a
@@ -52,6 +53,8 @@ pub struct WorkerCounters {
     /// Handshakes of TLS: whole ones, resumed ones, failed ones.
     pub(super) tls: [AtomicU64; 3],
     pub(super) accept_failures: AtomicU64,
+    /// Connections that were refused, because there were too many in all, and too many of their client.
+    pub(super) refused: [AtomicU64; 2],
     pub(super) connects: AtomicU64,
     pub(super) retries: AtomicU64,
     /// Failed connects by reason, and requests without a rule by reason and status. They are
@@ -197,6 +200,10 @@ impl WorkerMetrics {
     /// A handshake of TLS has ended.
     pub(crate) fn tls_handshake(&self, handshake: Handshake) {
         add(&self.0.tls[handshake as usize], 1);
+    }
+
+    pub(crate) fn connection_refused(&self, full: Full) {
+        add(&self.0.refused[full as usize], 1);
     }
 
     pub(crate) fn accept_failed(&self) {

@@ -69,9 +69,9 @@ impl Reader<'_> {
     }
 
     /// Protocols to switch to; `none` says that there are none.
-    pub(super) fn upgrades(&mut self, default: Vec<String>) -> Vec<String> {
+    pub(super) fn upgrades(&mut self, default: &[String]) -> Vec<String> {
         if self.raw.get("upgrades").is_none() {
-            return default;
+            return default.to_vec();
         }
         let named = self.list("upgrades", values::upgrade);
         named.into_iter().filter(|name| name != "none").collect()

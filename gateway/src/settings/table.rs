@@ -117,6 +117,14 @@ settings! {
         "How long the head of a request may take";
     "client-head-bytes", "FAIRWAY_CLIENT_HEAD_BYTES", "NUMBER", "65536", [],
         "The greatest head of a request";
+    "max-connections", "FAIRWAY_MAX_CONNECTIONS", "NUMBER", "half of the files that may be open", [],
+        "Connections of clients that may be open at once; others are closed at once";
+    "max-connections-per-client", "FAIRWAY_MAX_CONNECTIONS_PER_CLIENT", "NUMBER", "0", [],
+        "The same for one client's address; trusted peers are not counted, and 0 is no limit";
+    "max-requests", "FAIRWAY_MAX_REQUESTS", "NUMBER", "0", [],
+        "Requests that may be in flight at once; others are answered 503, and 0 is no limit";
+    "shed-memory-percent", "FAIRWAY_SHED_MEMORY_PERCENT", "NUMBER", "95", [],
+        "New requests are answered 503 while more than this part of the container's memory is used; 0 for never";
     "http2-streams", "FAIRWAY_HTTP2_STREAMS", "NUMBER", "128", [],
         "Streams that a client may have open at once over a connection of HTTP/2";
     "upstream-idle", "FAIRWAY_UPSTREAM_IDLE", "DURATION", "15s", [],

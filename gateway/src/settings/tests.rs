@@ -222,6 +222,12 @@ fn values_that_would_be_silently_wrong_are_mistakes() {
             "--log-level: \"fairway controller=info\": \"fairway controller\" is not a target: write info,fairway_controller=debug",
         ),
         ("trusted-hops", "33", "--trusted-hops: \"33\": write a number from 0 to 32"),
+        ("max-connections", "0", "--max-connections: \"0\": write a number from 1"),
+        (
+            "shed-memory-percent",
+            "101",
+            "--shed-memory-percent: \"101\": write a number from 0 to 100",
+        ),
         ("http2-streams", "0", "--http2-streams: \"0\": write a number from 1 to 10000"),
         (
             "trusted-cidrs",
@@ -383,7 +389,6 @@ fn with_a_certificate_there_is_a_listener_for_it() {
     assert_eq!(listeners(&[], ""), [http]);
     let given = [("certificates", "/tmp")];
     assert_eq!(listeners(&given, ""), [http, "https 0.0.0.0:8443 Https"]);
-    // Who names listeners names them all.
     assert_eq!(listeners(&given, "listeners: {http: '0.0.0.0:8080'}"), [http]);
     assert_eq!(
         listeners(

@@ -160,6 +160,18 @@ pub(super) fn hops(text: &str) -> Result<u8, String> {
     hops.filter(|hops| *hops <= 32).ok_or_else(|| format!("{text:?}: write a number from 0 to 32"))
 }
 
+/// A number of things without which nothing would be served.
+pub(super) fn some(text: &str) -> Result<usize, String> {
+    let some: Option<usize> = text.parse().ok();
+    some.filter(|some| *some > 0).ok_or_else(|| format!("{text:?}: write a number from 1"))
+}
+
+pub(super) fn percent(text: &str) -> Result<u8, String> {
+    let percent: Option<u8> = text.parse().ok();
+    let advice = || format!("{text:?}: write a number from 0 to 100");
+    percent.filter(|percent| *percent <= 100).ok_or_else(advice)
+}
+
 pub(super) fn streams(text: &str) -> Result<u32, String> {
     let streams: Option<u32> = text.parse().ok();
     let advice = || format!("{text:?}: write a number from 1 to 10000");
