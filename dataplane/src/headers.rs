@@ -6,8 +6,8 @@ mod tests;
 
 use http::Method;
 use http::header::{
-    CONNECTION, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use crate::error::ProxyError;
@@ -73,6 +73,15 @@ pub(crate) fn strip_response(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes off trailers what would frame or route a message, were they merged into its head (RFC 9110
+/// section 6.5.1).
+pub(crate) fn strip_trailers(mut trailers: HeaderMap) -> HeaderMap {
+    for name in [CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE] {
+        trailers.remove(name);
+    }
+    trailers
+}
+
 /// What a look at all names found beside the headers that were removed at once.
 #[derive(Default)]
 struct Found {
@@ -135,7 +144,7 @@ fn strip_named(headers: &mut HeaderMap) {
         }
     }
     for name in named {
-        if name != http::header::HOST && name != http::header::CONTENT_LENGTH {
+        if name != HOST && name != CONTENT_LENGTH {
             headers.remove(name);
         }
     }

@@ -18,7 +18,7 @@ const ANSWERS: &[(&str, u16, &str)] = &[
     ("\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok"),
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "hello"),
     (
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5;x=\"1\"\r\nhello\r\nA \r\n, 10 bytes\r\n0\r\nX-End: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5;x=\"1\"\r\nhello\r\nA \r\n, 10 bytes\r\n0\r\nConnection: x\r\nX-End: 1\r\n\r\n",
         200,
         "hello, 10 bytes",
     ),

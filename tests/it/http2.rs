@@ -83,7 +83,7 @@ async fn says(answer: &'static str) -> (Raw, Gateway) {
 async fn answers_arrive_as_the_backend_sends_them() {
     let (_backend, gateway) = says(
         "HTTP/1.1 203 Odd\r\nConnection: x-gone\r\nX-Gone: 1\r\nKeep-Alive: 1\r\nX-A: 1\r\nX-A: 2\r\nTransfer-Encoding: chunked\r\n\r\n\
-         5\r\nhello\r\n0\r\nX-End: 1\r\n\r\n",
+         5\r\nhello\r\n0\r\nContent-Length: 9\r\nX-End: 1\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\n",
     )
     .await;
     let mut client = Http2::connect(gateway.address()).await;

@@ -147,3 +147,17 @@ async fn a_wrong_preface_is_answered_in_frames() {
         .metric("fairway_unrouted_requests_total{reason=\"http2_malformed\",code=\"400\"}", 3.0)
         .await;
 }
+
+#[tokio::test]
+async fn all_streams_that_come_at_once_are_taken_at_once() {
+    let never = Raw::start(|_, mut stream| async move {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    })
+    .await;
+    let gateway = Gateway::start(&everything_to(never.address)).await;
+    let mut client = Frames::connect(gateway.address()).await;
+    let heads = (0..100).flat_map(|count| frame(HEADERS, 0x5, count * 2 + 1, &get_fields("/")));
+    assert!(client.send(&heads.collect::<Vec<u8>>()).await);
+    gateway.metric("fairway_requests_in_flight", 100.0).await;
+}

@@ -151,6 +151,7 @@ impl Connection {
                     if self.worker.draining.get() {
                         self.close();
                     }
+                    continue;
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(self.reason(&error)),
                 Poll::Ready(None) => {

@@ -13,6 +13,7 @@ use super::wire::Wire;
 use crate::body::{Body, BodyError};
 use crate::context::Exchange;
 use crate::h1::{Framing, field};
+use crate::headers::strip_trailers;
 use crate::message::ResponseHead;
 
 /// What of a request decides how its answer is written.
@@ -184,6 +185,7 @@ impl Answer {
                 }
                 Some(Err(frame)) => {
                     let trailers = frame.into_trailers().ok().filter(|_| chunked);
+                    let trailers = trailers.map(strip_trailers);
                     if chunked {
                         output.last_chunk(first, trailers.as_ref());
                     }

@@ -15,7 +15,7 @@ use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Error, Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::Frame;
 use tokio::net::TcpStream;
 
@@ -211,7 +211,9 @@ impl Wait<'_> {
 fn check(answer: Response<RecvStream>) -> Result<Answered, Failure> {
     let (parts, stream) = answer.into_parts();
     let blank = |value: &HeaderValue| value.as_bytes().trim_ascii().len() != value.len();
-    if parts.headers.values().any(blank) {
+    // There is no switch inside of HTTP/2 (section 8.6).
+    let switched = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    if switched || parts.headers.values().any(blank) {
         return Err(Failure::malformed());
     }
     let left = length(&parts.headers)?;

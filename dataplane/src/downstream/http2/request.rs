@@ -88,7 +88,9 @@ pub(super) struct Refused {
 
 /// Checks what the codec does not; gives the length of the body when the client said it.
 fn check(head: &RequestHead, most: usize) -> Result<Option<u64>, ProxyError> {
-    let mut size = head.target.to_string().len();
+    let authority = head.target.authority().map_or(0, |authority| authority.as_str().len());
+    let path = head.target.path_and_query().map_or(0, |path| path.as_str().len());
+    let mut size = authority + path;
     let mut length = None;
     for (name, value) in &head.headers {
         let value = value.as_bytes();

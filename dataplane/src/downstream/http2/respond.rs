@@ -16,6 +16,7 @@ use super::request::{Opened, Refused, open};
 use crate::body::Body;
 use crate::context::Exchange;
 use crate::downstream::{ClientConnection, ClientSource};
+use crate::headers::strip_trailers;
 use crate::message::ResponseHead;
 use crate::proxy::{self, Incoming, Tunnel};
 use crate::worker::Worker;
@@ -150,7 +151,7 @@ impl Asked {
                 }
                 Some(Ok(Err(frame))) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
-                    let _ = stream.send_trailers(trailers);
+                    let _ = stream.send_trailers(strip_trailers(trailers));
                     false
                 }
                 Some(Err(_)) => {

@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use crate::body::ClientBody;
 use crate::error::ProxyError;
 use crate::h1::{Framing, Output, field};
+use crate::headers::strip_trailers;
 use crate::upstream::exchange::{Outgoing, RequestBody};
 
 /// What is left to be sent.
@@ -142,13 +143,7 @@ impl Upload {
             return Err(self.wrong_length());
         }
         if self.framing == Framing::Chunked {
-            let trailers = trailers.map(|mut trailers| {
-                // A backend that merges them into the head must not be misled (RFC 9110 6.5.1).
-                for name in [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING] {
-                    trailers.remove(name);
-                }
-                trailers
-            });
+            let trailers = trailers.map(strip_trailers);
             output.last_chunk(false, trailers.as_ref());
         }
         self.state = State::Ending;

@@ -4,10 +4,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::{Reason, SendStream};
-use http::HeaderMap;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
 use crate::error::ProxyError;
+use crate::headers::strip_trailers;
 use crate::upstream::exchange::RequestBody;
 
 /// What is left to be sent.
@@ -59,7 +58,7 @@ impl Upload {
                     Err(frame) => {
                         self.body = None;
                         let trailers = frame.into_trailers().unwrap_or_default();
-                        let _ = self.stream.send_trailers(passed_on(trailers));
+                        let _ = self.stream.send_trailers(strip_trailers(trailers));
                     }
                 },
                 Some(Err(error)) => {
@@ -75,13 +74,4 @@ impl Upload {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// Without what would frame or route the message, were it merged into the head (RFC 9110 section
-/// 6.5.1), and without what the codec would refuse.
-fn passed_on(mut trailers: HeaderMap) -> HeaderMap {
-    for name in [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING] {
-        trailers.remove(name);
-    }
-    trailers
 }
