@@ -128,8 +128,9 @@ async fn forward(
     if let Some(reply) = rule.reply(&head, path.as_deref()) {
         return Err(reply);
     }
-    // The filters take it off.
-    let upgrade = !rule.mirrors.is_empty() && head.headers.contains_key(UPGRADE);
+    // The filters take the field off; HTTP/2 has none.
+    let asks = parts.upgrade.is_some() || head.headers.contains_key(UPGRADE);
+    let upgrade = !rule.mirrors.is_empty() && asks;
     filters::request(context, &rule.rule, &mut head, path)?;
     let (backend, upstream) = rule.pick().map_err(|(backend, error)| {
         context.backend = backend;

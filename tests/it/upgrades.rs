@@ -271,3 +271,21 @@ async fn a_stream_that_is_not_switched_is_told_so() {
     let (answer, _sends) = connect(&mut client, "websocket").await;
     assert_eq!(whole(answer).await.status, 403);
 }
+
+#[tokio::test]
+async fn a_conversation_is_not_copied() {
+    let backend = backend(SWITCHES).await;
+    let echo = Echo::start("mirror").await;
+    let gateway = Gateway::start(&route(&format!(
+        "- policy: {{mirror: [{{host: 127.0.0.1, port: {}}}]}}\n  backends: [{{host: 127.0.0.1, port: {}}}]",
+        echo.address.port(),
+        backend.address.port()
+    )))
+    .await;
+    switched(&gateway).await;
+    let mut client = Http2::connect(gateway.address()).await;
+    assert_eq!(connect(&mut client, "websocket").await.0.status().as_u16(), 200);
+    let labels = "namespace=\"default\",route=\"test\",rule=\"rule-0\",reason=\"upgrade\"";
+    gateway.metric(&format!("fairway_mirror_dropped_total{{{labels}}}"), 2.0).await;
+    assert_eq!(echo.requests(), 0);
+}
