@@ -32,9 +32,7 @@ pub(crate) fn host(head: &mut RequestHead) -> Result<Host, ProxyError> {
         return Err(ProxyError::BadHost);
     }
     let host = field.map(|field| parse(field.as_bytes())).transpose()?;
-    // HTTP/2 names it in the target (RFC 9113 section 8.3.1).
-    let named = head.version >= Version::HTTP_2 && head.target.authority().is_some();
-    if host.is_none() && head.version >= Version::HTTP_11 && !named {
+    if host.is_none() && head.version >= Version::HTTP_11 {
         return Err(ProxyError::NoHost);
     }
     let Some(authority) = head.target.authority() else {
