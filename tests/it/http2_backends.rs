@@ -289,3 +289,33 @@ async fn clients_that_take_nothing_hold_up_no_other_stream_of_their_backend() {
     .await;
     assert_eq!(backend.connections(), 1);
 }
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_broken_off_for_the_backend() {
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let backend = Http2Origin::start(move |_, (request, mut to): Stream| {
+        let told = told.clone();
+        async move {
+            // It answers while the body comes, and goes on until that ends.
+            let _answer = to.send_response(ok(), false).unwrap();
+            let mut body = request.into_body();
+            while let Some(part) = next(&mut body).await {
+                if let Err(error) = part {
+                    let _ = told.send(error.reason());
+                    break;
+                }
+            }
+            std::future::pending().await
+        }
+    })
+    .await;
+    let gateway = gateway(backend.address, "").await;
+    let mut client = Client::connect(gateway.address()).await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        .await;
+    assert_eq!(client.head().await.status, 200);
+    client.send("zz\r\n").await;
+    let reason = tokio::time::timeout(Duration::from_secs(5), tells.recv()).await.unwrap();
+    assert_eq!(reason, Some(Some(Reason::CANCEL)));
+}

@@ -159,14 +159,8 @@ fn head(request: &Outgoing) -> Result<Request<()>, ProxyError> {
     parts.authority = Some(authority.ok_or(ProxyError::BadHost)?);
     let path = request.head.target.path_and_query().cloned();
     parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-    match request.body.as_ref().map(super::exchange::RequestBody::length) {
-        Some(Some(length)) => {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        Some(None) => {
-            headers.remove(CONTENT_LENGTH);
-        }
-        None => {}
+    if let Some(length) = request.body.as_ref().and_then(super::exchange::RequestBody::length) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if request.expects {
         headers.insert(http::header::EXPECT, HeaderValue::from_static("100-continue"));
