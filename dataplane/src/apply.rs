@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::config::{Applied, Config, ListenerFailure};
-use crate::listener::{bind, bind_message};
+use crate::listener::{bind, bind_message, certificate_message};
 use crate::rules::RuleRuntime;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::UpstreamRegistry;
@@ -79,8 +79,6 @@ impl Bound {
         bound.values().any(|binding| binding.actual.port() == address.port())
     }
 }
-
-const NO_CERTIFICATE: &str = "write --certificates and the folder of one, with tls.crt and tls.key";
 
 fn has_tls(listener: &Listener) -> bool {
     listener.protocol == Protocol::Https
@@ -172,17 +170,17 @@ impl Applier {
         let mut failures = Vec::new();
         for (name, listener) in &snapshot.listeners {
             let current = self.bound.get(name);
+            let mut fail = |message: String| {
+                tracing::error!(listener = %name, %message, "listener not bound");
+                let (listener, bind) = (name.clone(), listener.bind);
+                failures.push(ListenerFailure { listener, bind, message });
+            };
             let tls = has_tls(listener);
             if current.is_some_and(|binding| binding.asked == listener.bind && binding.tls == tls) {
                 continue;
             }
             if tls && self.tls.is_none() {
-                let message = format!(
-                    "listener {name} speaks HTTPS, and there is no certificate: {NO_CERTIFICATE}"
-                );
-                tracing::error!(listener = %name, %message, "listener not bound");
-                let (listener, bind) = (name.clone(), listener.bind);
-                failures.push(ListenerFailure { listener, bind, message });
+                fail(certificate_message(name));
                 continue;
             }
             let shared = self.config.takeover || self.bound.holds(listener.bind);
@@ -198,13 +196,7 @@ impl Applier {
                     sockets.push((name.clone(), listeners));
                 }
                 Err(error) => {
-                    let message = bind_message(listener.bind, &error);
-                    tracing::error!(listener = %name, %message, "listener not bound");
-                    failures.push(ListenerFailure {
-                        listener: name.clone(),
-                        bind: listener.bind,
-                        message,
-                    });
+                    fail(bind_message(listener.bind, &error));
                 }
             }
         }

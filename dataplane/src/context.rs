@@ -124,7 +124,6 @@ impl RequestContext {
         let told = trust.map(|trust| Box::new(trust.read(&head.headers)));
         let given = told.as_ref().and_then(|told| told.id());
         worker.metrics.request_started();
-        worker.in_flight.set(worker.in_flight.get() + 1);
         connection.request_started();
         Box::new(Self {
             worker: Rc::clone(worker),
@@ -193,7 +192,6 @@ impl Drop for RequestContext {
             self.status.unwrap_or_else(|| error.map_or(StatusCode::OK, ProxyError::status));
         self.connection.request_ended(self.started + duration);
         self.worker.metrics.request_ended();
-        self.worker.in_flight.set(self.worker.in_flight.get() - 1);
         if self.exchange.over.get() {
             self.worker.metrics.observed(ProxyError::BodyTooLarge);
         }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use fairway_snapshot::ListenerName;
@@ -21,6 +21,7 @@ use http::Method;
 use rustls::HandshakeKind;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::context::Exchange;
 use crate::error::{MessageProblem, ProxyError};
@@ -48,9 +49,6 @@ pub(crate) struct ClientConnection {
     /// Whether the peer's word about the client behind it is taken.
     pub(crate) trusted: bool,
     state: Cell<State>,
-    /// Since when nothing could be written although there was something to write.
-    stuck: Cell<Option<Instant>>,
-    write_idle: Cell<Option<Duration>>,
     linger: Cell<bool>,
 }
 
@@ -71,6 +69,7 @@ pub(crate) async fn serve(
     listener: ListenerName,
     stream: TcpStream,
     peer: SocketAddr,
+    trusted: bool,
     tls: Option<TlsAcceptor>,
 ) {
     let worker = &*worker;
@@ -80,10 +79,8 @@ pub(crate) async fn serve(
         peer,
         listener,
         forwarded: Forwarded::new(peer, local, tls.is_some()),
-        trusted: worker.config.trust.believes(peer),
+        trusted,
         state: Cell::new(State::Idle(Instant::now())),
-        stuck: Cell::new(None),
-        write_idle: Cell::new(None),
         linger: Cell::new(false),
     });
     match tls {
@@ -91,6 +88,18 @@ pub(crate) async fn serve(
         // Most of what a handshake needs is gone when it is over.
         Some(acceptor) => Box::pin(serve_tls(worker, &connection, stream, acceptor)).await,
     }
+}
+
+/// What a client of a listener with TLS begins with.
+enum Begun {
+    /// A handshake, which is over.
+    Secured(Box<TlsStream<TcpStream>>),
+    /// Something else than TLS.
+    Plain(TcpStream),
+    /// A handshake that came to nothing.
+    Failed,
+    /// Nothing: it was looking whether somebody listens.
+    Left,
 }
 
 /// Serves a client that should begin with TLS.
@@ -101,47 +110,48 @@ async fn serve_tls(
     acceptor: TlsAcceptor,
 ) {
     let limit = worker.config.client_head;
-    let shaken = async {
-        let mut first = [0];
-        match stream.peek(&mut first).await {
-            // Who leaves without a word was looking whether somebody listens.
-            Ok(0) | Err(_) => None,
-            Ok(_) if first[0] != HANDSHAKE => Some(Err(Some(stream))),
-            Ok(_) => Some(acceptor.accept(stream).await.map_err(|error| {
-                tracing::debug!(client = %connection.peer, %error, "no TLS");
-                None
-            })),
-        }
-    };
-    let error = match tokio::time::timeout(limit, shaken).await {
-        Ok(None) => return,
-        Ok(Some(Ok(stream))) => {
+    let error = match tokio::time::timeout(limit, shake(connection, stream, acceptor)).await {
+        Ok(Begun::Left) => return,
+        Ok(Begun::Secured(stream)) => {
             let (_, session) = stream.get_ref();
             let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-            worker.metrics.tls_handshake(if resumed {
-                Handshake::Resumed
-            } else {
-                Handshake::Full
-            });
+            let kind = if resumed { Handshake::Resumed } else { Handshake::Full };
+            worker.metrics.tls_handshake(kind);
             let http2 = session.alpn_protocol() == Some(tls::HTTP2);
-            let stream = ClientStream::Tls(Box::new(stream));
+            let stream = ClientStream::Tls(stream);
             if http2 {
                 return http2::serve(worker, connection, stream, Bytes::new()).await;
             }
             return serve_http(worker, connection, stream).await;
         }
-        Ok(Some(Err(Some(stream)))) => {
+        Ok(Begun::Plain(stream)) => {
             worker.metrics.tls_handshake(Handshake::Failed);
             let stream = ClientStream::Plain(stream);
             let wire = Rc::new(Wire::new(stream, Rc::clone(connection), Rc::clone(worker)));
             refuse(&wire, MessageProblem::NoTls.into()).await;
             return wire.close().await;
         }
-        Ok(Some(Err(None))) => ProxyError::TlsHandshake,
+        Ok(Begun::Failed) => ProxyError::TlsHandshake,
         Err(_) => ProxyError::ClientHeadTimeout,
     };
     worker.metrics.tls_handshake(Handshake::Failed);
     drop(proxy::refuse(worker, connection, &RequestHead::unreadable(), error));
+}
+
+async fn shake(connection: &ClientConnection, stream: TcpStream, acceptor: TlsAcceptor) -> Begun {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(0) | Err(_) => return Begun::Left,
+        Ok(_) if first[0] != HANDSHAKE => return Begun::Plain(stream),
+        Ok(_) => {}
+    }
+    match acceptor.accept(stream).await {
+        Ok(stream) => Begun::Secured(Box::new(stream)),
+        Err(error) => {
+            tracing::debug!(client = %connection.peer, %error, "no TLS");
+            Begun::Failed
+        }
+    }
 }
 
 /// Serves a client until the connection ends.
@@ -272,10 +282,5 @@ impl ClientConnection {
     /// answer, but not at once.
     pub(crate) fn linger(&self) {
         self.linger.set(true);
-    }
-
-    /// How long a client may take nothing of the response that is written now.
-    pub(crate) fn write_idle(&self, limit: Option<Duration>) {
-        self.write_idle.set(limit);
     }
 }

@@ -52,68 +52,67 @@ impl Forwarded {
 
     /// Sets the headers on a request whose `Host` is in `headers`; `told` is what a trusted peer says.
     pub(crate) fn apply(&self, headers: &mut HeaderMap, told: Option<&Told>) {
-        let host = headers.get(HOST).cloned();
-        if let Some(told) = told {
-            return self.pass_on(headers, host, told);
-        }
-        headers.insert(FORWARDED, self.forwarded(host.as_ref()));
-        headers.insert(X_FORWARDED_FOR, self.address.clone());
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme(self.https)));
-        headers.insert(X_FORWARDED_PORT, self.port.clone());
+        let host = told.and_then(|told| told.host.as_ref()).or_else(|| headers.get(HOST)).cloned();
+        let https = told.and_then(|told| told.https);
+        let scheme = scheme(https.unwrap_or(self.https));
+        let (forwarded, list) = match told {
+            Some(told) => self.chain(told, host.as_ref(), scheme),
+            None => (self.forwarded(host.as_ref()), self.address.clone()),
+        };
+        // Whoever names the scheme and no port means the usual one.
+        let usual = https.map(|https| if https { 443 } else { 80_u16 });
+        let port = told.and_then(|told| told.port).or(usual);
+        headers.insert(FORWARDED, forwarded);
+        headers.insert(X_FORWARDED_FOR, list);
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        headers.insert(X_FORWARDED_PORT, port.map_or_else(|| self.port.clone(), HeaderValue::from));
         match host {
             Some(host) => headers.insert(X_FORWARDED_HOST, host),
             None => headers.remove(X_FORWARDED_HOST),
         };
     }
 
-    /// The same with the client that stands behind our peer.
-    fn pass_on(&self, headers: &mut HeaderMap, host: Option<HeaderValue>, told: &Told) {
-        let scheme = scheme(told.https.unwrap_or(self.https));
-        let host = told.host.clone().or(host);
+    /// `Forwarded` and `X-Forwarded-For` with the client that stands behind our peer.
+    fn chain(
+        &self,
+        told: &Told,
+        host: Option<&HeaderValue>,
+        scheme: &str,
+    ) -> (HeaderValue, HeaderValue) {
         let (mut list, mut forwarded) = (String::new(), String::new());
         for (index, address) in told.chain().iter().chain([&self.peer]).enumerate() {
             let between = if index == 0 { "" } else { ", " };
             // Writing to memory does not fail.
             let _ = write!(list, "{between}{address}");
-            let _ = write!(forwarded, "{between}for={}", node(*address));
-            if index == 0 {
-                if let Some(host) = &host {
-                    let host = String::from_utf8_lossy(host.as_bytes());
-                    let _ = write!(forwarded, ";host=\"{host}\"");
-                }
-                let _ = write!(forwarded, ";proto={scheme}");
-            }
+            let _ = match index {
+                0 => write!(forwarded, "{}", element(&node(*address), host, scheme)),
+                _ => write!(forwarded, "{between}for={}", node(*address)),
+            };
         }
-        headers.insert(FORWARDED, printable(&forwarded));
-        headers.insert(X_FORWARDED_FOR, printable(&list));
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-        // Whoever names the scheme and no port means the usual one.
-        let usual = told.https.map(|https| HeaderValue::from(if https { 443 } else { 80_u16 }));
-        let port = told.port.map(HeaderValue::from).or(usual);
-        headers.insert(X_FORWARDED_PORT, port.unwrap_or_else(|| self.port.clone()));
-        match host {
-            Some(host) => headers.insert(X_FORWARDED_HOST, host),
-            None => headers.remove(X_FORWARDED_HOST),
-        };
+        (printable(&forwarded), printable(&list))
     }
 
     fn forwarded(&self, host: Option<&HeaderValue>) -> HeaderValue {
-        let Some(host) = host else {
-            return printable(&format!("for={};proto={}", self.node, scheme(self.https)));
-        };
+        let scheme = scheme(self.https);
+        let Some(host) = host else { return printable(&element(&self.node, None, scheme)) };
         let mut last = self.last.borrow_mut();
         if let Some((known, value)) = &*last
             && known == host
         {
             return value.clone();
         }
-        // A host is checked before it comes here: it holds no quote. A colon needs quotes.
-        let text = String::from_utf8_lossy(host.as_bytes());
-        let scheme = scheme(self.https);
-        let value = printable(&format!("for={};host=\"{text}\";proto={scheme}", self.node));
+        let value = printable(&element(&self.node, Some(host), scheme));
         *last = Some((host.clone(), value.clone()));
         value
     }
+}
+
+/// What is said of the client itself.
+fn element(node: &str, host: Option<&HeaderValue>, scheme: &str) -> String {
+    let Some(host) = host else { return format!("for={node};proto={scheme}") };
+    // A host is checked before it comes here: it holds no quote. A colon needs quotes.
+    let host = String::from_utf8_lossy(host.as_bytes());
+    format!("for={node};host=\"{host}\";proto={scheme}")
 }
 
 const fn scheme(https: bool) -> &'static str {

@@ -19,19 +19,15 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 /// it (CVE-2016-5385).
 const PROXY: HeaderName = HeaderName::from_static("proxy");
 
-/// Refuses what cannot be passed on as it was meant: a tunnel, and a body with a coding that would
-/// lose its label, since `Transfer-Encoding` belongs to one connection.
+/// Refuses what cannot be passed on as it was meant: a tunnel.
 pub(crate) fn check_request(head: &RequestHead) -> Result<(), ProxyError> {
-    if head.method == Method::CONNECT {
-        return Err(ProxyError::MethodNotSupported);
-    }
-    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
-    let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if chunked(only) => Ok(()),
-        _ => Err(ProxyError::TransferCodingNotSupported),
-    }
+    if head.method == Method::CONNECT { Err(ProxyError::MethodNotSupported) } else { Ok(()) }
+}
+
+/// Whether a client waits to be told to send its body (RFC 9110 section 10.1.1).
+pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
+    let expected = headers.get(EXPECT).map_or(&b""[..], HeaderValue::as_bytes);
+    expected.trim_ascii().eq_ignore_ascii_case(b"100-continue")
 }
 
 /// Takes off a request the fields whose name holds a `_`. CGI and WSGI programs cannot tell them
@@ -45,7 +41,7 @@ fn strip_ambiguous(headers: &mut HeaderMap) {
 }
 
 /// Takes off a request what belongs to the client's connection. `TE: trailers` stays, for it asks
-/// the whole chain. `Expect` is answered here, since a body is only read once a backend takes it.
+/// the whole chain. `Expect` is made anew for the backend where the client waits for it.
 pub(crate) fn strip_request(headers: &mut HeaderMap) {
     let found = strip_connection(headers);
     if found.te {

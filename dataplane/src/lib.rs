@@ -2,6 +2,7 @@
 //! nothing of Kubernetes, and runs from any sender of snapshots.
 
 pub mod config;
+mod streams;
 pub mod telemetry;
 pub mod upgrade;
 mod upstream;
@@ -36,5 +37,5 @@ mod worker;
 pub use config::{Applied, Config, DnsServers, ListenerFailure};
 pub use error::{Blame, ProxyError};
 pub use forwarded::Trust;
-pub use listener::bind_message;
+pub use listener::{bind_message, certificate_message};
 pub use plane::{DataPlane, Note, StartError};

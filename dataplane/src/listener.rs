@@ -8,6 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 
+use fairway_snapshot::ListenerName;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
@@ -45,6 +46,14 @@ fn socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(reuse_port)?;
     Ok(socket)
+}
+
+/// What to tell about a listener with TLS where there is no certificate.
+#[must_use]
+pub fn certificate_message(name: &ListenerName) -> String {
+    format!(
+        "listener {name} speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key"
+    )
 }
 
 /// What to tell about an address that cannot be bound.

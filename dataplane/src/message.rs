@@ -22,6 +22,11 @@ pub(crate) struct ResponseHead {
     pub(crate) headers: HeaderMap,
 }
 
+/// Whether an answer with this status has no body by definition (RFC 9112 section 6.3).
+pub(crate) fn has_no_body(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
 impl RequestHead {
     /// Stands for a head that could not be read: `-` for its method, and no path.
     pub(crate) fn unreadable() -> Self {

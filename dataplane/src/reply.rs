@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::context::RequestContext;
 use crate::error::{ProxyError, wants_json};
 use crate::filters;
-use crate::message::ResponseHead;
+use crate::message::{ResponseHead, has_no_body};
 use crate::rules::FixedAnswer;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -74,8 +74,7 @@ pub(crate) fn local_reply(mut context: Box<RequestContext>, reply: Reply) -> (Re
     };
     let FixedAnswer { status, mut headers, body } = answer;
     // No length is said where there is no body by definition (RFC 9110 section 8.6).
-    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if !bodiless && !context.grpc {
+    if !has_no_body(status) && !context.grpc {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     filters::finish(&context, &mut headers);

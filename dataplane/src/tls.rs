@@ -65,10 +65,10 @@ impl Certificates {
     /// Reads the folders again and again. What cannot be read changes nothing: the certificates before
     /// stay.
     pub(crate) async fn watch(self) {
-        let mut told = Told::default();
+        let mut warned = Warned::default();
         let mut last = Vec::new();
         loop {
-            told.warn(&self.known.load());
+            warned.warn(&self.known.load());
             tokio::time::sleep(AGAIN).await;
             match read(&self.folders) {
                 Ok(read) => {
@@ -105,9 +105,9 @@ fn read(folders: &[PathBuf]) -> Result<Vec<Certificate>, Vec<String>> {
 
 /// What was said of the end of certificates.
 #[derive(Default)]
-struct Told(std::collections::HashMap<String, i64>);
+struct Warned(std::collections::HashMap<String, i64>);
 
-impl Told {
+impl Warned {
     /// Says once for each of the warnings that a certificate ends soon.
     fn warn(&mut self, known: &Known) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -53,10 +53,8 @@ pub(crate) struct Worker {
     /// Whether the time to drain has passed: what has not ended is cut off.
     pub(crate) cut: Cell<bool>,
     connections: Cell<usize>,
-    /// Requests that have begun and not ended.
-    pub(crate) in_flight: Cell<usize>,
-    /// The most of them.
-    most_in_flight: usize,
+    /// The most requests that may be in flight.
+    most_in_flight: u64,
     pub(crate) gate: Arc<Gate>,
     emptied: Notify,
     listeners: RefCell<HashMap<ListenerName, Rc<Notify>>>,
@@ -98,8 +96,11 @@ impl WorkerParts {
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         // Each worker has its share: counting together would cost each request.
         let most_in_flight = match self.config.max_requests {
-            0 => usize::MAX,
-            most => most.div_ceil(self.config.workers.get()),
+            0 => u64::MAX,
+            most => {
+                let share = most.div_ceil(self.config.workers.get());
+                u64::try_from(share).unwrap_or(u64::MAX)
+            }
         };
         let worker = Rc::new(Worker {
             index: self.index,
@@ -115,7 +116,6 @@ impl WorkerParts {
             closing: Notify::new(),
             cut: Cell::new(false),
             connections: Cell::new(0),
-            in_flight: Cell::new(0),
             most_in_flight,
             gate: self.gate,
             emptied: Notify::new(),
@@ -156,7 +156,7 @@ impl Worker {
 
     /// Whether a request that has just begun is one too many.
     pub(crate) fn is_overloaded(&self) -> bool {
-        self.in_flight.get() > self.most_in_flight || self.gate.is_short()
+        self.metrics.in_flight() > self.most_in_flight || self.gate.is_short()
     }
 
     fn flush(&self) {
@@ -266,7 +266,8 @@ async fn accept(
             }
         };
         let connection = OpenConnection::new(&worker, admitted);
-        spawn(downstream::serve(connection, name.clone(), stream, peer, tls.clone()));
+        let listener = name.clone();
+        spawn(downstream::serve(connection, listener, stream, peer, trusted, tls.clone()));
     };
     loop {
         let accepted = tokio::select! {

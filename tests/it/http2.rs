@@ -230,23 +230,7 @@ async fn interim_answers_pass_and_a_body_is_sent_when_it_is_asked_for() {
 
 #[tokio::test]
 async fn who_leaves_and_who_breaks_off_is_noticed() {
-    let (told, mut tells) = tokio::sync::mpsc::channel::<()>(1);
-    let backend = Raw::start(move |_, mut stream| {
-        let told = told.clone();
-        async move {
-            let head = read_head(&mut stream).await;
-            if head.starts_with("GET /breaks ") {
-                return write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx").await;
-            }
-            if head.starts_with("GET /begun ") {
-                write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx").await;
-            }
-            let mut rest = Vec::new();
-            let _ = stream.read_to_end(&mut rest).await;
-            let _ = told.send(()).await;
-        }
-    })
-    .await;
+    let (backend, mut tells) = Raw::waits().await;
     let gateway = Gateway::start(&everything_to(backend.address)).await;
     let mut client = Http2::connect(gateway.address()).await;
     let mut told =

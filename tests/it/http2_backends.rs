@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, route};
 use fairway_tests::http::{Client, ask, get};
-use fairway_tests::http2::{Http2, Http2Origin, Stream, answer, next, send, whole};
+use fairway_tests::http2::{Http2, Stream, answer, next, origin, send, whole};
 use fairway_tests::origin::{Raw, read_head, write};
 use h2::Reason;
 use http::{HeaderMap, Request, Response};
@@ -51,7 +51,7 @@ async fn tells(_: usize, (request, to): Stream) -> bool {
 
 #[tokio::test]
 async fn requests_of_either_protocol_arrive_alike() {
-    let backend = Http2Origin::start(tells).await;
+    let backend = origin(tells).await;
     let gateway = gateway(backend.address, "").await;
     let post = "POST /a/../b?c=%41 HTTP/1.1\r\nHost: test.example:81\r\nConnection: x-gone\r\nX-Gone: 1\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 3\r\n\r\n";
     let one = Client::connect(gateway.address()).await.ask(post).await;
@@ -93,7 +93,7 @@ async fn requests_of_either_protocol_arrive_alike() {
 
 #[tokio::test]
 async fn answers_arrive_as_they_are() {
-    let backend = Http2Origin::start(|_, (request, mut to): Stream| async move {
+    let backend = origin(|_, (request, mut to): Stream| async move {
         let with = |name, value| Response::builder().header(name, value).body(()).unwrap();
         match request.uri().path() {
             "/none" => {
@@ -155,7 +155,7 @@ async fn answers_arrive_as_they_are() {
 async fn what_a_backend_did_not_take_is_tried_again() {
     // Each path is refused once.
     let seen = std::sync::Arc::new(std::sync::Mutex::new(std::collections::HashMap::new()));
-    let backend = Http2Origin::start(move |_, (request, mut to): Stream| {
+    let backend = origin(move |_, (request, mut to): Stream| {
         let seen = std::sync::Arc::clone(&seen);
         async move {
             let path = request.uri().path().to_owned();
@@ -205,7 +205,7 @@ async fn what_a_backend_did_not_take_is_tried_again() {
 
 #[tokio::test]
 async fn requests_share_connections_and_give_up_on_those_that_are_silent() {
-    let backend = Http2Origin::start(|number, (request, mut to): Stream| async move {
+    let backend = origin(|number, (request, mut to): Stream| async move {
         if request.uri().path() == "/silent" {
             let _ = std::future::poll_fn(|cx| to.poll_reset(cx)).await;
             return false;
@@ -252,7 +252,7 @@ async fn what_is_no_http2_is_an_error_of_the_backend() {
 
 #[tokio::test]
 async fn clients_that_take_nothing_hold_up_no_other_stream_of_their_backend() {
-    let backend = Http2Origin::start(|_, (request, to): Stream| async move {
+    let backend = origin(|_, (request, to): Stream| async move {
         let size: usize = request.uri().path()[1..].parse().unwrap();
         answer(to, ok(), &vec![b'x'; size]).await;
         false
@@ -293,7 +293,7 @@ async fn clients_that_take_nothing_hold_up_no_other_stream_of_their_backend() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_broken_off_for_the_backend() {
     let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
-    let backend = Http2Origin::start(move |_, (request, mut to): Stream| {
+    let backend = origin(move |_, (request, mut to): Stream| {
         let told = told.clone();
         async move {
             // It answers while the body comes, and goes on until that ends.

@@ -15,7 +15,9 @@ use fairway_tests::origin::{Echo, Raw, read_head, write};
 use fairway_tests::tls::{certificate, client, connect};
 use http::Request;
 use rustls::HandshakeKind;
+use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::got;
@@ -30,14 +32,20 @@ async fn gateway(backend: SocketAddr, certificates: Vec<PathBuf>) -> Gateway {
     Gateway::start_with(&everything_to(backend), config, options).await
 }
 
-const PLAIN: &str = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
-
-#[tokio::test]
-async fn both_versions_and_both_protocols_are_spoken() {
+/// Such a gateway with a backend and a certificate, and the certificate with its folder.
+async fn secured() -> (TempDir, CertificateDer<'static>, Gateway) {
     let folder = tempfile::tempdir().unwrap();
     let trusted = certificate(folder.path(), &["a.example"]);
     let echo = Echo::start("a").await;
     let gateway = gateway(echo.address, vec![folder.path().to_owned()]).await;
+    (folder, trusted, gateway)
+}
+
+const PLAIN: &str = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+#[tokio::test]
+async fn both_versions_and_both_protocols_are_spoken() {
+    let (_folder, trusted, gateway) = secured().await;
     let address = gateway.address_of("https");
     for version in [&TLS12, &TLS13] {
         for (offers, chosen) in [
@@ -122,10 +130,7 @@ async fn long_bodies_pass_whole() {
 
 #[tokio::test]
 async fn who_comes_again_needs_no_whole_handshake() {
-    let folder = tempfile::tempdir().unwrap();
-    let trusted = certificate(folder.path(), &["a.example"]);
-    let echo = Echo::start("a").await;
-    let gateway = gateway(echo.address, vec![folder.path().to_owned()]).await;
+    let (_folder, trusted, gateway) = secured().await;
     for version in [&TLS12, &TLS13] {
         let client = client(&trusted, &[version], &["http/1.1"]);
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
@@ -175,10 +180,7 @@ async fn the_name_chooses_the_certificate_and_a_changed_one_is_taken_up() {
 
 #[tokio::test]
 async fn what_is_no_tls_is_told_so() {
-    let folder = tempfile::tempdir().unwrap();
-    let trusted = certificate(folder.path(), &["a.example"]);
-    let echo = Echo::start("a").await;
-    let gateway = gateway(echo.address, vec![folder.path().to_owned()]).await;
+    let (folder, trusted, gateway) = secured().await;
     let address = gateway.address_of("https");
     let answer = ask(address, PLAIN).await;
     assert_eq!((answer.status, answer.problem().as_str()), (400, "tls_missing"));

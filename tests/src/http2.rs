@@ -1,8 +1,6 @@
 //! Clients of HTTP/2: one that speaks it well, and one that sends the frames that a test wrote.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,9 +9,10 @@ use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::http::Answer;
+use crate::origin::Raw;
 
 /// A connection with prior knowledge (RFC 9113 section 3.3).
 pub struct Http2 {
@@ -222,59 +221,38 @@ impl Frames {
     }
 }
 
-/// A backend of HTTP/2 that answers each stream by a script.
-pub struct Http2Origin {
-    /// Where it listens.
-    pub address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-}
-
 /// A stream as a script gets it.
 pub type Stream = (Request<RecvStream>, SendResponse<Bytes>);
 
-impl Http2Origin {
-    /// Starts it; `script` gets the number of the connection, from 0, and the stream; one that says true
-    /// ends the connection with GOAWAY.
-    pub async fn start<F, S>(script: S) -> Self
-    where
-        F: Future<Output = bool> + Send + 'static,
-        S: Fn(usize, Stream) -> F + Clone + Send + 'static,
-    {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let number = count.fetch_add(1, Relaxed);
-                let script = script.clone();
-                tokio::spawn(async move {
-                    let Ok(mut codec) = h2::server::handshake(stream).await else { return };
-                    let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
-                    loop {
-                        tokio::select! {
-                            stream = codec.accept() => {
-                                let Some(Ok(stream)) = stream else { break };
-                                let (ends, script) = (ends.clone(), script.clone());
-                                tokio::spawn(async move {
-                                    if script(number, stream).await {
-                                        let _ = ends.send(());
-                                    }
-                                });
+/// A backend of HTTP/2 that answers each stream by a script, which gets the number of the connection, from
+/// 0, and the stream; one that says true ends the connection with GOAWAY.
+pub async fn origin<F, S>(script: S) -> Raw
+where
+    F: Future<Output = bool> + Send + 'static,
+    S: Fn(usize, Stream) -> F + Clone + Send + 'static,
+{
+    Raw::start(move |number, stream| {
+        let script = script.clone();
+        async move {
+            let Ok(mut codec) = h2::server::handshake(stream).await else { return };
+            let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
+            loop {
+                tokio::select! {
+                    stream = codec.accept() => {
+                        let Some(Ok(stream)) = stream else { break };
+                        let (ends, script) = (ends.clone(), script.clone());
+                        tokio::spawn(async move {
+                            if script(number, stream).await {
+                                let _ = ends.send(());
                             }
-                            _ = ended.recv() => codec.graceful_shutdown(),
-                        }
+                        });
                     }
-                });
+                    _ = ended.recv() => codec.graceful_shutdown(),
+                }
             }
-        });
-        Self { address, connections }
-    }
-
-    /// How many connections were opened.
-    pub fn connections(&self) -> usize {
-        self.connections.load(Relaxed)
-    }
+        }
+    })
+    .await
 }
 
 /// Sends a whole answer.

@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{Receiver, channel};
 
 /// A backend that answers with what it got, as JSON.
 pub struct Echo {
@@ -112,6 +113,30 @@ impl Raw {
             }
         });
         Self { address, connections }
+    }
+
+    /// One that tells when the other side is gone, and says nothing until then; of `/begun` and
+    /// `/breaks` it sends the first byte of an answer, and breaks that of `/breaks` off.
+    pub async fn waits() -> (Self, Receiver<()>) {
+        let (told, tells) = channel(1);
+        let origin = Self::start(move |_, mut stream| {
+            let told = told.clone();
+            async move {
+                let head = read_head(&mut stream).await;
+                let breaks = head.starts_with("GET /breaks ");
+                if breaks || head.starts_with("GET /begun ") {
+                    write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx").await;
+                }
+                if breaks {
+                    return;
+                }
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+                let _ = told.send(()).await;
+            }
+        })
+        .await;
+        (origin, tells)
     }
 
     /// One that closes each connection instead of an answer.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use crate::steps::{pass, quiet, say};
-use crate::{root, target};
+use crate::{free_port, root, target};
 
 /// The module, and a version of it.
 const MODULE: &str = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
@@ -37,7 +37,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     std::fs::create_dir_all(&folder)?;
     let manifest = MANIFEST.replace("{port}", &backend()?.to_string());
     std::fs::write(folder.join("route.yaml"), manifest)?;
-    let (address, secured) = (free()?, free()?);
+    let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let (address, secured) = (local(free_port()?), local(free_port()?));
     let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
     let certificates = folder.join("certificate");
     std::fs::create_dir_all(&certificates)?;
@@ -125,10 +126,6 @@ fn backend() -> anyhow::Result<u16> {
         }
     });
     Ok(port)
-}
-
-fn free() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 #[cfg(test)]

@@ -26,7 +26,6 @@ use crate::message::RequestHead;
 use crate::proxy;
 use crate::worker::{Worker, spawn};
 use io::Io;
-pub(crate) use request::StreamBody;
 
 /// What a stream may send before it is read: enough for a fast client that is not near.
 const STREAM_WINDOW: u32 = 256 * 1024;

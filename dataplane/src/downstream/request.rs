@@ -5,13 +5,14 @@
 
 use std::mem::MaybeUninit;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Uri, Version};
 
 use crate::error::{MessageProblem, ProxyError};
 use crate::h1::{
-    Chunked, Decoder, Input, content_length, header_map, lines_end_well, options, places,
+    Chunked, Decoder, Input, header_map, lines_end_well, options, places, request_length,
 };
+use crate::headers::expects_continue;
 use crate::message::RequestHead;
 
 /// The most fields of a head.
@@ -72,11 +73,7 @@ pub(super) fn parse(input: &mut Input, most: usize) -> Result<Option<Request>, P
     let headers = header_map(places, &bytes).map_err(|_| MessageProblem::Head)?;
     let target = Uri::from_maybe_shared(bytes.slice(target)).map_err(|_| MessageProblem::Target)?;
     let Framing { decoder, keep_alive } = framing(&headers, version)?;
-    let expects = !decoder.is_done()
-        && version == Version::HTTP_11
-        && headers.get(EXPECT).is_some_and(|value| {
-            value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue")
-        });
+    let expects = !decoder.is_done() && version == Version::HTTP_11 && expects_continue(&headers);
     let upgrade = decoder.is_done() && headers.contains_key(UPGRADE);
     let head = RequestHead { method, target, version, headers };
     Ok(Some(Request { head, decoder, keep_alive, expects, upgrade }))
@@ -130,8 +127,7 @@ fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, ProxyError>
             let text = value.as_bytes();
             // More than one, or one that others read in another way: octal, signed, too large.
             let odd = text.len() > 1 && text.first() == Some(&b'0');
-            let number = content_length(text).ok().filter(|number| i64::try_from(*number).is_ok());
-            match number.filter(|_| !odd && length.is_none()) {
+            match request_length(text).filter(|_| !odd && length.is_none()) {
                 Some(number) => length = Some(number),
                 None => return Err(MessageProblem::Length.into()),
             }

@@ -14,7 +14,7 @@ use crate::body::{Body, BodyError};
 use crate::context::Exchange;
 use crate::h1::{Framing, field};
 use crate::headers::strip_trailers;
-use crate::message::ResponseHead;
+use crate::message::{ResponseHead, has_no_body};
 
 /// What of a request decides how its answer is written.
 pub(super) struct Asked {
@@ -62,7 +62,7 @@ struct Answer {
 /// Writes an answer; says whether the connection can serve another request.
 pub(super) async fn respond(wire: &Wire, asked: &Asked, head: &ResponseHead, body: Body) -> bool {
     let mut body = body;
-    wire.connection.write_idle(asked.exchange.write_idle.get());
+    wire.write_idle.set(asked.exchange.write_idle.get());
     // What it was told before is whole.
     if !std::future::poll_fn(|cx| asked.poll_interim(wire, cx)).await {
         return false;
@@ -87,8 +87,7 @@ impl Answer {
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
         let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let keep_alive = asked.keep_alive && !close && !unsent && !switched;
-        let bodiless = asked.head_only
-            || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodiless = asked.head_only || has_no_body(head.status);
         let framing = match body.remaining() {
             _ if bodiless => Framing::Empty,
             Some(length) => Framing::Length(length),

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::Frame;
 
-use super::http2::StreamBody;
 use super::wire::WireBody;
+use crate::streams::StreamBody;
 
 /// The body of the request that is being served.
 pub(crate) enum ClientSource {
@@ -30,7 +30,9 @@ impl ClientSource {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self {
             Self::Http1(body) => body.poll_frame(cx),
-            Self::Http2(body) => body.poll_frame(cx),
+            Self::Http2(body) => {
+                body.poll_frame(cx).map(|next| next.map(|next| next.map_err(|_| Broken)))
+            }
         }
     }
 

@@ -47,6 +47,10 @@ pub(crate) struct Wire {
     pub(super) expects: Cell<bool>,
     /// Whether the connection is of another protocol now.
     switched: Cell<bool>,
+    /// Since when nothing could be written although there was something to write.
+    stuck: Cell<Option<Instant>>,
+    /// How long the client may take nothing of the response that is written now.
+    pub(super) write_idle: Cell<Option<Duration>>,
     timer: RefCell<Option<Pin<Box<Sleep>>>>,
     /// Whether nothing was taken yet: a client may begin with HTTP/2.
     fresh: Cell<bool>,
@@ -80,6 +84,8 @@ impl Wire {
             decoder: RefCell::new(Decoder::Done),
             expects: Cell::new(false),
             switched: Cell::new(false),
+            stuck: Cell::new(None),
+            write_idle: Cell::new(None),
             timer: RefCell::default(),
             fresh: Cell::new(true),
         }
@@ -168,11 +174,11 @@ impl Wire {
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self.output.borrow_mut().poll_flush(&mut *self.stream.borrow_mut(), cx);
         if flushed.is_ready() {
-            self.connection.stuck.set(None);
+            self.stuck.set(None);
             return flushed;
         }
-        if self.connection.stuck.get().is_none() {
-            self.connection.stuck.set(Some(Instant::now()));
+        if self.stuck.get().is_none() {
+            self.stuck.set(Some(Instant::now()));
         }
         ready!(self.poll_deadline(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -186,9 +192,8 @@ impl Wire {
             State::Head(since) => Some(since + self.worker.config.client_head),
             State::Busy(_) => None,
         };
-        let stuck = self.connection.stuck.get();
         let writing =
-            stuck.zip(self.connection.write_idle.get()).map(|(since, limit)| since + limit);
+            self.stuck.get().zip(self.write_idle.get()).map(|(since, limit)| since + limit);
         match (reading, writing) {
             (Some(reading), Some(writing)) => Some(reading.min(writing)),
             (reading, writing) => reading.or(writing),

@@ -35,7 +35,7 @@ pub(crate) struct Told {
     pub(super) https: Option<bool>,
     pub(super) host: Option<HeaderValue>,
     pub(super) port: Option<u16>,
-    pub(super) id: Option<RequestId>,
+    id: Option<RequestId>,
 }
 
 impl Trust {

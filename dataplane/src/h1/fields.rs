@@ -45,6 +45,11 @@ pub(crate) fn content_length(text: &[u8]) -> Result<u64, Malformed> {
     number.and_then(|text| text.parse().ok()).ok_or(Malformed("a bad length of the body"))
 }
 
+/// The length of a request's body; none that some readers could not hold.
+pub(crate) fn request_length(text: &[u8]) -> Option<u64> {
+    content_length(text).ok().filter(|number| i64::try_from(*number).is_ok())
+}
+
 /// The members of a list of tokens, as `Connection` and `Transfer-Encoding` are.
 pub(crate) fn options(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)

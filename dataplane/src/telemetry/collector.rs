@@ -112,7 +112,8 @@ impl Collector for DataPlaneCollector {
         let opened = metrics.sum(|worker| &worker.connections_opened);
         let closed = metrics.sum(|worker| &worker.connections_closed);
         gauge(&mut encoder, CONNECTIONS, difference(opened, closed))?;
-        self.encode_refused(&mut encoder)?;
+        let refused = [0, 1].map(|index| metrics.sum(|worker| &worker.refused[index]));
+        encode_by_word(&mut encoder, REFUSED, "reason", ["connections", "client"], refused)?;
         self.encode_tls(&mut encoder)?;
         counter(&mut encoder, ACCEPT_FAILURES, metrics.sum(|worker| &worker.accept_failures))?;
         counter(&mut encoder, CONNECTS, metrics.sum(|worker| &worker.connects))?;
@@ -126,16 +127,6 @@ impl Collector for DataPlaneCollector {
 }
 
 impl DataPlaneCollector {
-    fn encode_refused(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let mut refused = begin(encoder, REFUSED)?;
-        for (index, reason) in ["connections", "client"].into_iter().enumerate() {
-            let count = self.0.sum(|worker| &worker.refused[index]);
-            let labels: Labels<'_, 1> = [("reason", reason)];
-            refused.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(&count, None)?;
-        }
-        Ok(())
-    }
-
     fn encode_tls(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let certificates = self.0.certificates();
         if certificates.is_empty() {
@@ -146,13 +137,9 @@ impl DataPlaneCollector {
             let labels: Labels<'_, 1> = [("certificate", label)];
             ends.encode_family(&labels)?.encode_gauge(end)?;
         }
-        let mut handshakes = begin(encoder, TLS_HANDSHAKES)?;
-        for (index, result) in ["full", "resumed", "failed"].into_iter().enumerate() {
-            let count = self.0.sum(|worker| &worker.tls[index]);
-            let labels: Labels<'_, 1> = [("result", result)];
-            handshakes.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(&count, None)?;
-        }
-        Ok(())
+        let words = ["full", "resumed", "failed"];
+        let counts = [0, 1, 2].map(|index| self.0.sum(|worker| &worker.tls[index]));
+        encode_by_word(encoder, TLS_HANDSHAKES, "result", words, counts)
     }
 
     fn encode_rules(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
@@ -238,13 +225,8 @@ impl DataPlaneCollector {
                 encode_one(&mut family, &labels, *count)?;
             }
         }
-        let mut family = begin(encoder, LOOKUPS)?;
-        for (result, count) in ["found", "failed"].into_iter().zip(&self.0.lookups) {
-            let labels: Labels<'_, 1> = [("result", result)];
-            let count = count.load(Relaxed);
-            encode_one(&mut family, &labels, count)?;
-        }
-        Ok(())
+        let lookups = [0, 1].map(|index| self.0.lookups[index].load(Relaxed));
+        encode_by_word(encoder, LOOKUPS, "result", ["found", "failed"], lookups)
     }
 }
 
@@ -261,6 +243,22 @@ fn encode_by_reason(
     for (reason, count) in counts {
         let labels: Labels<'_, 4> = [namespace, route, rule, ("reason", reason)];
         encode_one(family, &labels, *count)?;
+    }
+    Ok(())
+}
+
+/// Counts by one label, whose values are known.
+fn encode_by_word<const N: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    info: MetricInfo,
+    label: &'static str,
+    words: [&str; N],
+    counts: [u64; N],
+) -> Result<(), Error> {
+    let mut family = begin(encoder, info)?;
+    for (word, count) in words.into_iter().zip(counts) {
+        let labels: Labels<'_, 1> = [(label, word)];
+        encode_one(&mut family, &labels, count)?;
     }
     Ok(())
 }

@@ -189,6 +189,11 @@ impl WorkerMetrics {
         add(&self.0.ended, 1);
     }
 
+    /// Requests of this worker that have begun and not ended.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.0.started.load(Relaxed).saturating_sub(self.0.ended.load(Relaxed))
+    }
+
     pub(crate) fn connection_opened(&self) {
         add(&self.0.connections_opened, 1);
     }

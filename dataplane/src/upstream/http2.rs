@@ -13,16 +13,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Error, Reason, RecvStream};
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::Frame;
 use tokio::net::TcpStream;
 
-use super::exchange::{Interims, Outgoing, SendError};
+use super::exchange::{Interims, Outgoing, RequestBody, SendError};
 use crate::error::ProxyError;
 use crate::h1::content_length;
 use crate::message::ResponseHead;
+use crate::streams::{StreamBody, has_outer_blanks};
 use crate::worker::spawn;
 pub(super) use pool::Http2Pool;
 use upload::Upload;
@@ -63,10 +64,8 @@ struct Counted {
 
 /// The body of a response, with what is left of the request's.
 pub(crate) struct ResponseBody {
-    stream: RecvStream,
+    stream: StreamBody,
     upload: Upload,
-    /// What of a length that was said has not come yet.
-    left: Option<u64>,
     _counted: Counted,
 }
 
@@ -133,9 +132,9 @@ pub(super) async fn send(
     let mut upload = Upload::begin(stream, request.body.take());
     let mut wait = Wait { response, interims };
     match std::future::poll_fn(|cx| wait.poll(&mut upload, cx)).await {
-        Ok((head, stream, left)) => {
+        Ok((head, stream)) => {
             counted.answered();
-            Ok((head, ResponseBody { stream, upload, left, _counted: counted }))
+            Ok((head, ResponseBody { stream, upload, _counted: counted }))
         }
         Err(Failure { error, refused, closed }) => {
             if closed || refused {
@@ -159,11 +158,11 @@ fn head(request: &Outgoing) -> Result<Request<()>, ProxyError> {
     parts.authority = Some(authority.ok_or(ProxyError::BadHost)?);
     let path = request.head.target.path_and_query().cloned();
     parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-    if let Some(length) = request.body.as_ref().and_then(super::exchange::RequestBody::length) {
+    if let Some(length) = request.body.as_ref().and_then(RequestBody::length) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if request.expects {
-        headers.insert(http::header::EXPECT, HeaderValue::from_static("100-continue"));
+        headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
     let mut whole = Request::new(());
     *whole.method_mut() = request.head.method.clone();
@@ -179,7 +178,7 @@ struct Wait<'a> {
     interims: Interims<'a>,
 }
 
-type Answered = (ResponseHead, RecvStream, Option<u64>);
+type Answered = (ResponseHead, StreamBody);
 
 impl Wait<'_> {
     fn poll(
@@ -204,15 +203,14 @@ impl Wait<'_> {
 /// Checks what the codec does not: what a client of HTTP/1 would read in another way.
 fn check(answer: Response<RecvStream>) -> Result<Answered, Failure> {
     let (parts, stream) = answer.into_parts();
-    let blank = |value: &HeaderValue| value.as_bytes().trim_ascii().len() != value.len();
     // There is no switch inside of HTTP/2 (section 8.6).
     let switched = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-    if switched || parts.headers.values().any(blank) {
+    if switched || parts.headers.values().any(has_outer_blanks) {
         return Err(Failure::malformed());
     }
-    let left = length(&parts.headers)?;
+    let body = StreamBody::new(stream, length(&parts.headers)?);
     let head = ResponseHead { status: parts.status, reason: None, headers: parts.headers };
-    Ok((head, stream, left))
+    Ok((head, body))
 }
 
 fn length(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
@@ -295,21 +293,8 @@ impl ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         self.poll_upload(cx);
-        match ready!(self.stream.poll_data(cx)) {
-            Some(Ok(data)) => {
-                let _ = self.stream.flow_control().release_capacity(data.len());
-                if let Some(left) = &mut self.left {
-                    *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
-                }
-                Poll::Ready(Some(Ok(Frame::data(data))))
-            }
-            Some(Err(error)) => Poll::Ready(Some(Err(Failure::of(&error).error))),
-            None => Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
-                Ok(Some(trailers)) => Some(Ok(Frame::trailers(trailers))),
-                Ok(None) => None,
-                Err(error) => Some(Err(Failure::of(&error).error)),
-            }),
-        }
+        let next = self.stream.poll_frame(cx);
+        next.map(|next| next.map(|next| next.map_err(|error| Failure::of(&error).error)))
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
@@ -317,7 +302,7 @@ impl ResponseBody {
     }
 
     pub(super) fn remaining(&self) -> Option<u64> {
-        if self.is_end_stream() { Some(0) } else { self.left }
+        self.stream.remaining()
     }
 
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use fairway_controller::compile::ListenerSettings;
 use fairway_crds::Policy;
-use fairway_dataplane::Config;
+use fairway_dataplane::{Config, certificate_message};
 use fairway_snapshot::{ListenerName, Normalization, Protocol};
 use serde_json::{Map, Value};
 
@@ -75,9 +75,7 @@ impl Reader<'_> {
         // Folders that cannot be used are told already.
         let none = config.certificates.is_empty() && self.raw.get("certificates").is_none();
         for (name, _) in without.filter(|_| none) {
-            self.mistakes.push(format!(
-                "listener {name} speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key"
-            ));
+            self.mistakes.push(certificate_message(name));
         }
     }
 

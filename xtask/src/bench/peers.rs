@@ -1,7 +1,6 @@
 //! The proxies that are compared, each with one worker and idle connections kept to the origin.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -73,11 +72,6 @@ pub(super) struct Peer {
     pub(super) counts: bool,
 }
 
-/// A free port of loopback.
-pub(super) fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 const NGINX: &str = include_str!("../../../bench/nginx.conf");
 const ORIGIN: &str = include_str!("../../../bench/origin.conf");
 const HAPROXY: &str = include_str!("../../../bench/haproxy.cfg");
@@ -96,7 +90,7 @@ pub(super) struct Running {
 
 /// Starts a peer and waits until it takes connections.
 pub(super) fn start(peer: &Peer, origin: u16, folder: &Path) -> anyhow::Result<Running> {
-    let (port, status) = (free_port()?, free_port()?);
+    let (port, status) = (crate::free_port()?, crate::free_port()?);
     let fill = |text: &str| {
         let text = text.replace("{port}", &port.to_string());
         text.replace("{origin}", &origin.to_string()).replace("{status}", &status.to_string())
@@ -113,7 +107,7 @@ pub(super) fn start(peer: &Peer, origin: u16, folder: &Path) -> anyhow::Result<R
 }
 
 pub(super) fn start_origin(folder: &Path) -> anyhow::Result<(Process, u16)> {
-    let port = free_port()?;
+    let port = crate::free_port()?;
     std::fs::create_dir_all(folder)?;
     std::fs::write(folder.join("origin.conf"), ORIGIN.replace("{port}", &port.to_string()))?;
     let settings = folder.join("origin.conf").display().to_string();

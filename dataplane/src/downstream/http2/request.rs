@@ -1,30 +1,21 @@
 //! A request of a stream, in the form in which the proxy knows requests (RFC 9113 section 8).
 
-use std::task::{Context, Poll, ready};
-
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::ext::Protocol;
-use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Version};
-use http_body::Frame;
 
 use crate::config::Config;
-use crate::downstream::source::Broken;
 use crate::error::{MessageProblem, ProxyError};
-use crate::h1::content_length;
+use crate::h1::request_length;
+use crate::headers::expects_continue;
 use crate::message::RequestHead;
+use crate::streams::{StreamBody, has_outer_blanks};
 
 const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 /// What each field costs beside its bytes (RFC 9113 section 6.5.2).
 const FIELD: usize = 32;
-
-/// The body of a stream.
-pub(crate) struct StreamBody {
-    stream: RecvStream,
-    /// What of a length that was said has not come yet.
-    left: Option<u64>,
-}
 
 /// A head with what it says of what follows.
 pub(super) struct Opened {
@@ -54,8 +45,8 @@ pub(super) fn open(request: Request<RecvStream>, config: &Config) -> Result<Open
     {
         head.headers.insert(HOST, host);
     }
-    let left = match check(&head, config.client_head_bytes) {
-        Ok(left) => left,
+    let length = match check(&head, config.client_head_bytes) {
+        Ok(length) => length,
         Err(error) => return Err(Box::new(Refused { head, error })),
     };
     join_cookies(&mut head.headers);
@@ -72,11 +63,8 @@ pub(super) fn open(request: Request<RecvStream>, config: &Config) -> Result<Open
         }
         HeaderValue::from_str(protocol.as_str()).ok()
     });
-    let body = StreamBody { stream, left };
-    let expects = !body.is_end_stream()
-        && head.headers.get(EXPECT).is_some_and(|value| {
-            value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue")
-        });
+    let body = StreamBody::new(stream, length);
+    let expects = !body.is_end_stream() && expects_continue(&head.headers);
     Ok(Opened { head, body, expects, protocol })
 }
 
@@ -93,15 +81,12 @@ fn check(head: &RequestHead, most: usize) -> Result<Option<u64>, ProxyError> {
     let mut size = authority + path;
     let mut length = None;
     for (name, value) in &head.headers {
-        let value = value.as_bytes();
         size += name.as_str().len() + value.len() + FIELD;
-        // Section 8.2.1: a reader of HTTP/1 would take blanks off.
-        if value.trim_ascii().len() != value.len() {
+        if has_outer_blanks(value) {
             return Err(MessageProblem::Head.into());
         }
         if *name == CONTENT_LENGTH {
-            let number = content_length(value).ok().filter(|number| i64::try_from(*number).is_ok());
-            match number.filter(|_| length.is_none()) {
+            match request_length(value.as_bytes()).filter(|_| length.is_none()) {
                 Some(number) => length = Some(number),
                 None => return Err(MessageProblem::Length.into()),
             }
@@ -142,40 +127,4 @@ fn websocket_key() -> HeaderValue {
     // The last digit of sixteen bytes has two bits only.
     text[21] = *fastrand::choice(b"AQgw").unwrap_or(&b'A');
     HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-// === impl StreamBody ===
-
-impl StreamBody {
-    /// The next part. What is handed over makes room for more.
-    pub(crate) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match ready!(self.stream.poll_data(cx)) {
-            Some(Ok(data)) => {
-                let _ = self.stream.flow_control().release_capacity(data.len());
-                if let Some(left) = &mut self.left {
-                    *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
-                }
-                Poll::Ready(Some(Ok(Frame::data(data))))
-            }
-            Some(Err(_)) => Poll::Ready(Some(Err(Broken))),
-            None => Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
-                Ok(Some(trailers)) => Some(Ok(Frame::trailers(trailers))),
-                Ok(None) => None,
-                Err(_) => Some(Err(Broken)),
-            }),
-        }
-    }
-
-    /// Whether nothing comes any more.
-    pub(crate) fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
-    }
-
-    /// How much comes still, when that is known.
-    pub(crate) fn remaining(&self) -> Option<u64> {
-        if self.is_end_stream() { Some(0) } else { self.left }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -17,8 +17,9 @@ use crate::body::Body;
 use crate::context::Exchange;
 use crate::downstream::{ClientConnection, ClientSource};
 use crate::headers::strip_trailers;
-use crate::message::ResponseHead;
+use crate::message::{ResponseHead, has_no_body};
 use crate::proxy::{self, Incoming, Tunnel};
+use crate::streams::poll_send;
 use crate::worker::Worker;
 
 const SEC_WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
@@ -114,7 +115,7 @@ impl Asked {
             headers.remove(SEC_WEBSOCKET_ACCEPT);
         }
         let status = if switched { StatusCode::OK } else { status };
-        let no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let no_body = has_no_body(status);
         match body.remaining() {
             _ if status == StatusCode::NO_CONTENT => {
                 headers.remove(CONTENT_LENGTH);
@@ -181,33 +182,23 @@ impl Asked {
         if data.is_empty() {
             return stream.send_data(data, last).is_ok();
         }
-        while !data.is_empty() {
-            stream.reserve_capacity(data.len());
-            let mut timer = None;
-            let room = std::future::poll_fn(|cx| {
-                if let Poll::Ready(room) = stream.poll_capacity(cx) {
-                    return Poll::Ready(room.and_then(Result::ok));
-                }
-                body.poll_upload(cx);
-                ready!(self.poll_stuck(&mut timer, cx));
-                Poll::Ready(None)
-            });
-            match room.await {
-                Some(0) => {}
-                Some(room) => {
-                    let part = data.split_to(room.min(data.len()));
-                    let last = last && data.is_empty();
-                    if stream.send_data(part, last).is_err() {
-                        return false;
-                    }
-                }
-                None => {
-                    stream.send_reset(Reason::CANCEL);
-                    return false;
-                }
+        let mut timer = None;
+        let taken = std::future::poll_fn(|cx| {
+            let before = data.len();
+            if let Poll::Ready(taken) = poll_send(stream, &mut data, last, cx) {
+                return Poll::Ready(taken);
             }
+            if data.len() < before {
+                timer = None;
+            }
+            body.poll_upload(cx);
+            self.poll_stuck(&mut timer, cx).map(|()| false)
+        });
+        let taken = taken.await;
+        if !taken {
+            stream.send_reset(Reason::CANCEL);
         }
-        true
+        taken
     }
 
     /// Pending until the client has taken nothing for too long.

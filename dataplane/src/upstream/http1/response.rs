@@ -12,7 +12,7 @@ use http::header::{
 use http::{Method, StatusCode};
 
 use crate::h1::{Chunked, Decoder, Input, Malformed, content_length, header_map, options, places};
-use crate::message::ResponseHead;
+use crate::message::{ResponseHead, has_no_body};
 
 /// The greatest head of a response, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -160,9 +160,7 @@ impl Framing {
 
     /// RFC 9112 section 6.3, in its order.
     fn decoder(&self, method: &Method, status: StatusCode) -> (Decoder, bool) {
-        let bodiless = *method == Method::HEAD
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED;
+        let bodiless = *method == Method::HEAD || has_no_body(status);
         match self.length {
             _ if bodiless => (Decoder::Done, self.keep_alive),
             _ if self.chunked => (Decoder::Chunked(Chunked::default()), self.keep_alive),

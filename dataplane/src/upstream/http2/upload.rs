@@ -7,6 +7,7 @@ use h2::{Reason, SendStream};
 
 use crate::error::ProxyError;
 use crate::headers::strip_trailers;
+use crate::streams::poll_send;
 use crate::upstream::exchange::RequestBody;
 
 /// What is left to be sent.
@@ -36,12 +37,8 @@ impl Upload {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
         while let Some(body) = &mut self.body {
             if !self.waiting.is_empty() {
-                self.stream.reserve_capacity(self.waiting.len());
-                let room = ready!(self.stream.poll_capacity(cx)).and_then(Result::ok);
-                let part = room.map(|room| self.waiting.split_to(room.min(self.waiting.len())));
-                let last = self.last && self.waiting.is_empty();
-                let sent = part.is_some_and(|part| self.stream.send_data(part, last).is_ok());
-                if !sent || last {
+                let sent = poll_send(&mut self.stream, &mut self.waiting, self.last, cx);
+                if !ready!(sent) || self.last {
                     self.body = None;
                 }
                 continue;
