@@ -15,8 +15,8 @@ const OTHER: &str = "reports";
 /// What an ExternalName stands for; the operator allows it.
 const EXTERNAL: &str = "finance.market.svc.cluster.local";
 
-/// Services beside the team's own: without a cluster address, and a name for another name, once
-/// allowed and once not.
+/// Services beside the team's own: without a cluster address, a name for another name, once
+/// allowed and once not, one that is spoken to as HTTP/2, and one with a protocol that we lack.
 const SERVICES: &str = "
 apiVersion: v1
 kind: Service
@@ -42,6 +42,13 @@ metadata: {name: modern, namespace: market}
 spec:
   selector: {app: finance}
   ports: [{name: http, port: 8000, targetPort: http, appProtocol: kubernetes.io/h2c}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: later, namespace: market}
+spec:
+  selector: {app: finance}
+  ports: [{name: http, port: 8000, targetPort: http, appProtocol: kubernetes.io/wss}]
 ";
 
 /// A route of another namespace to the team's service, and what permits it.
@@ -72,6 +79,7 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
         ("alias", "alias", "8000"),
         ("stranger", "stranger", "443"),
         ("modern", "modern", "http"),
+        ("later", "later", "http"),
     ] {
         let route = team::route(name, &format!("/{name}"), "");
         cluster::apply(&route.replace(
@@ -80,12 +88,17 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
         ))?;
     }
     let patience = Duration::from_secs(20);
-    for name in ["port-number", "headless", "alias"] {
+    for name in ["port-number", "headless", "alias", "modern"] {
         tools::answers(&format!("http://{address}/{name}/quotes"), 200, patience)?;
+    }
+    let (_, said) = tools::ask(&format!("http://{address}/modern/hello"), None)?;
+    let said: Value = serde_json::from_str(&said).context("the sample service speaks JSON")?;
+    if said["protocol"] != "HTTP/2.0" {
+        bail!("a port with appProtocol kubernetes.io/h2c was asked by {}", said["protocol"]);
     }
     for (name, condition, reason) in [
         ("stranger", "ResolvedRefs", "ExternalHostNotAllowed"),
-        ("modern", "Accepted", "UnsupportedValue"),
+        ("later", "Accepted", "UnsupportedValue"),
     ] {
         tools::answers(&format!("http://{address}/{name}/quotes"), 500, patience)?;
         refused(TEAM, name, condition, reason)?;
@@ -93,7 +106,7 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
     let moved = headless_follows(&address)?;
     let granted = grants(&address)?;
     Ok(vec![
-        "200 by port name, port number, headless and ExternalName; 500 with ExternalHostNotAllowed and UnsupportedValue (kubernetes.io/h2c)".to_owned(),
+        "200 by port name, port number, headless, ExternalName and HTTP/2 (kubernetes.io/h2c); 500 with ExternalHostNotAllowed and UnsupportedValue (kubernetes.io/wss)".to_owned(),
         moved,
         granted,
     ])

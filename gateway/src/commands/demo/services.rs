@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -38,7 +38,7 @@ pub(in crate::commands) fn router(service: SampleService) -> Router {
     let name = service.as_str();
     router
         .route("/healthz", get(|| async { "ok\n" }))
-        .fallback(move |method, uri, headers| echo(name, method, uri, headers))
+        .fallback(move |method, uri, version, headers| echo(name, (method, uri, version), headers))
 }
 
 fn finance() -> Router {
@@ -104,7 +104,11 @@ fn esg() -> Router {
 }
 
 /// Says what it got: what the gateway made of a request can be seen.
-async fn echo(service: &'static str, method: Method, uri: Uri, headers: HeaderMap) -> Json<Value> {
+async fn echo(
+    service: &'static str,
+    (method, uri, version): (Method, Uri, Version),
+    headers: HeaderMap,
+) -> Json<Value> {
     let seen: BTreeMap<String, String> = headers
         .iter()
         .map(|(name, value)| {
@@ -113,6 +117,6 @@ async fn echo(service: &'static str, method: Method, uri: Uri, headers: HeaderMa
         .collect();
     Json(json!({
         "service": service, "method": method.as_str(), "path": uri.path(), "query": uri.query(),
-        "headers": seen,
+        "protocol": format!("{version:?}"), "headers": seen,
     }))
 }

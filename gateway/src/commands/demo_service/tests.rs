@@ -26,8 +26,8 @@ async fn it_says_who_it_is_and_ends() {
         assert_eq!(health.status(), 200);
         let hello = reqwest::Client::new().put(format!("http://{address}/some/hello?x=1"));
         let hello: Value = hello.send().await.unwrap().json().await.unwrap();
-        let seen = [&hello["service"], &hello["method"], &hello["path"], &hello["query"]];
-        assert_eq!(seen, [name.as_str(), "PUT", "/some/hello", "x=1"]);
+        let seen = ["service", "method", "path", "query", "protocol"].map(|key| &hello[key]);
+        assert_eq!(seen, [name.as_str(), "PUT", "/some/hello", "x=1", "HTTP/1.1"]);
         end.send(()).unwrap();
         server.await.unwrap();
         assert!(reqwest::get(format!("http://{address}/healthz")).await.is_err());
