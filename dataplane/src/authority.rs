@@ -3,12 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use http::header::HOST;
-use http::uri::Authority;
-use http::{HeaderValue, Version};
+use http::Version;
 use smallvec::SmallVec;
 
 use crate::error::ProxyError;
+use crate::fields::Known;
 use crate::message::RequestHead;
 
 /// The host in lower case, without port and final dot.
@@ -26,31 +25,24 @@ impl std::ops::Deref for Host {
 /// The host of a request. A target in absolute form names it too, and must name the same: readers
 /// differ in which of the two they believe (RFC 9112 section 3.2.2).
 pub(crate) fn host(head: &mut RequestHead) -> Result<Host, ProxyError> {
-    let mut fields = head.headers.get_all(HOST).iter();
-    let field = fields.next();
-    if fields.next().is_some() {
+    let field = head.headers.get(Known::Host);
+    if field.is_some() && head.headers.only(Known::Host).is_none() {
         return Err(ProxyError::BadHost);
     }
-    let host = field.map(|field| parse(field.as_bytes())).transpose()?;
+    let host = field.map(parse).transpose()?;
     if host.is_none() && head.version >= Version::HTTP_11 {
         return Err(ProxyError::NoHost);
     }
     let Some(authority) = head.target.authority() else {
         return Ok(host.unwrap_or_else(|| Host(SmallVec::new())));
     };
-    let same =
-        |field: &HeaderValue| field.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes());
-    if !field.is_none_or(same) {
+    let authority = authority.as_str().as_bytes();
+    if field.is_some_and(|field| !field.eq_ignore_ascii_case(authority)) {
         return Err(ProxyError::BadHost);
     }
-    let host = parse(authority.as_str().as_bytes())?;
-    let value = header(authority)?;
-    head.headers.insert(HOST, value);
+    let host = parse(authority)?;
+    head.headers.set(Known::Host, authority);
     Ok(host)
-}
-
-fn header(authority: &Authority) -> Result<HeaderValue, ProxyError> {
-    HeaderValue::from_str(authority.as_str()).map_err(|_| ProxyError::BadHost)
 }
 
 /// Whether a field value is a host that could be forwarded.

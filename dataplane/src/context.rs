@@ -10,12 +10,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{Method, StatusCode, Uri, Version};
 
 use crate::downstream::ClientConnection;
 use crate::edits::MadeValues;
 use crate::error::ProxyError;
+use crate::fields::{Fields, Known, Noted};
 use crate::forwarded::{RequestId, Told, request_id};
 use crate::message::{RequestHead, ResponseHead};
 use crate::rules::RuleRuntime;
@@ -34,9 +34,8 @@ pub(crate) struct RequestContext {
     method: Method,
     target: Uri,
     version: Version,
-    host: Option<HeaderValue>,
-    agent: Option<HeaderValue>,
-    pub(crate) accept: Option<HeaderValue>,
+    /// What is needed of the fields when they have gone on.
+    noted: Noted<3>,
     /// Whether the client speaks gRPC, which has a status of its own.
     pub(crate) grpc: bool,
     /// The rule that took the request.
@@ -135,9 +134,7 @@ impl RequestContext {
             method: head.method.clone(),
             target: head.target.clone(),
             version: head.version,
-            host: head.headers.get(HOST).cloned(),
-            agent: head.headers.get(USER_AGENT).cloned(),
-            accept: head.headers.get(ACCEPT).cloned(),
+            noted: head.headers.note_values([Known::Host, Known::UserAgent, Known::Accept]),
             grpc: head.version == Version::HTTP_2 && speaks_grpc(&head.headers),
             rule: None,
             made: None,
@@ -160,6 +157,11 @@ impl RequestContext {
         told.unwrap_or_else(|| self.connection.peer.ip().to_canonical())
     }
 
+    /// `Accept`.
+    pub(crate) fn accept(&self) -> Option<&[u8]> {
+        self.noted.value(2)
+    }
+
     /// The method.
     pub(crate) fn method(&self) -> &Method {
         &self.method
@@ -177,8 +179,8 @@ impl RequestContext {
 }
 
 /// `application/grpc`, and what is told behind it of the messages' form.
-fn speaks_grpc(headers: &HeaderMap) -> bool {
-    let media = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+fn speaks_grpc(headers: &Fields) -> bool {
+    let media = headers.get(Known::ContentType).unwrap_or_default();
     let rest = media.strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
 }
@@ -208,7 +210,7 @@ impl Drop for RequestContext {
             client: self.told.as_ref().and_then(|told| told.client()),
             listener: self.connection.listener.as_str(),
             method: self.method.as_str(),
-            host: self.host.as_ref().map_or(&b""[..], HeaderValue::as_bytes),
+            host: self.noted.value(0).unwrap_or_default(),
             path: self.target.path(),
             query: self.target.query().unwrap_or_default(),
             version: self.version,
@@ -222,7 +224,7 @@ impl Drop for RequestContext {
             bytes_sent: self.sent,
             duration,
             upstream: self.upstream,
-            user_agent: self.agent.as_ref().map_or(&b""[..], HeaderValue::as_bytes),
+            user_agent: self.noted.value(1).unwrap_or_default(),
         });
     }
 }

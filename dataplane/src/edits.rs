@@ -4,9 +4,10 @@ use fairway_snapshot::normalize::Refusal;
 use fairway_snapshot::{
     Captures, Filter, HeaderEdits, JudgedVersion, Route, ValueSource, ValueTemplate, Variable,
 };
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
 use crate::context::RequestContext;
+use crate::fields::Fields;
 
 /// The values that were put together for one request, each list in the order of its templates.
 #[derive(Default)]
@@ -74,20 +75,20 @@ pub(crate) fn made(route: &Route, request: &Request<'_>) -> Option<Box<MadeValue
 }
 
 /// Changes header fields.
-pub(crate) fn apply(edits: &HeaderEdits, made: &[HeaderValue], headers: &mut HeaderMap) {
+pub(crate) fn apply(edits: &HeaderEdits, made: &[HeaderValue], headers: &mut Fields) {
     let mut made = made.iter();
-    let mut value = |template: &ValueTemplate| match template {
+    let mut value = |template: &'_ ValueTemplate| match template {
         ValueTemplate::Fixed(value) => Some(value.clone()),
         ValueTemplate::Made { .. } => made.next().cloned(),
     };
     for field in &edits.set {
         if let Some(value) = value(&field.value) {
-            headers.insert(field.name.clone(), value);
+            headers.set(&field.name, value.as_bytes());
         }
     }
     for field in &edits.add {
         if let Some(value) = value(&field.value) {
-            headers.append(field.name.clone(), value);
+            headers.add(&field.name, value.as_bytes());
         }
     }
     for name in &edits.remove {

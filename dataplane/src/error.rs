@@ -9,7 +9,6 @@ mod tests;
 use bytes::Bytes;
 use fairway_snapshot::normalize::Refusal;
 use http::StatusCode;
-use http::header::HeaderValue;
 
 pub use message::MessageProblem;
 
@@ -386,9 +385,9 @@ impl ProxyError {
 }
 
 /// Whether a client takes a problem as JSON. Without `Accept` it does (RFC 9110 section 12.5.1).
-pub(crate) fn wants_json(accept: Option<&HeaderValue>) -> bool {
+pub(crate) fn wants_json(accept: Option<&[u8]>) -> bool {
     let Some(accept) = accept else { return true };
-    accept.as_bytes().split(|byte| *byte == b',').any(|range| {
+    accept.split(|byte| *byte == b',').any(|range| {
         let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         let media = parts.next().unwrap_or_default().to_ascii_lowercase();
         let known = matches!(

@@ -3,14 +3,13 @@
 
 use bytes::Bytes;
 use fairway_snapshot::{Filter, Rule};
-use http::header::{HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
 
 use crate::context::RequestContext;
 use crate::edits;
 use crate::error::ProxyError;
-use crate::forwarded::X_REQUEST_ID;
+use crate::fields::{Fields, Known};
 use crate::headers::{strip_request, strip_response};
 use crate::message::{RequestHead, ResponseHead};
 use crate::{timing, versions};
@@ -29,7 +28,7 @@ pub(crate) fn request(
     strip_request(&mut head.headers);
     // Last what we say of the request ourselves: nothing may change it any more.
     context.connection.forwarded.apply(&mut head.headers, context.told.as_deref());
-    head.headers.insert(X_REQUEST_ID, context.id.header());
+    head.headers.set(Known::XRequestId, context.id.bytes());
     // A backend sees the version that serves the request, wherever the client named it.
     if let (Some(versions), Some(index)) = (rule.versions(), context.version_served) {
         versions::tell_backend(versions, index, &mut head.headers);
@@ -44,7 +43,7 @@ pub(crate) fn request(
     // The host after what tells the client's.
     for filter in &rule.filters {
         if let Filter::RewriteHost(host) = filter {
-            head.headers.insert(HOST, host.clone());
+            head.headers.set(Known::Host, host.as_bytes());
         }
     }
     Ok(())
@@ -53,16 +52,16 @@ pub(crate) fn request(
 /// What happens to the head of a backend's response before the client gets it.
 pub(crate) fn response(context: &RequestContext, head: &mut ResponseHead) {
     let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
-    let protocol = head.headers.get(UPGRADE).filter(|_| switched).cloned();
+    let protocol = head.headers.get(Known::Upgrade).filter(|_| switched).map(<[u8]>::to_vec);
     strip_response(&mut head.headers);
     if let Some(protocol) = protocol {
-        head.headers.insert(UPGRADE, protocol);
+        head.headers.add(Known::Upgrade, &protocol);
     }
     finish(context, &mut head.headers);
 }
 
 /// What every answer gets, our own ones too.
-pub(crate) fn finish(context: &RequestContext, headers: &mut http::HeaderMap) {
+pub(crate) fn finish(context: &RequestContext, headers: &mut Fields) {
     if let Some(versions) = context.rule.as_ref().and_then(|rule| rule.rule.versions()) {
         versions::tell_client(versions, context.version_served, headers);
     }
@@ -76,7 +75,7 @@ pub(crate) fn finish(context: &RequestContext, headers: &mut http::HeaderMap) {
     timing::apply(context, headers);
     // A connection that is being drained ends with this answer.
     if context.worker.draining.get() {
-        headers.insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        headers.set(Known::Connection, b"close");
     }
 }
 

@@ -9,76 +9,101 @@ use std::cell::RefCell;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::HeaderValue;
+use smallvec::SmallVec;
 
+use crate::fields::{Fields, Known};
 pub(crate) use told::Told;
 pub use told::Trust;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// A host that is kept while the fields change.
+type Text = SmallVec<[u8; 64]>;
 
-/// The id of a request, for the backend and for our own log.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What is made anew for every request.
+const OURS: [Known; 5] = [
+    Known::Forwarded,
+    Known::XForwardedFor,
+    Known::XForwardedProto,
+    Known::XForwardedPort,
+    Known::XForwardedHost,
+];
 
 /// The values that are the same for every request of a client's connection.
 #[derive(Debug)]
 pub(crate) struct Forwarded {
     peer: IpAddr,
-    address: HeaderValue,
-    port: HeaderValue,
+    address: String,
+    port: String,
     /// Whether the client came by TLS.
     https: bool,
     /// `for=` as RFC 7239 writes it: an IPv6 address in brackets and quotes.
     node: String,
     /// The last host and the `Forwarded` made from it: a client seldom changes it.
-    last: RefCell<Option<(HeaderValue, HeaderValue)>>,
+    last: RefCell<(Vec<u8>, String)>,
 }
 
 impl Forwarded {
     /// For a client at `peer` that came to `local`, by TLS or without.
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr, https: bool) -> Self {
-        let address = peer.ip().to_canonical();
+        let peer = peer.ip().to_canonical();
         Self {
-            peer: address,
-            address: printable(&address.to_string()),
-            port: HeaderValue::from(local.port()),
+            peer,
+            address: peer.to_string(),
+            port: local.port().to_string(),
             https,
-            node: node(address),
-            last: RefCell::new(None),
+            node: node(peer),
+            last: RefCell::default(),
         }
     }
 
     /// Sets the headers on a request whose `Host` is in `headers`; `told` is what a trusted peer says.
-    pub(crate) fn apply(&self, headers: &mut HeaderMap, told: Option<&Told>) {
-        let host = told.and_then(|told| told.host.as_ref()).or_else(|| headers.get(HOST)).cloned();
-        let https = told.and_then(|told| told.https);
-        let scheme = scheme(https.unwrap_or(self.https));
-        let (forwarded, list) = match told {
-            Some(told) => self.chain(told, host.as_ref(), scheme),
-            None => (self.forwarded(host.as_ref()), self.address.clone()),
-        };
+    pub(crate) fn apply(&self, headers: &mut Fields, told: Option<&Told>) {
+        // The five stand together as if they had come so, which they mostly did not.
+        for name in OURS {
+            headers.remove(name);
+        }
+        let Some(told) = told else { return self.peer_alone(headers) };
+        let host = told.host.as_ref().map(HeaderValue::as_bytes);
+        let host = host.or_else(|| headers.get(Known::Host)).map(Text::from_slice);
+        let scheme = scheme(told.https.unwrap_or(self.https));
+        let (forwarded, list) = self.chain(told, host.as_deref(), scheme);
         // Whoever names the scheme and no port means the usual one.
-        let usual = https.map(|https| if https { 443 } else { 80_u16 });
-        let port = told.and_then(|told| told.port).or(usual);
-        headers.insert(FORWARDED, forwarded);
-        headers.insert(X_FORWARDED_FOR, list);
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-        headers.insert(X_FORWARDED_PORT, port.map_or_else(|| self.port.clone(), HeaderValue::from));
-        match host {
-            Some(host) => headers.insert(X_FORWARDED_HOST, host),
-            None => headers.remove(X_FORWARDED_HOST),
-        };
+        let usual = told.https.map(|https| if https { 443 } else { 80_u16 });
+        headers.add(Known::Forwarded, forwarded.as_bytes());
+        headers.add(Known::XForwardedFor, list.as_bytes());
+        headers.add(Known::XForwardedProto, scheme.as_bytes());
+        match told.port.or(usual) {
+            Some(port) => {
+                headers.add(Known::XForwardedPort, itoa::Buffer::new().format(port).as_bytes());
+            }
+            None => headers.add(Known::XForwardedPort, self.port.as_bytes()),
+        }
+        if let Some(host) = host {
+            headers.add(Known::XForwardedHost, &host);
+        }
+    }
+
+    /// The same where the peer is the client.
+    fn peer_alone(&self, headers: &mut Fields) {
+        let scheme = scheme(self.https);
+        let mut last = self.last.borrow_mut();
+        let host = headers.get(Known::Host);
+        if last.1.is_empty() || last.0 != host.unwrap_or_default() {
+            let forwarded = element(&self.node, host, scheme);
+            *last = (host.unwrap_or_default().to_vec(), forwarded);
+        }
+        let named = host.is_some();
+        headers.add(Known::Forwarded, last.1.as_bytes());
+        headers.add(Known::XForwardedFor, self.address.as_bytes());
+        headers.add(Known::XForwardedProto, scheme.as_bytes());
+        headers.add(Known::XForwardedPort, self.port.as_bytes());
+        if named {
+            headers.add(Known::XForwardedHost, &last.0);
+        }
     }
 
     /// `Forwarded` and `X-Forwarded-For` with the client that stands behind our peer.
-    fn chain(
-        &self,
-        told: &Told,
-        host: Option<&HeaderValue>,
-        scheme: &str,
-    ) -> (HeaderValue, HeaderValue) {
+    fn chain(&self, told: &Told, host: Option<&[u8]>, scheme: &str) -> (String, String) {
         let (mut list, mut forwarded) = (String::new(), String::new());
         for (index, address) in told.chain().iter().chain([&self.peer]).enumerate() {
             let between = if index == 0 { "" } else { ", " };
@@ -89,29 +114,15 @@ impl Forwarded {
                 _ => write!(forwarded, "{between}for={}", node(*address)),
             };
         }
-        (printable(&forwarded), printable(&list))
-    }
-
-    fn forwarded(&self, host: Option<&HeaderValue>) -> HeaderValue {
-        let scheme = scheme(self.https);
-        let Some(host) = host else { return printable(&element(&self.node, None, scheme)) };
-        let mut last = self.last.borrow_mut();
-        if let Some((known, value)) = &*last
-            && known == host
-        {
-            return value.clone();
-        }
-        let value = printable(&element(&self.node, Some(host), scheme));
-        *last = Some((host.clone(), value.clone()));
-        value
+        (forwarded, list)
     }
 }
 
 /// What is said of the client itself.
-fn element(node: &str, host: Option<&HeaderValue>, scheme: &str) -> String {
+fn element(node: &str, host: Option<&[u8]>, scheme: &str) -> String {
     let Some(host) = host else { return format!("for={node};proto={scheme}") };
     // A host is checked before it comes here: it holds no quote. A colon needs quotes.
-    let host = String::from_utf8_lossy(host.as_bytes());
+    let host = String::from_utf8_lossy(host);
     format!("for={node};host=\"{host}\";proto={scheme}")
 }
 
@@ -127,11 +138,6 @@ fn node(address: IpAddr) -> String {
     }
 }
 
-/// A header value from text that has only visible characters.
-fn printable(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
-}
-
 /// A new request id: a UUID version 7 (RFC 9562), so that ids sort by time.
 pub(crate) fn request_id(milliseconds: u64) -> RequestId {
     let mut random = [0; 10];
@@ -144,8 +150,7 @@ pub(crate) fn request_id(milliseconds: u64) -> RequestId {
 }
 
 /// The id that a request has already, when it is one: up to 64 letters, digits and a few signs.
-fn given_id(value: &HeaderValue) -> Option<RequestId> {
-    let given = value.as_bytes();
+fn given_id(given: &[u8]) -> Option<RequestId> {
     let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/@".contains(byte);
     let mut text = [0; MAX_ID];
     if given.is_empty() || !given.iter().all(known) {
@@ -171,12 +176,8 @@ impl RequestId {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
-    /// The id as a header value.
-    pub(crate) fn header(&self) -> HeaderValue {
-        HeaderValue::from_bytes(self.bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"))
-    }
-
-    fn bytes(&self) -> &[u8] {
+    /// The same as bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.text.get(..self.length).unwrap_or_default()
     }
 }

@@ -13,11 +13,9 @@ use http::HeaderMap;
 
 pub(crate) use chunked::Chunked;
 pub(crate) use decoder::Decoder;
-pub(crate) use fields::{
-    content_length, header_map, lines_end_well, options, places, request_length,
-};
+pub(crate) use fields::{content_length, lines_end_well, options, request_length};
 pub(crate) use input::Input;
-pub(crate) use output::{Framing, Output, field};
+pub(crate) use output::{Framing, Output};
 
 /// A step of taking a body off the bytes of a connection.
 #[derive(Debug)]

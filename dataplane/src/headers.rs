@@ -5,19 +5,24 @@
 mod tests;
 
 use http::Method;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TE, TRANSFER_ENCODING, UPGRADE};
 
 use crate::error::ProxyError;
+use crate::fields::{Fields, Known};
+use crate::h1::options;
 use crate::message::RequestHead;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-/// A request header `Proxy` becomes `HTTP_PROXY` in CGI programs; no client has a reason to send
-/// it (CVE-2016-5385).
-const PROXY: HeaderName = HeaderName::from_static("proxy");
+/// What belongs to one connection, whatever `Connection` names.
+const OF_A_CONNECTION: [Known; 5] = [
+    Known::Connection,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::TransferEncoding,
+    Known::Upgrade,
+];
+/// What a request says to its peer alone. A field `Proxy` becomes `HTTP_PROXY` in CGI programs; no
+/// client has a reason to send it (CVE-2016-5385).
+const TO_A_PEER: [Known; 3] = [Known::Expect, Known::Proxy, Known::ProxyAuthorization];
 
 /// Refuses what cannot be passed on as it was meant: a tunnel.
 pub(crate) fn check_request(head: &RequestHead) -> Result<(), ProxyError> {
@@ -25,48 +30,36 @@ pub(crate) fn check_request(head: &RequestHead) -> Result<(), ProxyError> {
 }
 
 /// Whether a client waits to be told to send its body (RFC 9110 section 10.1.1).
-pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
-    let expected = headers.get(EXPECT).map_or(&b""[..], HeaderValue::as_bytes);
+pub(crate) fn expects_continue(headers: &Fields) -> bool {
+    let expected = headers.get(Known::Expect).unwrap_or_default();
     expected.trim_ascii().eq_ignore_ascii_case(b"100-continue")
 }
 
-/// Takes off a request the fields whose name holds a `_`. CGI and WSGI programs cannot tell them
-/// from those with a `-` in its place, so that `X_Forwarded_For` would speak for us.
-fn strip_ambiguous(headers: &mut HeaderMap) {
-    let ambiguous = |name: &&HeaderName| name.as_str().contains('_');
-    let found: Vec<HeaderName> = headers.keys().filter(ambiguous).cloned().collect();
-    for name in found {
+/// Takes off a request what belongs to the client's connection. `TE: trailers` stays, for it asks
+/// the whole chain. `Expect` is made anew for the backend where the client waits for it. So are
+/// taken off the fields whose name holds a `_`: CGI and WSGI programs cannot tell them from those
+/// with a `-` in its place, so that `X_Forwarded_For` would speak for us.
+pub(crate) fn strip_request(headers: &mut Fields) {
+    strip_connection(headers);
+    if headers.contains(Known::Te) {
+        let trailers = headers.all(Known::Te).any(has_trailers);
+        headers.remove(Known::Te);
+        if trailers {
+            headers.add(Known::Te, b"trailers");
+        }
+    }
+    if headers.has_ambiguous() {
+        headers.retain(|field| !field.name.contains(&b'_'));
+    }
+    for name in TO_A_PEER {
         headers.remove(name);
     }
 }
 
-/// Takes off a request what belongs to the client's connection. `TE: trailers` stays, for it asks
-/// the whole chain. `Expect` is made anew for the backend where the client waits for it.
-pub(crate) fn strip_request(headers: &mut HeaderMap) {
-    let found = strip_connection(headers);
-    if found.te {
-        let trailers = headers.get_all(TE).iter().any(has_trailers);
-        headers.remove(TE);
-        if trailers {
-            headers.insert(TE, HeaderValue::from_static("trailers"));
-        }
-    }
-    if found.ambiguous {
-        strip_ambiguous(headers);
-    }
-    if found.request_only {
-        headers.remove(EXPECT);
-        headers.remove(PROXY);
-        headers.remove(PROXY_AUTHORIZATION);
-    }
-}
-
 /// Takes off a response what belongs to the backend's connection.
-pub(crate) fn strip_response(headers: &mut HeaderMap) {
-    let found = strip_connection(headers);
-    if found.te {
-        headers.remove(TE);
-    }
+pub(crate) fn strip_response(headers: &mut Fields) {
+    strip_connection(headers);
+    headers.remove(Known::Te);
 }
 
 /// Takes off trailers what would frame or route a message, were they merged into its head (RFC 9110
@@ -78,76 +71,41 @@ pub(crate) fn strip_trailers(mut trailers: HeaderMap) -> HeaderMap {
     trailers
 }
 
-/// What a look at all names found beside the headers that were removed at once.
-#[derive(Default)]
-struct Found {
-    te: bool,
-    request_only: bool,
-    /// Whether a name holds a `_`.
-    ambiguous: bool,
-}
-
-/// Removes the headers of one connection, and those that `Connection` names. Most messages have
-/// none, so that names are only looked at once.
-fn strip_connection(headers: &mut HeaderMap) -> Found {
-    let mut found = Found::default();
-    let mut connection = false;
-    let mut other = false;
-    for name in headers.keys() {
-        if *name == CONNECTION {
-            connection = true;
-        } else if *name == TRANSFER_ENCODING
-            || *name == UPGRADE
-            || *name == KEEP_ALIVE
-            || *name == PROXY_CONNECTION
-        {
-            other = true;
-        } else if *name == TE {
-            found.te = true;
-        } else if *name == EXPECT || *name == PROXY_AUTHORIZATION || *name == PROXY {
-            found.request_only = true;
-        } else if name.as_str().contains('_') {
-            found.ambiguous = true;
-        }
-    }
-    if connection {
+/// Removes the fields of one connection, and those that `Connection` names.
+fn strip_connection(headers: &mut Fields) {
+    if headers.contains(Known::Connection) {
         strip_named(headers);
-        headers.remove(CONNECTION);
     }
-    if other {
-        headers.remove(TRANSFER_ENCODING);
-        headers.remove(UPGRADE);
-        headers.remove(KEEP_ALIVE);
-        headers.remove(PROXY_CONNECTION);
+    for name in OF_A_CONNECTION {
+        headers.remove(name);
     }
-    found
 }
 
-/// Removes every header that `Connection` names. Those that frame or route the message stay, for
+/// Removes every field that `Connection` names. Those that frame or route the message stay, for
 /// a client must not be able to make us drop them.
-fn strip_named(headers: &mut HeaderMap) {
-    let mut named: Vec<HeaderName> = Vec::new();
-    for value in headers.get_all(CONNECTION) {
-        for token in value.as_bytes().split(|byte| *byte == b',') {
-            let token = token.trim_ascii();
-            let usual = token.eq_ignore_ascii_case(b"close")
-                || token.eq_ignore_ascii_case(b"keep-alive")
-                || token.eq_ignore_ascii_case(b"te")
-                || token.eq_ignore_ascii_case(b"upgrade");
-            if !usual && let Ok(name) = HeaderName::from_bytes(token) {
-                named.push(name);
-            }
-        }
-    }
-    for name in named {
-        if name != HOST && name != CONTENT_LENGTH {
-            headers.remove(name);
-        }
+fn strip_named(headers: &mut Fields) {
+    let named = headers.all(Known::Connection).flat_map(options);
+    let usual = |name: &&[u8]| name.eq_ignore_ascii_case(b"close") || stays(Known::of(name));
+    let mut named: Vec<Vec<u8>> =
+        named.filter(|name| !usual(name)).map(<[u8]>::to_ascii_lowercase).collect();
+    // There may be as many as a head has room for.
+    named.sort_unstable();
+    if !named.is_empty() {
+        headers.retain(|field| {
+            let name = field.name.to_ascii_lowercase();
+            stays(field.known) || named.binary_search(&name).is_err()
+        });
     }
 }
 
-fn has_trailers(value: &HeaderValue) -> bool {
-    value.as_bytes().split(|byte| *byte == b',').any(|part| {
+/// What is not removed for being named, or not for that: `TE` is looked at for itself.
+fn stays(name: Option<Known>) -> bool {
+    use Known::{ContentLength, Host, KeepAlive, Te, Upgrade};
+    matches!(name, Some(ContentLength | Host | KeepAlive | Te | Upgrade))
+}
+
+fn has_trailers(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|part| {
         let name = part.split(|byte| *byte == b';').next().unwrap_or_default();
         name.trim_ascii().eq_ignore_ascii_case(b"trailers")
     })

@@ -16,6 +16,7 @@ mod context;
 mod downstream;
 mod edits;
 mod error;
+mod fields;
 mod filters;
 mod forwarded;
 mod h1;

@@ -1,7 +1,9 @@
 //! The messages that the proxy and its filters speak of, whatever codec read them.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri, Version};
+use http::{Method, StatusCode, Uri, Version};
+
+use crate::fields::Fields;
 
 /// The head of a request.
 #[derive(Clone, Debug)]
@@ -10,7 +12,7 @@ pub(crate) struct RequestHead {
     /// The target as it came, in origin form or absolute form (RFC 9112 section 3.2).
     pub(crate) target: Uri,
     pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Fields,
 }
 
 /// The head of a response.
@@ -19,7 +21,7 @@ pub(crate) struct ResponseHead {
     pub(crate) status: StatusCode,
     /// The reason phrase, when it is not the usual one of the status.
     pub(crate) reason: Option<Bytes>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Fields,
 }
 
 /// Whether an answer with this status has no body by definition (RFC 9112 section 6.3).
@@ -34,7 +36,7 @@ impl RequestHead {
             method: Method::from_bytes(b"-").unwrap_or_default(),
             target: Uri::from_static("-"),
             version: Version::HTTP_11,
-            headers: HeaderMap::new(),
+            headers: Fields::new(),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use fairway_snapshot::table::preflight;
 use fairway_snapshot::{Find, Mode, RouteRequest, Source};
+use http::HeaderValue;
 use http::StatusCode;
-use http::header::{HOST, HeaderValue, UPGRADE};
 
 use crate::attempt::HeadLimits;
 use crate::authority::host;
@@ -18,6 +18,7 @@ use crate::context::{Exchange, RequestContext};
 use crate::downstream::{ClientConnection, ClientSource};
 use crate::edits::Taken;
 use crate::error::ProxyError;
+use crate::fields::Known;
 use crate::headers::check_request;
 use crate::message::{RequestHead, ResponseHead};
 use crate::reply::{Reply, local_reply};
@@ -129,7 +130,7 @@ async fn forward(
         return Err(reply);
     }
     // The filters take the field off; HTTP/2 has none.
-    let asks = parts.upgrade.is_some() || head.headers.contains_key(UPGRADE);
+    let asks = parts.upgrade.is_some() || head.headers.contains(Known::Upgrade);
     let upgrade = !rule.mirrors.is_empty() && asks;
     filters::request(context, &rule.rule, &mut head, path)?;
     let (backend, upstream) = rule.pick().map_err(|(backend, error)| {
@@ -137,9 +138,9 @@ async fn forward(
         error
     })?;
     context.backend = Some(backend);
-    if !head.headers.contains_key(HOST) {
+    if !head.headers.contains(Known::Host) {
         // HTTP/1.0 needs none, but what we speak does (RFC 9112 section 3.2).
-        head.headers.insert(HOST, upstream.authority.clone());
+        head.headers.add(Known::Host, upstream.authority.as_bytes());
     }
     let limits = head_limits(context, &rule);
     let Parts { body, expects, upgrade: switch } = parts;

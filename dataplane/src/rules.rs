@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fairway_snapshot::{Action, Backend, InvalidReason, RedirectedRequest, Respond, Rule, Scheme};
-use http::header::HOST;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use crate::error::ProxyError;
+use crate::fields::{Fields, Known};
 use crate::message::RequestHead;
 use crate::mirror::Mirror;
 use crate::reply::Reply;
@@ -33,7 +33,7 @@ pub(crate) struct RuleRuntime {
 #[derive(Clone, Debug)]
 pub(crate) struct FixedAnswer {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Fields,
     pub(crate) body: Bytes,
 }
 
@@ -42,7 +42,7 @@ impl FixedAnswer {
         Self {
             // A snapshot holds only statuses that there are.
             status: StatusCode::from_u16(respond.status).unwrap_or(StatusCode::OK),
-            headers: respond.headers.iter().cloned().collect(),
+            headers: respond.headers.iter().map(|(name, value)| (name, value)).collect(),
             body: Bytes::copy_from_slice(respond.body.as_bytes()),
         }
     }
@@ -101,14 +101,15 @@ impl RuleRuntime {
             return Some(Reply::fixed(FixedAnswer::clone(answer)));
         }
         let Action::Redirect(to) = &self.rule.action else { return None };
-        let authority = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let authority =
+            head.headers.get(Known::Host).and_then(|host| std::str::from_utf8(host).ok());
         let location = to.location(&RedirectedRequest {
             scheme: Scheme::Http,
             authority: authority.unwrap_or_default(),
             path: path.unwrap_or_else(|| head.target.path()),
             query: head.target.query(),
         });
-        Some(Reply::redirect(to.status, location))
+        Some(Reply::redirect(to.status, &location))
     }
 
     /// Picks a backend by weight: its index and its upstream.

@@ -5,7 +5,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::{Error, RecvStream, SendStream};
-use http::HeaderValue;
 use http_body::Frame;
 
 /// A body that comes over a stream.
@@ -69,6 +68,6 @@ pub(crate) fn poll_send(
 }
 
 /// Whether a value begins or ends with a blank, which a reader of HTTP/1 would take off (section 8.2.1).
-pub(crate) fn has_outer_blanks(value: &HeaderValue) -> bool {
-    value.as_bytes().trim_ascii().len() != value.len()
+pub(crate) fn has_outer_blanks(value: &[u8]) -> bool {
+    value.trim_ascii().len() != value.len()
 }

@@ -6,42 +6,39 @@ mod tests;
 
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::context::RequestContext;
+use crate::fields::{Fields, Known};
 
 /// Text that is made without an allocation.
 type Text = SmallVec<[u8; 64]>;
 
-const X_PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
 /// Sets the headers that the settings ask for. An `X-Process-Time` of the backend stays, a
 /// `Server-Timing` of the backend is added to.
-pub(crate) fn apply(context: &RequestContext, headers: &mut HeaderMap) {
+pub(crate) fn apply(context: &RequestContext, headers: &mut Fields) {
     let config = &context.worker.config;
     if !config.process_time && !config.server_timing {
         return;
     }
     let total = context.started.elapsed();
-    if config.process_time && !headers.contains_key(X_PROCESS_TIME) {
-        headers.insert(X_PROCESS_TIME, seconds(total));
+    if config.process_time && !headers.contains(Known::XProcessTime) {
+        headers.add(Known::XProcessTime, &seconds(total));
     }
     if config.server_timing {
-        headers.append(SERVER_TIMING, server_timing(total, context.upstream));
+        headers.add(Known::ServerTiming, &server_timing(total, context.upstream));
     }
 }
 
 /// Seconds with six decimals.
-fn seconds(duration: Duration) -> HeaderValue {
+fn seconds(duration: Duration) -> Text {
     let mut text = Text::new();
     decimal::<6>(&mut text, duration.as_secs(), duration.subsec_micros());
-    value(&text)
+    text
 }
 
 /// `gw` is our own share, `up` the time until the backend's head was there.
-fn server_timing(total: Duration, upstream: Option<Duration>) -> HeaderValue {
+fn server_timing(total: Duration, upstream: Option<Duration>) -> Text {
     let mut text = Text::new();
     let own = total.saturating_sub(upstream.unwrap_or_default());
     text.extend_from_slice(b"gw;dur=");
@@ -50,7 +47,7 @@ fn server_timing(total: Duration, upstream: Option<Duration>) -> HeaderValue {
         text.extend_from_slice(b", up;dur=");
         milliseconds(&mut text, upstream);
     }
-    value(&text)
+    text
 }
 
 fn milliseconds(text: &mut Text, duration: Duration) {
@@ -69,8 +66,4 @@ fn decimal<const DECIMALS: usize>(text: &mut Text, whole: u64, mut fraction: u32
     }
     text.push(b'.');
     text.extend_from_slice(&digits);
-}
-
-fn value(text: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(text).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }

@@ -1,10 +1,10 @@
 //! Switching to another protocol over the connection of a request (RFC 9110 section 7.8), as WebSocket
 //! does: behind the backend's 101 bytes pass as they are, in both directions, until one side ends.
 
-use http::header::{CONNECTION, HeaderValue, UPGRADE};
-use http::{HeaderMap, Version};
+use http::{HeaderValue, Version};
 
 use crate::body::ClientBody;
+use crate::fields::{Fields, Known};
 use crate::h1::options;
 use crate::message::RequestHead;
 
@@ -30,14 +30,14 @@ impl Upgrade {
 /// for several, gets an answer over HTTP, as the RFC lets a server do: `h2c` above all would lead past
 /// everything that is decided for each request.
 pub(crate) fn asked(head: &RequestHead, allowed: &[String]) -> Option<HeaderValue> {
-    let mut named = head.headers.get_all(UPGRADE).iter();
-    let (Some(protocol), None) = (named.next(), named.next()) else { return None };
-    let known = |name: &String| protocol.as_bytes().eq_ignore_ascii_case(name.as_bytes());
+    let protocol = head.headers.only(Known::Upgrade)?;
+    let known = |name: &String| protocol.eq_ignore_ascii_case(name.as_bytes());
     let asks = head.version == Version::HTTP_11 && names_upgrade(&head.headers);
-    (asks && allowed.iter().any(known)).then(|| protocol.clone())
+    let protocol = (asks && allowed.iter().any(known)).then_some(protocol)?;
+    HeaderValue::from_bytes(protocol).ok()
 }
 
-fn names_upgrade(headers: &HeaderMap) -> bool {
-    let mut named = headers.get_all(CONNECTION).iter().flat_map(options);
+fn names_upgrade(headers: &Fields) -> bool {
+    let mut named = headers.all(Known::Connection).flat_map(options);
     named.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }

@@ -2,43 +2,39 @@
 //! that it ends.
 
 use fairway_snapshot::ApiVersions;
-use http::header::{ACCEPT, LINK, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// RFC 9745.
-const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
-/// RFC 8594.
-const SUNSET: HeaderName = HeaderName::from_static("sunset");
+use crate::fields::{Fields, Known};
 
 /// The header field that names versions holds the one that serves the request, when the client named
 /// it elsewhere or not at all.
-pub(crate) fn tell_backend(versions: &ApiVersions, index: usize, headers: &mut HeaderMap) {
+pub(crate) fn tell_backend(versions: &ApiVersions, index: usize, headers: &mut Fields) {
     if let Some(name) = &versions.header
-        && !headers.contains_key(name)
-        && let Ok(value) = HeaderValue::from_str(versions.name(index))
+        && !headers.contains(name)
     {
-        headers.insert(name.clone(), value);
+        headers.add(name, versions.name(index).as_bytes());
     }
 }
 
 /// What ends is told, unless the backend says it better; and caches learn what the answer depends
 /// on.
-pub(crate) fn tell_client(versions: &ApiVersions, index: Option<usize>, headers: &mut HeaderMap) {
+pub(crate) fn tell_client(versions: &ApiVersions, index: Option<usize>, headers: &mut Fields) {
     if let Some(name) = &versions.header {
-        headers.append(VARY, HeaderValue::from(name.clone()));
+        headers.add(Known::Vary, name.as_str().as_bytes());
     }
     if versions.media_type.is_some() {
-        headers.append(VARY, HeaderValue::from(ACCEPT));
+        headers.add(Known::Vary, b"accept");
     }
     let Some(version) = index.and_then(|index| versions.known.get(index)) else { return };
-    for (name, value) in [(DEPRECATION, &version.deprecation), (SUNSET, &version.sunset)] {
+    // RFC 9745 and RFC 8594.
+    let ends = [(Known::Deprecation, &version.deprecation), (Known::Sunset, &version.sunset)];
+    for (name, value) in ends {
         if let Some(value) = value
-            && !headers.contains_key(&name)
+            && !headers.contains(name)
         {
-            headers.insert(name, value.clone());
+            headers.add(name, value.as_bytes());
         }
     }
     if let Some(link) = &version.link {
-        headers.append(LINK, link.clone());
+        headers.add(Known::Link, link.as_bytes());
     }
 }

@@ -6,11 +6,11 @@ mod tests;
 use std::sync::Arc;
 
 use http::header::ACCEPT;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use crate::text::optional_header_text;
-use crate::{Mode, Source};
+use crate::{HeaderFields, Mode, Source};
 
 /// Which versions of an API there are, and where a request names one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl VersionCondition {
     /// Whether it holds. It also does when the request is for no version that there is: then
     /// whoever takes the request refuses it, with the list, and no rule without versions serves it.
     #[must_use]
-    pub fn holds(&self, headers: &HeaderMap) -> bool {
+    pub fn holds(&self, headers: &dyn HeaderFields) -> bool {
         self.versions.served(headers).is_none_or(|index| index == self.index)
     }
 
@@ -99,31 +99,36 @@ impl VersionCondition {
 impl ApiVersions {
     /// What a request says. The header field wins over `Accept`.
     #[must_use]
-    pub fn asked(&self, headers: &HeaderMap) -> AskedVersion {
+    pub fn asked(&self, headers: &dyn HeaderFields) -> AskedVersion {
         let mut asked = AskedVersion::None;
-        let lines = self.header.iter().flat_map(|name| headers.get_all(name));
-        for line in lines {
-            let one = self.find(line.as_bytes().trim_ascii());
+        let mut line = |line: &[u8]| {
+            let one = self.find(line.trim_ascii());
             // Two that differ leave open which is meant.
-            asked = if matches!(asked, AskedVersion::None) || asked == one {
+            asked = if asked == AskedVersion::None || asked == one {
                 one
             } else {
                 AskedVersion::Unknown
             };
+            false
+        };
+        if let Some(name) = &self.header {
+            headers.any(name, &mut line);
         }
         if asked == AskedVersion::None
             && let Some(name) = &self.media_type
         {
-            let lines = headers.get_all(ACCEPT).iter();
-            let value = lines.filter_map(|line| parameter(line.to_str().ok()?, name)).next();
-            asked = value.map_or(asked, |value| self.find(value.as_bytes()));
+            headers.any(&ACCEPT, &mut |line| {
+                let value = visible(line).and_then(|line| parameter(line, name));
+                asked = value.map_or(asked, |value| self.find(value.as_bytes()));
+                value.is_some()
+            });
         }
         asked
     }
 
     /// Which version serves a request, and whether it asks for one that there is not.
     #[must_use]
-    pub fn judge(&self, headers: &HeaderMap) -> JudgedVersion {
+    pub fn judge(&self, headers: &dyn HeaderFields) -> JudgedVersion {
         match self.asked(headers) {
             AskedVersion::Known(index) => JudgedVersion { served: Some(index), unknown: false },
             AskedVersion::None => {
@@ -138,7 +143,7 @@ impl ApiVersions {
 
     /// Index of the version that serves a request: see [`Self::judge`].
     #[must_use]
-    pub fn served(&self, headers: &HeaderMap) -> Option<usize> {
+    pub fn served(&self, headers: &dyn HeaderFields) -> Option<usize> {
         self.judge(headers).served
     }
 
@@ -163,6 +168,12 @@ impl ApiVersions {
         let index = self.known.iter().position(|version| version.name.as_bytes() == name);
         index.map_or(AskedVersion::Unknown, AskedVersion::Known)
     }
+}
+
+/// A line of visible ASCII, which is what media types are of.
+fn visible(line: &[u8]) -> Option<&str> {
+    let visible = line.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    std::str::from_utf8(line).ok().filter(|_| visible)
 }
 
 /// The value of the first parameter of this name among the media ranges of an `Accept` (RFC 9110

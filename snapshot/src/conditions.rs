@@ -8,13 +8,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::VersionCondition;
 use crate::table::Mismatch;
 use crate::text::{header_text, serde_as_text, triplet};
+use crate::{HeaderFields, VersionCondition};
 
 /// The greatest compiled pattern, in bytes: one that is larger costs more than any condition is
 /// worth.
@@ -181,7 +181,7 @@ impl Conditions {
     /// Whether all of them hold. The headers of a CORS preflight are not those of the request that
     /// it asks for: they are not looked at when there are none.
     #[must_use]
-    pub fn hold(&self, headers: Option<&HeaderMap>, query: Option<&str>) -> bool {
+    pub fn hold(&self, headers: Option<&dyn HeaderFields>, query: Option<&str>) -> bool {
         self.test(headers, query).is_ok()
     }
 
@@ -192,7 +192,7 @@ impl Conditions {
     /// The first condition that does not hold.
     pub(crate) fn test(
         &self,
-        headers: Option<&HeaderMap>,
+        headers: Option<&dyn HeaderFields>,
         query: Option<&str>,
     ) -> Result<(), Mismatch> {
         let fails = |headers| self.headers.iter().position(|wanted| !wanted.holds(headers));
@@ -212,11 +212,11 @@ impl Conditions {
 }
 
 impl HeaderCondition {
-    fn holds(&self, headers: &HeaderMap) -> bool {
+    fn holds(&self, headers: &dyn HeaderFields) -> bool {
         if let ValueMatch::Present(wanted) = self.value {
-            return headers.contains_key(&self.name) == wanted;
+            return headers.first(&self.name).is_some() == wanted;
         }
-        headers.get_all(&self.name).iter().any(|value| self.value.matches(value.as_bytes()))
+        headers.any(&self.name, &mut |value| self.value.matches(value))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod conditions;
 mod differing;
 pub mod dump;
 pub mod edits;
+pub mod fields;
 pub mod filter;
 pub mod host;
 pub mod ids;
@@ -36,6 +37,7 @@ pub use conditions::{
 };
 pub use differing::differing;
 pub use edits::{FieldTemplate, HeaderEdits, ValueSource, ValueTemplate, Variable};
+pub use fields::HeaderFields;
 pub use filter::{Filter, Phase};
 pub use host::HostPattern;
 pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::normalize::Refusal;
 use crate::{
-    ApiVersions, Conditions, Filter, HostPattern, ListenerName, MethodMatch, Mirror, Normalization,
-    PathMatch, PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId, Upstream, UpstreamId,
+    ApiVersions, Conditions, Filter, HeaderFields, HostPattern, ListenerName, MethodMatch, Mirror,
+    Normalization, PathMatch, PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId,
+    Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -280,7 +280,7 @@ impl Route {
     /// Whether its conditions on headers and query hold, or it has none. Without headers those are
     /// not looked at: see [`Conditions::hold`].
     #[must_use]
-    pub fn asks_no_more(&self, headers: Option<&HeaderMap>, query: Option<&str>) -> bool {
+    pub fn asks_no_more(&self, headers: Option<&dyn HeaderFields>, query: Option<&str>) -> bool {
         self.conditions.as_ref().is_none_or(|conditions| conditions.hold(headers, query))
     }
 }

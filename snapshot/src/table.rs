@@ -12,15 +12,15 @@ mod witness;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{HeaderMap, Method};
 use smallvec::SmallVec;
 
 use crate::differing::differing;
 use crate::normalize::Normalization;
 use crate::{
-    Host, HostPattern, Listener, ListenerName, MethodMatch, MethodSet, PathMatch, Route, Rule,
-    Snapshot, WrongMethod,
+    HeaderFields, Host, HostPattern, Listener, ListenerName, MethodMatch, MethodSet, PathMatch,
+    Route, Rule, Snapshot, WrongMethod,
 };
 use paths::PathIndex;
 pub use witness::{Mismatch, Witness};
@@ -42,7 +42,7 @@ pub struct RouteRequest<'a> {
     /// The method.
     pub method: &'a Method,
     /// The header fields.
-    pub headers: &'a HeaderMap,
+    pub headers: &'a dyn HeaderFields,
     /// The query as it came, without its question mark.
     pub query: Option<&'a str>,
     /// The method that a CORS preflight asks for (`Access-Control-Request-Method`).
@@ -51,12 +51,12 @@ pub struct RouteRequest<'a> {
 
 /// The method that a CORS preflight asks for (Fetch standard, CORS-preflight request).
 #[must_use]
-pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<Method> {
-    if *method != Method::OPTIONS || !headers.contains_key(ORIGIN) {
+pub fn preflight(method: &Method, headers: &dyn HeaderFields) -> Option<Method> {
+    if *method != Method::OPTIONS || headers.first(&ORIGIN).is_none() {
         return None;
     }
-    let asked = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
-    Method::from_bytes(asked.as_bytes()).ok()
+    let asked = headers.first(&ACCESS_CONTROL_REQUEST_METHOD)?;
+    Method::from_bytes(asked).ok()
 }
 
 /// What the table says of a request.
@@ -289,7 +289,7 @@ impl<X> HostTable<X> {
         &'t self,
         request: &RouteRequest<'_>,
         method: &Method,
-        headers: Option<&HeaderMap>,
+        headers: Option<&dyn HeaderFields>,
         witness: &mut W,
     ) -> (Option<RouteMatch<'t, X>>, bool) {
         let mut known = false;

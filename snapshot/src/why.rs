@@ -7,15 +7,15 @@ mod view;
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, Method};
+use http::Method;
 
 use crate::answer::split;
 use crate::dump::route_view;
 use crate::normalize::normalize_path;
 use crate::table::{Find, ListenerTable, Mismatch, RouteRequest, Witness};
 use crate::{
-    Action, Conditions, Filter, HostPattern, ListenerName, MethodMatch, MethodSet, Mode,
-    Precedence, RedirectedRequest, Route, Rule, Scheme, Snapshot, ValueMatch,
+    Action, Conditions, Filter, HeaderFields, HostPattern, ListenerName, MethodMatch, MethodSet,
+    Mode, Precedence, RedirectedRequest, Route, Rule, Scheme, Snapshot, ValueMatch,
 };
 pub use ask::{Asking, WhyRequest};
 pub use view::{Asked, CandidateView, ExpectedView, OutcomeView, Verdict, WhyView};
@@ -34,7 +34,7 @@ pub struct Question<'a> {
     /// The query, without its question mark.
     pub query: Option<&'a str>,
     /// The header fields beside `Host`.
-    pub headers: &'a HeaderMap,
+    pub headers: &'a dyn HeaderFields,
     /// The method that a CORS preflight asks for.
     pub preflight: Option<&'a Method>,
     /// The rule that should win, as `namespace/name` or `namespace/name/rule`.
@@ -314,9 +314,12 @@ fn failed(mismatch: Mismatch, candidate: &Candidate<'_>, request: &RouteRequest<
         }
         Mismatch::Header(index) => {
             let Some(wanted) = conditions.headers.get(index) else { return String::new() };
-            let lines = request.headers.get_all(&wanted.name).iter();
-            let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
-            wants("header", wanted.name.as_str(), &wanted.value, &lines.collect::<Vec<_>>())
+            let mut lines = Vec::new();
+            request.headers.any(&wanted.name, &mut |line| {
+                lines.push(String::from_utf8_lossy(line).into_owned());
+                false
+            });
+            wants("header", wanted.name.as_str(), &wanted.value, &lines)
         }
         Mismatch::Version => {
             let Some(wanted) = &conditions.version else { return String::new() };

@@ -63,7 +63,7 @@ async fn what_comes_before_an_answer_is_passed_on() {
     let hints = client.head().await;
     assert_eq!((hints.status, hints.reason.as_str()), (103, "Early Hints"));
     // What belongs to the connection, and what it names, does not pass.
-    assert_eq!(hints.headers, [("link".to_owned(), "</a.css>".to_owned())]);
+    assert_eq!(hints.headers, [("Link".to_owned(), "</a.css>".to_owned())]);
     // Nobody waits to be told to go on.
     assert_eq!(client.head().await.status, 102);
     assert_eq!(client.answer().await.status, 200);

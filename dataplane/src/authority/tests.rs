@@ -1,16 +1,13 @@
 //! Hosts as clients send them.
 
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{Method, Version};
 
 use super::host;
 use crate::error::ProxyError;
 use crate::message::RequestHead;
 
 fn read(target: &str, hosts: &[&str], version: Version) -> Result<String, ProxyError> {
-    let mut headers = HeaderMap::new();
-    for value in hosts {
-        headers.append("host", HeaderValue::from_str(value).unwrap());
-    }
+    let headers = hosts.iter().map(|value| ("host", value)).collect();
     let target = target.parse().unwrap();
     let mut head = RequestHead { method: Method::GET, target, version, headers };
     host(&mut head).map(|host| host.to_owned())

@@ -5,13 +5,11 @@
 
 use std::mem::MaybeUninit;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Uri, Version};
 
 use crate::error::{MessageProblem, ProxyError};
-use crate::h1::{
-    Chunked, Decoder, Input, header_map, lines_end_well, options, places, request_length,
-};
+use crate::fields::{Fields, Known};
+use crate::h1::{Chunked, Decoder, Input, lines_end_well, options, request_length};
 use crate::headers::expects_continue;
 use crate::message::RequestHead;
 
@@ -68,13 +66,13 @@ pub(super) fn parse(input: &mut Input, most: usize) -> Result<Option<Request>, P
     let at = target.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
     let target = at..at + target.len();
     let version = if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let places = places(bytes, request.headers).map_err(|_| MessageProblem::Head)?;
+    let headers = Fields::found(bytes, request.headers).map_err(|_| MessageProblem::Head)?;
     let bytes = input.take(length);
-    let headers = header_map(places, &bytes).map_err(|_| MessageProblem::Head)?;
+    let headers = headers.over(bytes.clone());
     let target = Uri::from_maybe_shared(bytes.slice(target)).map_err(|_| MessageProblem::Target)?;
     let Framing { decoder, keep_alive } = framing(&headers, version)?;
     let expects = !decoder.is_done() && version == Version::HTTP_11 && expects_continue(&headers);
-    let upgrade = decoder.is_done() && headers.contains_key(UPGRADE);
+    let upgrade = decoder.is_done() && headers.contains(Known::Upgrade);
     let head = RequestHead { method, target, version, headers };
     Ok(Some(Request { head, decoder, keep_alive, expects, upgrade }))
 }
@@ -117,40 +115,37 @@ struct Framing {
 }
 
 /// RFC 9112 section 6.3 without its repairs.
-fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, ProxyError> {
+fn framing(headers: &Fields, version: Version) -> Result<Framing, ProxyError> {
     let http11 = version == Version::HTTP_11;
-    let mut keep_alive = http11;
     let mut length = None;
+    for text in headers.all(Known::ContentLength) {
+        // More than one, or one that others read in another way: octal, signed, too large.
+        let odd = text.len() > 1 && text.first() == Some(&b'0');
+        match request_length(text).filter(|_| !odd && length.is_none()) {
+            Some(number) => length = Some(number),
+            None => return Err(MessageProblem::Length.into()),
+        }
+    }
     let mut coded = false;
-    for (name, value) in headers {
-        if *name == CONTENT_LENGTH {
-            let text = value.as_bytes();
-            // More than one, or one that others read in another way: octal, signed, too large.
-            let odd = text.len() > 1 && text.first() == Some(&b'0');
-            match request_length(text).filter(|_| !odd && length.is_none()) {
-                Some(number) => length = Some(number),
-                None => return Err(MessageProblem::Length.into()),
-            }
-        } else if *name == TRANSFER_ENCODING {
-            let mut codings = options(value);
-            let (first, second) = (codings.next().unwrap_or_default(), codings.next());
-            let chunked = first.eq_ignore_ascii_case(b"chunked");
-            let last = options(value).last().unwrap_or_default();
-            if chunked && second.is_none() && !coded && http11 {
-                coded = true;
-            } else if !chunked && last.eq_ignore_ascii_case(b"chunked") && !coded && http11 {
-                return Err(ProxyError::TransferCodingNotSupported);
-            } else {
-                return Err(MessageProblem::TransferCoding.into());
-            }
-        } else if *name == CONNECTION {
-            for option in options(value) {
-                if option.eq_ignore_ascii_case(b"close") {
-                    keep_alive = false;
-                } else if option.eq_ignore_ascii_case(b"keep-alive") && !http11 {
-                    keep_alive = true;
-                }
-            }
+    for value in headers.all(Known::TransferEncoding) {
+        let mut codings = options(value);
+        let (first, second) = (codings.next().unwrap_or_default(), codings.next());
+        let chunked = first.eq_ignore_ascii_case(b"chunked");
+        let last = options(value).last().unwrap_or_default();
+        if chunked && second.is_none() && !coded && http11 {
+            coded = true;
+        } else if !chunked && last.eq_ignore_ascii_case(b"chunked") && !coded && http11 {
+            return Err(ProxyError::TransferCodingNotSupported);
+        } else {
+            return Err(MessageProblem::TransferCoding.into());
+        }
+    }
+    let mut keep_alive = http11;
+    for option in headers.all(Known::Connection).flat_map(options) {
+        if option.eq_ignore_ascii_case(b"close") {
+            keep_alive = false;
+        } else if option.eq_ignore_ascii_case(b"keep-alive") && !http11 {
+            keep_alive = true;
         }
     }
     let decoder = match (coded, length) {

@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 use http_body::Frame;
 
 use super::wire::Wire;
 use crate::body::{Body, BodyError};
 use crate::context::Exchange;
-use crate::h1::{Framing, field};
+use crate::fields::Known;
+use crate::h1::Framing;
 use crate::headers::strip_trailers;
 use crate::message::{ResponseHead, has_no_body};
 
@@ -41,15 +41,16 @@ impl Asked {
                 let mut output = wire.output.borrow_mut();
                 let own = output.begin();
                 status_line(own, &head);
-                for (name, value) in &head.headers {
-                    field(own, name, value);
-                }
+                head.headers.write(own, 0);
                 own.extend_from_slice(b"\r\n");
             }
         }
         wire.poll_flush(cx).map(|flushed| flushed.is_ok())
     }
 }
+
+/// What of an answer belongs to the connection, and is made anew.
+const MADE_ANEW: u64 = Known::set(&[Known::Connection, Known::TransferEncoding]);
 
 /// How an answer is framed, and whether the connection goes on behind it.
 struct Answer {
@@ -83,8 +84,8 @@ impl Answer {
     fn of(asked: &Asked, head: &ResponseHead, body: &Body, unsent: bool) -> Self {
         let close = head
             .headers
-            .get(CONNECTION)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+            .get(Known::Connection)
+            .is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
         let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let keep_alive = asked.keep_alive && !close && !unsent && !switched;
         let bodiless = asked.head_only || has_no_body(head.status);
@@ -102,22 +103,13 @@ impl Answer {
         let mut output = wire.output.borrow_mut();
         let own = output.begin();
         status_line(own, head);
-        let (mut dated, mut measured) = (false, false);
-        for (name, value) in &head.headers {
-            if *name == CONTENT_LENGTH {
-                // The length that an answer without a body would have had is told, but not where
-                // there is no body by definition (RFC 9110 section 8.6).
-                let unknown = matches!(self.framing, Framing::Chunked | Framing::UntilClose);
-                if unknown || head.status == StatusCode::NO_CONTENT {
-                    continue;
-                }
-                measured = true;
-            } else if *name == CONNECTION || *name == TRANSFER_ENCODING {
-                continue;
-            }
-            dated |= *name == DATE;
-            field(own, name, value);
-        }
+        // The length that an answer without a body would have had is told, but not where there is no
+        // body by definition (RFC 9110 section 8.6).
+        let unknown = matches!(self.framing, Framing::Chunked | Framing::UntilClose);
+        let unmeasured = unknown || head.status == StatusCode::NO_CONTENT;
+        let measured = !unmeasured && head.headers.contains(Known::ContentLength);
+        let length = if unmeasured { Known::ContentLength.bit() } else { 0 };
+        head.headers.write(own, length | MADE_ANEW);
         match self.framing {
             Framing::Length(length) if !measured => {
                 own.extend_from_slice(b"content-length: ");
@@ -129,7 +121,7 @@ impl Answer {
             }
             Framing::Length(_) | Framing::UntilClose | Framing::Empty => {}
         }
-        if !dated {
+        if !head.headers.contains(Known::Date) {
             own.extend_from_slice(b"date: ");
             wire.worker.date.write(own);
             own.extend_from_slice(b"\r\n");

@@ -5,13 +5,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use fairway_snapshot::Network;
-use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use smallvec::SmallVec;
 
-use super::{RequestId, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO};
-use super::{X_REQUEST_ID, given_id};
+use super::{RequestId, given_id};
 use crate::authority::is_host;
+use crate::fields::{Fields, Known};
 
 /// The most entries that are looked at.
 const MAX_HOPS: usize = 32;
@@ -46,24 +45,22 @@ impl Trust {
     }
 
     /// What a trusted peer says.
-    pub(crate) fn read(&self, headers: &HeaderMap) -> Told {
+    pub(crate) fn read(&self, headers: &Fields) -> Told {
         Told {
             chain: self.chain(headers),
-            https: only(headers, &X_FORWARDED_PROTO).and_then(https),
-            host: only(headers, &X_FORWARDED_HOST).filter(|host| is_host(host.as_bytes())).cloned(),
-            port: only(headers, &X_FORWARDED_PORT).and_then(port),
-            id: only(headers, &X_REQUEST_ID).and_then(given_id),
+            https: headers.only(Known::XForwardedProto).and_then(https),
+            host: headers.only(Known::XForwardedHost).filter(|host| is_host(host)).and_then(value),
+            port: headers.only(Known::XForwardedPort).and_then(port),
+            id: headers.only(Known::XRequestId).and_then(given_id),
         }
     }
 
     /// From the client to the one before our peer. An entry that is no address ends the way back: who
     /// stands left of it cannot be told.
-    fn chain(&self, headers: &HeaderMap) -> SmallVec<[IpAddr; 4]> {
-        let fields = headers.get_all(&X_FORWARDED_FOR);
-        let fields: SmallVec<[&HeaderValue; 4]> = fields.iter().collect();
-        let entries = fields.iter().rev().flat_map(|field| {
-            field.as_bytes().rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-        });
+    fn chain(&self, headers: &Fields) -> SmallVec<[IpAddr; 4]> {
+        let fields = headers.all(Known::XForwardedFor).rev();
+        let entries =
+            fields.flat_map(|field| field.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii));
         let most = if self.hops > 0 { usize::from(self.hops) } else { MAX_HOPS };
         let mut chain = SmallVec::new();
         for entry in entries.take(most) {
@@ -95,20 +92,18 @@ impl Told {
     }
 }
 
-/// The value of a field that stands once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
+fn value(text: &[u8]) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(text).ok()
 }
 
-fn https(value: &HeaderValue) -> Option<bool> {
-    let value = value.as_bytes().trim_ascii();
+fn https(value: &[u8]) -> Option<bool> {
+    let value = value.trim_ascii();
     let is = |name: &[u8]| value.eq_ignore_ascii_case(name);
     (is(b"https") || is(b"http")).then(|| is(b"https"))
 }
 
-fn port(value: &HeaderValue) -> Option<u16> {
-    value.to_str().ok()?.trim().parse().ok().filter(|port| *port != 0)
+fn port(value: &[u8]) -> Option<u16> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok().filter(|port| *port != 0)
 }
 
 /// An address as proxies write it: with or without a port, and with brackets where it is of version 6.

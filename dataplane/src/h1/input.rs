@@ -1,5 +1,6 @@
 //! What was read from a connection and not yet taken.
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,14 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const LEAST: usize = 8 * 1024;
 /// The greatest size of a read. More saves no time: the kernel seldom has more at once.
 const MOST: usize = 128 * 1024;
+/// How many buffers a thread keeps for connections that have none: as many as there are at work at
+/// the same moment, mostly.
+const SPARE: usize = 16;
+
+thread_local! {
+    /// Buffers that nobody uses. A connection that waits has none, and needs one a moment later.
+    static SPARES: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A buffer whose reads grow while they are filled, for long bodies.
 #[derive(Debug)]
@@ -32,6 +41,11 @@ impl Input {
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if self.buffer.capacity() == 0
+            && let Some(spare) = SPARES.with_borrow_mut(Vec::pop)
+        {
+            self.buffer = spare;
+        }
         self.buffer.reserve(self.size);
         let room = self.buffer.capacity() - self.buffer.len();
         let read = ready!(pin!(stream.read_buf(&mut self.buffer)).poll(cx))?;
@@ -57,8 +71,17 @@ impl Input {
 
     /// Gives the memory back, when nothing is in it: a connection that waits for its client has none.
     pub(crate) fn release(&mut self) {
-        if self.buffer.is_empty() {
-            *self = Self::default();
+        if !self.buffer.is_empty() {
+            return;
+        }
+        let Self { mut buffer, size } = std::mem::take(self);
+        // One that parts are still used of is freed with the last of them.
+        if size == LEAST && buffer.capacity() > 0 && buffer.try_reclaim(LEAST) {
+            SPARES.with_borrow_mut(|spares| {
+                if spares.len() < SPARE {
+                    spares.push(buffer);
+                }
+            });
         }
     }
 

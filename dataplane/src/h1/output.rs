@@ -151,7 +151,7 @@ impl Output {
 }
 
 /// A field of a head.
-pub(crate) fn field(own: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+fn field(own: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     own.extend_from_slice(name.as_str().as_bytes());
     own.extend_from_slice(b": ");
     own.extend_from_slice(value.as_bytes());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fairway_snapshot::Speaks;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use http_body::Frame;
 use tokio::time::Sleep;
 
@@ -20,6 +20,7 @@ use super::{UpstreamRuntime, http1, http2};
 use crate::body::ClientBody;
 use crate::context::Interim;
 use crate::error::ProxyError;
+use crate::fields::Fields;
 use crate::h1::Malformed;
 use crate::headers::strip_response;
 use crate::message::{RequestHead, ResponseHead};
@@ -164,7 +165,7 @@ impl<'a> Interims<'a> {
     /// Tells a client to go on for which the backend had no word for too long.
     pub(super) fn poll_patience(&mut self, cx: &mut Context<'_>) -> Result<(), Malformed> {
         if self.patience.as_mut().is_some_and(|patience| patience.as_mut().poll(cx).is_ready()) {
-            let headers = HeaderMap::new();
+            let headers = Fields::new();
             self.tell(ResponseHead { status: StatusCode::CONTINUE, reason: None, headers })?;
         }
         Ok(())

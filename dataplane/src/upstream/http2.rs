@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 
 use super::exchange::{Interims, Outgoing, RequestBody, SendError};
 use crate::error::ProxyError;
+use crate::fields::Fields;
 use crate::h1::content_length;
 use crate::message::ResponseHead;
 use crate::streams::{StreamBody, has_outer_blanks};
@@ -150,7 +151,7 @@ pub(super) async fn send(
 
 /// The head of a request as HTTP/2 has it (section 8.3.1).
 fn head(request: &Outgoing) -> Result<Request<()>, ProxyError> {
-    let mut headers = request.head.headers.clone();
+    let mut headers = request.head.headers.to_map();
     let host = headers.remove(HOST);
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(Scheme::HTTP);
@@ -191,7 +192,8 @@ impl Wait<'_> {
         }
         while let Poll::Ready(Some(Ok(interim))) = self.response.poll_informational(cx) {
             let (parts, ()) = interim.into_parts();
-            let head = ResponseHead { status: parts.status, reason: None, headers: parts.headers };
+            let headers = Fields::from(&parts.headers);
+            let head = ResponseHead { status: parts.status, reason: None, headers };
             self.interims.tell(head).map_err(|_| Failure::malformed())?;
         }
         self.interims.poll_patience(cx).map_err(|_| Failure::malformed())?;
@@ -205,11 +207,12 @@ fn check(answer: Response<RecvStream>) -> Result<Answered, Failure> {
     let (parts, stream) = answer.into_parts();
     // There is no switch inside of HTTP/2 (section 8.6).
     let switched = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-    if switched || parts.headers.values().any(has_outer_blanks) {
+    if switched || parts.headers.values().any(|value| has_outer_blanks(value.as_bytes())) {
         return Err(Failure::malformed());
     }
     let body = StreamBody::new(stream, length(&parts.headers)?);
-    let head = ResponseHead { status: parts.status, reason: None, headers: parts.headers };
+    let headers = Fields::from(&parts.headers);
+    let head = ResponseHead { status: parts.status, reason: None, headers };
     Ok((head, body))
 }
 

@@ -1,9 +1,9 @@
 //! What a lookup tells of itself, to whoever explains it. A lookup that nobody explains is the same
 //! code without a witness, and costs nothing for it.
 
-use http::{HeaderMap, Method};
+use http::Method;
 
-use crate::{HostPattern, Route};
+use crate::{HeaderFields, HostPattern, Route};
 
 /// Sees what a lookup does.
 pub trait Witness<'t> {
@@ -55,7 +55,7 @@ impl Route {
     pub fn test(
         &self,
         method: &Method,
-        headers: Option<&HeaderMap>,
+        headers: Option<&dyn HeaderFields>,
         query: Option<&str>,
     ) -> Result<(), Mismatch> {
         if !self.methods.matches(method) {

@@ -1,19 +1,17 @@
 //! A request of a stream, in the form in which the proxy knows requests (RFC 9113 section 8).
 
-use bytes::Bytes;
 use h2::RecvStream;
 use h2::ext::Protocol;
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Version};
+use http::{HeaderValue, Method, Request, Version};
 
 use crate::config::Config;
 use crate::error::{MessageProblem, ProxyError};
+use crate::fields::{Fields, Known, Seen};
 use crate::h1::request_length;
 use crate::headers::expects_continue;
 use crate::message::RequestHead;
 use crate::streams::{StreamBody, has_outer_blanks};
 
-const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 /// What each field costs beside its bytes (RFC 9113 section 6.5.2).
 const FIELD: usize = 32;
 
@@ -36,14 +34,13 @@ pub(super) fn open(request: Request<RecvStream>, config: &Config) -> Result<Open
         method: parts.method,
         target: parts.uri,
         version: Version::HTTP_2,
-        headers: parts.headers,
+        headers: Fields::from(&parts.headers),
     };
     // The host stands in one place from here on, whatever the client speaks.
     if let Some(authority) = head.target.authority()
-        && !head.headers.contains_key(HOST)
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        && !head.headers.contains(Known::Host)
     {
-        head.headers.insert(HOST, host);
+        head.headers.add(Known::Host, authority.as_str().as_bytes());
     }
     let length = match check(&head, config.client_head_bytes) {
         Ok(length) => length,
@@ -59,7 +56,7 @@ pub(super) fn open(request: Request<RecvStream>, config: &Config) -> Result<Open
         // What is opened by CONNECT here, a backend of HTTP/1.1 is asked for by GET.
         head.method = Method::GET;
         if protocol.as_str().eq_ignore_ascii_case("websocket") {
-            head.headers.insert(SEC_WEBSOCKET_KEY, websocket_key());
+            head.headers.set(Known::SecWebsocketKey, &websocket_key());
         }
         HeaderValue::from_str(protocol.as_str()).ok()
     });
@@ -80,13 +77,13 @@ fn check(head: &RequestHead, most: usize) -> Result<Option<u64>, ProxyError> {
     let path = head.target.path_and_query().map_or(0, |path| path.as_str().len());
     let mut size = authority + path;
     let mut length = None;
-    for (name, value) in &head.headers {
-        size += name.as_str().len() + value.len() + FIELD;
+    for Seen { known, name, value } in head.headers.iter() {
+        size += name.len() + value.len() + FIELD;
         if has_outer_blanks(value) {
             return Err(MessageProblem::Head.into());
         }
-        if *name == CONTENT_LENGTH {
-            match request_length(value.as_bytes()).filter(|_| length.is_none()) {
+        if known == Some(Known::ContentLength) {
+            match request_length(value).filter(|_| length.is_none()) {
                 Some(number) => length = Some(number),
                 None => return Err(MessageProblem::Length.into()),
             }
@@ -103,22 +100,20 @@ fn check(head: &RequestHead, most: usize) -> Result<Option<u64>, ProxyError> {
 }
 
 /// One field again of what was split to be compressed better (section 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut crumbs = headers.get_all(COOKIE).iter();
+fn join_cookies(headers: &mut Fields) {
+    let mut crumbs = headers.all(Known::Cookie);
     if let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) {
-        let mut whole = [first.as_bytes(), second.as_bytes()].join(&b"; "[..]);
+        let mut whole = [first, second].join(&b"; "[..]);
         for crumb in crumbs {
             whole.extend_from_slice(b"; ");
-            whole.extend_from_slice(crumb.as_bytes());
+            whole.extend_from_slice(crumb);
         }
-        if let Ok(whole) = HeaderValue::from_maybe_shared(Bytes::from(whole)) {
-            headers.insert(COOKIE, whole);
-        }
+        headers.set(Known::Cookie, &whole);
     }
 }
 
 /// Sixteen bytes at random (RFC 6455 section 4.1), of which only the backend's proof is made.
-fn websocket_key() -> HeaderValue {
+fn websocket_key() -> [u8; 24] {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = [b'='; 24];
     for digit in &mut text[..21] {
@@ -126,5 +121,5 @@ fn websocket_key() -> HeaderValue {
     }
     // The last digit of sixteen bytes has two bits only.
     text[21] = *fastrand::choice(b"AQgw").unwrap_or(&b'A');
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    text
 }

@@ -82,7 +82,7 @@ impl Asked {
     fn tell(&self, answer: &mut SendResponse<Bytes>) {
         for head in self.exchange.interim.borrow_mut().drain(..) {
             // There is no switch inside of HTTP/2, and what cannot be sent is not missed.
-            let _ = answer.send_informational(response(head.status, head.headers));
+            let _ = answer.send_informational(response(head.status, head.headers.to_map()));
         }
     }
 
@@ -106,7 +106,8 @@ impl Asked {
 
     /// The head as HTTP/2 has it, and whether nothing follows.
     fn head(&self, worker: &Worker, head: ResponseHead, body: &Body) -> (Response<()>, bool) {
-        let ResponseHead { status, mut headers, .. } = head;
+        let ResponseHead { status, headers, .. } = head;
+        let mut headers = headers.to_map();
         let switched = status == StatusCode::SWITCHING_PROTOCOLS;
         // What belongs to a connection of HTTP/1 (RFC 9113 section 8.2.2).
         headers.remove(CONNECTION);

@@ -6,12 +6,11 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
-};
+use http::HeaderValue;
 use http::{Method, StatusCode};
 
-use crate::h1::{Chunked, Decoder, Input, Malformed, content_length, header_map, options, places};
+use crate::fields::{Fields, Known};
+use crate::h1::{Chunked, Decoder, Input, Malformed, content_length, options};
 use crate::message::{ResponseHead, has_no_body};
 
 /// The greatest head of a response, in bytes.
@@ -66,8 +65,9 @@ pub(super) fn parse(
     let version = response.version.unwrap_or_default();
     let reason = response.reason.filter(|reason| Some(*reason) != status.canonical_reason());
     let reason = reason.map(|reason| Bytes::copy_from_slice(reason.as_bytes()));
-    let places = places(bytes, response.headers)?;
-    let mut headers = header_map(places, &input.take(length))?;
+    let headers = Fields::found(bytes, response.headers);
+    let headers = headers.map_err(|_| Malformed("a field is too long"))?;
+    let mut headers = headers.over(input.take(length));
     if status == StatusCode::SWITCHING_PROTOCOLS {
         check_switch(&headers, upgrade)?;
         let head = ResponseHead { status, reason, headers };
@@ -85,14 +85,13 @@ pub(super) fn parse(
 
 /// Whether a switch is to what was asked for (RFC 9110 section 7.8). What follows another one would be
 /// read as something that it is not.
-fn check_switch(headers: &HeaderMap, asked: Option<&HeaderValue>) -> Result<(), Malformed> {
+fn check_switch(headers: &Fields, asked: Option<&HeaderValue>) -> Result<(), Malformed> {
     let asked = asked.ok_or(Malformed("switched protocols without being asked"))?;
-    let mut named = headers.get_all(UPGRADE).iter();
-    let same = named.next().is_some_and(|protocol| {
-        protocol.as_bytes().trim_ascii().eq_ignore_ascii_case(asked.as_bytes())
-    });
-    let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    if same && named.next().is_none() && !framed {
+    let named = headers.only(Known::Upgrade);
+    let same = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(asked.as_bytes());
+    let framed =
+        headers.contains(Known::ContentLength) || headers.contains(Known::TransferEncoding);
+    if named.is_some_and(same) && !framed {
         Ok(())
     } else {
         Err(Malformed("switched to a protocol that was not asked for"))
@@ -109,26 +108,26 @@ struct Framing {
 
 impl Framing {
     /// Reads the fields, and leaves them so that nobody reads them in another way.
-    fn of(headers: &mut HeaderMap, version: u8) -> Result<Self, Malformed> {
+    fn of(headers: &mut Fields, version: u8) -> Result<Self, Malformed> {
         let mut framing = Self { keep_alive: version >= 1, ..Self::default() };
         let (mut lengths, mut codings) = (0, 0);
-        for (name, value) in &*headers {
-            if *name == CONTENT_LENGTH {
-                for text in value.as_bytes().split(|byte| *byte == b',') {
-                    lengths += 1;
-                    let length = content_length(text.trim_ascii())?;
-                    if framing.length.is_some_and(|known| known != length) {
-                        return Err(Malformed("two lengths of the body"));
-                    }
-                    framing.length = Some(length);
-                }
-            } else if *name == TRANSFER_ENCODING {
-                for coding in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                    codings += 1;
-                    framing.chunked |= coding.eq_ignore_ascii_case(b"chunked");
-                }
-            } else if *name == CONNECTION {
-                framing.connection(value);
+        for text in headers.all(Known::ContentLength).flat_map(options) {
+            lengths += 1;
+            let length = content_length(text)?;
+            if framing.length.is_some_and(|known| known != length) {
+                return Err(Malformed("two lengths of the body"));
+            }
+            framing.length = Some(length);
+        }
+        for coding in headers.all(Known::TransferEncoding).flat_map(options) {
+            codings += 1;
+            framing.chunked |= coding.eq_ignore_ascii_case(b"chunked");
+        }
+        for option in headers.all(Known::Connection).flat_map(options) {
+            if option.eq_ignore_ascii_case(b"close") {
+                framing.keep_alive = false;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                framing.keep_alive = true;
             }
         }
         // Any coding but chunked alone would have to be passed on or undone; we asked for none.
@@ -138,24 +137,14 @@ impl Framing {
         if codings > 0 && lengths > 0 {
             // The length is not true (RFC 9112 section 6.3); who sends both is not trusted with
             // another request.
-            headers.remove(CONTENT_LENGTH);
+            headers.remove(Known::ContentLength);
             framing.length = None;
             framing.keep_alive = false;
         }
         if let Some(length) = framing.length.filter(|_| lengths > 1) {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            headers.set(Known::ContentLength, itoa::Buffer::new().format(length).as_bytes());
         }
         Ok(framing)
-    }
-
-    fn connection(&mut self, value: &HeaderValue) {
-        for option in options(value) {
-            if option.eq_ignore_ascii_case(b"close") {
-                self.keep_alive = false;
-            } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                self.keep_alive = true;
-            }
-        }
     }
 
     /// RFC 9112 section 6.3, in its order.

@@ -2,7 +2,6 @@
 //! asks for.
 
 use bytes::Bytes;
-use http::header::HeaderMap;
 use http::{Method, Uri, Version};
 use proptest::prelude::*;
 
@@ -128,10 +127,7 @@ fn what_is_too_long_is_refused() {
 }
 
 fn request(method: &str, fields: &[(&'static str, &'static str)]) -> Outgoing {
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields {
-        headers.append(*name, http::HeaderValue::from_static(value));
-    }
+    let headers = fields.iter().copied().collect();
     let head = RequestHead {
         method: method.parse().unwrap(),
         target: Uri::from_static("/a%20b?x=%41"),

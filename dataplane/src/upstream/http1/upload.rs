@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use http::HeaderMap;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use crate::body::ClientBody;
 use crate::error::ProxyError;
-use crate::h1::{Framing, Output, field};
+use crate::fields::Known;
+use crate::h1::{Framing, Output};
 use crate::headers::strip_trailers;
 use crate::upstream::exchange::{Outgoing, RequestBody};
 
@@ -165,13 +166,9 @@ pub(super) fn head(own: &mut Vec<u8>, request: &Outgoing, framing: Framing) {
     let target = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     own.extend_from_slice(target.as_bytes());
     own.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in &head.headers {
-        let frames = *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
-        // A length of zero tells a backend that there is no body where it expects one.
-        if !frames || (*name == CONTENT_LENGTH && framing == Framing::Empty) {
-            field(own, name, value);
-        }
-    }
+    // A length of zero tells a backend that there is no body where it expects one.
+    let length = if framing == Framing::Empty { 0 } else { Known::ContentLength.bit() };
+    head.headers.write(own, length | Known::TransferEncoding.bit());
     match framing {
         Framing::Empty | Framing::UntilClose => {}
         Framing::Length(length) => {
@@ -185,8 +182,9 @@ pub(super) fn head(own: &mut Vec<u8>, request: &Outgoing, framing: Framing) {
         own.extend_from_slice(b"expect: 100-continue\r\n");
     }
     if let Some(upgrade) = &request.upgrade {
-        own.extend_from_slice(b"connection: upgrade\r\n");
-        field(own, &UPGRADE, &upgrade.protocol);
+        own.extend_from_slice(b"connection: upgrade\r\nupgrade: ");
+        own.extend_from_slice(upgrade.protocol.as_bytes());
+        own.extend_from_slice(b"\r\n");
     }
     own.extend_from_slice(b"\r\n");
 }

@@ -1,0 +1,113 @@
+//! The names that the gateway speaks of itself.
+
+/// Gives each name its number and its text, which is written in small letters as HTTP/2 has it.
+macro_rules! known {
+    ($($name:ident $text:literal)*) => {
+        /// A name of a field that the gateway speaks of itself.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Known { $($name),* }
+
+        impl Known {
+            /// Each of them, by its number.
+            pub(super) const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name in small letters.
+            pub(crate) const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+known! {
+    Accept "accept"
+    AccessControlRequestMethod "access-control-request-method"
+    Allow "allow"
+    Connection "connection"
+    ContentLength "content-length"
+    ContentType "content-type"
+    Cookie "cookie"
+    Date "date"
+    Deprecation "deprecation"
+    Expect "expect"
+    Forwarded "forwarded"
+    GrpcMessage "grpc-message"
+    GrpcStatus "grpc-status"
+    Host "host"
+    KeepAlive "keep-alive"
+    Link "link"
+    Location "location"
+    Origin "origin"
+    Proxy "proxy"
+    ProxyAuthorization "proxy-authorization"
+    ProxyConnection "proxy-connection"
+    RetryAfter "retry-after"
+    SecWebsocketAccept "sec-websocket-accept"
+    SecWebsocketKey "sec-websocket-key"
+    ServerTiming "server-timing"
+    Sunset "sunset"
+    Te "te"
+    TransferEncoding "transfer-encoding"
+    Upgrade "upgrade"
+    UserAgent "user-agent"
+    Vary "vary"
+    XForwardedFor "x-forwarded-for"
+    XForwardedHost "x-forwarded-host"
+    XForwardedPort "x-forwarded-port"
+    XForwardedProto "x-forwarded-proto"
+    XProcessTime "x-process-time"
+    XRequestId "x-request-id"
+}
+
+/// The longest of them.
+const LONGEST: usize = 29;
+/// The most of one length.
+const MOST: usize = 8;
+
+/// The names by their length.
+static BY_LENGTH: [[Option<Known>; MOST]; LONGEST + 1] = by_length();
+
+const fn by_length() -> [[Option<Known>; MOST]; LONGEST + 1] {
+    let mut all = [[None; MOST]; LONGEST + 1];
+    let mut index = 0;
+    while index < Known::ALL.len() {
+        let known = Known::ALL[index];
+        let same = &mut all[known.text().len()];
+        let mut free = 0;
+        while same[free].is_some() {
+            free += 1;
+        }
+        same[free] = Some(known);
+        index += 1;
+    }
+    all
+}
+
+impl Known {
+    /// What stands for it in a set of names.
+    pub(crate) const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+
+    /// The name that is written so, with letters of either size.
+    pub(crate) fn of(name: &[u8]) -> Option<Self> {
+        let same = BY_LENGTH.get(name.len())?;
+        same.iter().map_while(|known| *known).find(|known| {
+            let text = known.text().as_bytes();
+            // Most names of one length differ in the first letter.
+            name.first().map(u8::to_ascii_lowercase) == text.first().copied()
+                && name.eq_ignore_ascii_case(text)
+        })
+    }
+
+    /// The set of all these.
+    pub(crate) const fn set(names: &[Self]) -> u64 {
+        let (mut set, mut index) = (0, 0);
+        while index < names.len() {
+            set |= names[index].bit();
+            index += 1;
+        }
+        set
+    }
+}
