@@ -6,6 +6,7 @@
 //! not there costs a look at one word, and for one that is there no comparison of text.
 
 mod known;
+mod noted;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use fairway_snapshot::HeaderFields;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) use known::Known;
+pub(crate) use noted::Noted;
 
 /// Room for what is set here of a usual head, in bytes.
 const OWN: usize = 384;
@@ -58,15 +60,6 @@ pub(crate) struct Seen<'f> {
     pub(crate) known: Option<Known>,
     pub(crate) name: &'f [u8],
     pub(crate) value: &'f [u8],
-}
-
-/// Values that are kept beyond their fields.
-#[derive(Debug)]
-pub(crate) struct Noted<const N: usize> {
-    came: Bytes,
-    own: Vec<u8>,
-    /// For each whether it stands in `own`, and where.
-    places: [Option<(bool, usize, usize)>; N],
 }
 
 /// A field that cannot be held: longer than any head may be.
@@ -137,27 +130,6 @@ impl Fields {
     /// Whether a name holds a `_`.
     pub(crate) fn has_ambiguous(&self) -> bool {
         self.ambiguous
-    }
-
-    /// Keeps the first values under some names beyond these fields.
-    pub(crate) fn note_values<const N: usize>(&self, names: [Known; N]) -> Noted<N> {
-        let mut own = Vec::new();
-        let places = names.map(|name| {
-            let value = self.get(name)?;
-            let (in_came, length) = (self.place(value), value.len());
-            let at = in_came.unwrap_or_else(|| {
-                own.extend_from_slice(value);
-                own.len() - length
-            });
-            Some((in_came.is_none(), at, length))
-        });
-        Noted { came: self.came.clone(), own, places }
-    }
-
-    /// Where a value stands in what came, if it stands there.
-    fn place(&self, value: &[u8]) -> Option<usize> {
-        let at = value.as_ptr().addr().wrapping_sub(self.came.as_ptr().addr());
-        (at < self.came.len()).then_some(at)
     }
 
     /// All of them, in their order.
@@ -347,15 +319,6 @@ impl Field {
             value: short(value)?,
             value_length: short(value_length)?,
         })
-    }
-}
-
-impl<const N: usize> Noted<N> {
-    /// The value under the name of this index.
-    pub(crate) fn value(&self, index: usize) -> Option<&[u8]> {
-        let (own, at, length) = (*self.places.get(index)?)?;
-        let bytes = if own { &self.own[..] } else { &self.came };
-        bytes.get(at..at + length)
     }
 }
 
