@@ -1,7 +1,7 @@
 //! One attempt: a connection to an endpoint, the request over it, and the wait for the head of
 //! the response within every limit that applies.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::context::{Exchange, RequestContext};
 use crate::error::ProxyError;
 use crate::message::ResponseHead;
+use crate::timers::Timers;
 use crate::upstream::UpstreamRuntime;
 use crate::upstream::exchange::{self, Connection, Outgoing, ResponseBody, SendError, send};
 
@@ -50,6 +51,7 @@ pub(crate) async fn attempt(
     context.attempts += 1;
     let began = Instant::now();
     let exchange = Rc::clone(&context.exchange);
+    let worker = Rc::clone(&context.worker);
     exchange.sending.set(false);
     let answer = async {
         let connection = connection(context, upstream, fresh).await;
@@ -69,7 +71,7 @@ pub(crate) async fn attempt(
             Failed { error, nothing_sent, stale: closed && reused, dropped: closed && !reused }
         })
     };
-    let answer = within(&exchange, limits, began, answer).await;
+    let answer = within(&worker.timers, &exchange, limits, began, answer).await;
     let answer = answer
         .map_err(|error| Failed { error, nothing_sent: false, stale: false, dropped: false })
         .flatten()?;
@@ -101,6 +103,7 @@ async fn connection(
 /// The limits that begin at the end of the request's body cannot be known before; the timer is
 /// then set as if the body ended now, and looks again when it fires.
 async fn within<T>(
+    timers: &Timers,
     exchange: &Exchange,
     limits: HeadLimits,
     began: Instant,
@@ -110,16 +113,17 @@ async fn within<T>(
     let Some(first) = limits.next(exchange, began, began)? else {
         return Ok(answer.await);
     };
-    let mut timer = pin!(tokio::time::sleep_until(first.into()));
+    let mut timer = None;
     std::future::poll_fn(|cx| {
         if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
             return Poll::Ready(Ok(answer));
         }
-        while Pin::as_mut(&mut timer).poll(cx).is_ready() {
+        let timer = timer.get_or_insert_with(|| timers.take(first));
+        while timer.poll(cx).is_ready() {
             match limits.next(exchange, began, Instant::now()) {
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(None) => return Poll::Pending,
-                Ok(Some(at)) => timer.as_mut().reset(at.into()),
+                Ok(Some(at)) => timer.reset(at),
             }
         }
         Poll::Pending

@@ -41,6 +41,8 @@ pub(crate) struct Fields {
 struct Field {
     known: Option<Known>,
     own: bool,
+    /// Whether its whole line stands there just as it will be written.
+    plain: bool,
     name_length: u16,
     name: u32,
     value: u32,
@@ -83,13 +85,10 @@ impl Fields {
             // An empty value stands nowhere.
             let value = if field.value.is_empty() { 0 } else { at(field.value.as_ptr()) };
             let known = fields.note(name);
-            let place = Field::new(
-                known,
-                false,
-                (at(name.as_ptr()), name.len()),
-                (value, field.value.len()),
-            );
-            fields.list.push(place?);
+            let name = (at(name.as_ptr()), name.len());
+            let mut place = Field::new(known, false, name, (value, field.value.len()))?;
+            place.plain = place.is_plain(bytes);
+            fields.list.push(place);
         }
         Ok(fields)
     }
@@ -183,12 +182,13 @@ impl Fields {
             if field.known.is_some_and(|known| known.bit() & without != 0) {
                 continue;
             }
-            if let Some((begin, end)) = self.line(field) {
+            if field.plain {
+                let begin = field.name as usize;
                 if begin != to || field.own != own {
                     out.extend_from_slice(self.bytes(own).get(from..to).unwrap_or_default());
                     (own, from) = (field.own, begin);
                 }
-                to = end;
+                to = (field.value + field.value_length) as usize + 2;
             } else {
                 out.extend_from_slice(self.bytes(own).get(from..to).unwrap_or_default());
                 (from, to) = (0, 0);
@@ -198,19 +198,6 @@ impl Fields {
             }
         }
         out.extend_from_slice(self.bytes(own).get(from..to).unwrap_or_default());
-    }
-
-    /// Where the whole line of a field stands, when it is just as it will be written.
-    fn line(&self, field: &Field) -> Option<(usize, usize)> {
-        let bytes = self.bytes(field.own);
-        let name = field.name as usize;
-        let colon = name + usize::from(field.name_length);
-        let value = field.value as usize;
-        let end = value + field.value_length as usize;
-        let plain = value == colon + 2
-            && bytes.get(colon..value) == Some(b": ")
-            && bytes.get(end..end + 2) == Some(b"\r\n");
-        plain.then_some((name, end + 2))
     }
 
     /// The same as HTTP/2 has them: names in small letters. Values stay parts of what came.
@@ -304,6 +291,16 @@ impl Fields {
 }
 
 impl Field {
+    /// Whether its line in these bytes is just as it will be written.
+    fn is_plain(&self, bytes: &[u8]) -> bool {
+        let colon = self.name as usize + usize::from(self.name_length);
+        let value = self.value as usize;
+        let end = value + self.value_length as usize;
+        value == colon + 2
+            && bytes.get(colon..value) == Some(b": ")
+            && bytes.get(end..end + 2) == Some(b"\r\n")
+    }
+
     fn new(
         known: Option<Known>,
         own: bool,
@@ -314,6 +311,7 @@ impl Field {
         Ok(Self {
             known,
             own,
+            plain: own,
             name_length: u16::try_from(name_length).map_err(|_| TooLong)?,
             name: short(name)?,
             value: short(value)?,

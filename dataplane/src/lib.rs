@@ -30,6 +30,7 @@ mod proxy;
 mod reply;
 mod retry;
 mod rules;
+mod timers;
 mod timing;
 mod tls;
 mod versions;

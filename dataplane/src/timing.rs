@@ -21,7 +21,11 @@ pub(crate) fn apply(context: &RequestContext, headers: &mut Fields) {
     if !config.process_time && !config.server_timing {
         return;
     }
-    let total = context.started.elapsed();
+    // The head of a backend's answer has come just now.
+    let total = match context.upstream {
+        Some(_) => context.exchange.moved.get().saturating_duration_since(context.started),
+        None => context.started.elapsed(),
+    };
     if config.process_time && !headers.contains(Known::XProcessTime) {
         headers.add(Known::XProcessTime, &seconds(total));
     }

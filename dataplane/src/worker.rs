@@ -26,6 +26,7 @@ use crate::overload::{Admitted, Gate};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::clock::Date;
 use crate::telemetry::metrics::WorkerMetrics;
+use crate::timers::Timers;
 use crate::upstream::pool::Pool;
 
 /// How often log lines are handed over and idle connections looked through.
@@ -56,6 +57,8 @@ pub(crate) struct Worker {
     /// The most requests that may be in flight.
     most_in_flight: u64,
     pub(crate) gate: Arc<Gate>,
+    /// Timers of requests that wait for a head.
+    pub(crate) timers: Timers,
     emptied: Notify,
     listeners: RefCell<HashMap<ListenerName, Rc<Notify>>>,
 }
@@ -118,6 +121,7 @@ impl WorkerParts {
             connections: Cell::new(0),
             most_in_flight,
             gate: self.gate,
+            timers: Timers::default(),
             emptied: Notify::new(),
             listeners: RefCell::new(HashMap::new()),
         });

@@ -10,8 +10,10 @@ use futures::FutureExt;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
 
 use crate::http::{Answer, Client};
+use crate::tls::connect;
 
 /// Load that runs until it is stopped.
 pub struct Load {
@@ -35,8 +37,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Says what is wrong with the answer to the request of a number.
 type Wrong = dyn Fn(usize, &Answer) -> Option<String> + Send + Sync;
 
+/// A client's side of TLS, and the name that it comes by.
+pub type Secured = (TlsConnector, String);
+
 /// What a load asks for, and what it takes for a good answer.
 struct Asked {
+    /// How it comes, when it is by TLS.
+    tls: Option<Secured>,
     path: Box<dyn Fn(usize) -> String + Send + Sync>,
     /// What is wrong with an answer to the request of this number.
     wrong: Box<Wrong>,
@@ -82,7 +89,20 @@ impl Load {
         reuse: Reuse,
         path: impl Fn(usize) -> String + Send + Sync + 'static,
     ) -> Self {
-        let asked = Asked { path: Box::new(path), wrong: Box::new(|_, _| None) };
+        let asked = Asked { tls: None, path: Box::new(path), wrong: Box::new(|_, _| None) };
+        Self::begin(address, rate, connections, reuse, asked)
+    }
+
+    /// The same by TLS, for one path.
+    pub fn start_secured(
+        address: SocketAddr,
+        rate: u64,
+        connections: usize,
+        reuse: Reuse,
+        tls: Secured,
+    ) -> Self {
+        let path = |_| "/".to_owned();
+        let asked = Asked { tls: Some(tls), path: Box::new(path), wrong: Box::new(|_, _| None) };
         Self::begin(address, rate, connections, reuse, asked)
     }
 
@@ -95,7 +115,7 @@ impl Load {
         path: impl Fn(usize) -> String + Send + Sync + 'static,
         wrong: impl Fn(usize, &Answer) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        let asked = Asked { path: Box::new(path), wrong: Box::new(wrong) };
+        let asked = Asked { tls: None, path: Box::new(path), wrong: Box::new(wrong) };
         Self::begin(address, rate, connections, Reuse::Keep, asked)
     }
 
@@ -179,6 +199,13 @@ async fn run(
     while workers.join_next().await.is_some() {}
 }
 
+async fn open(address: SocketAddr, tls: Option<&Secured>) -> std::io::Result<Client> {
+    match tls {
+        None => Ok(Client::over(tokio::net::TcpStream::connect(address).await?)),
+        Some((tls, name)) => Ok(Client::secured(connect(tls, address, name).await?)),
+    }
+}
+
 /// One request; a connection is kept while it works.
 async fn one(
     address: SocketAddr,
@@ -192,8 +219,8 @@ async fn one(
     let failed = |what: String| counts.failures.lock().unwrap().push(what);
     let mut kept = match client.take() {
         Some(kept) => kept,
-        None => match tokio::net::TcpStream::connect(address).await {
-            Ok(stream) => Client::over(stream),
+        None => match open(address, asked.tls.as_ref()).await {
+            Ok(client) => client,
             Err(error) => return failed(format!("connect: {error}")),
         },
     };

@@ -28,8 +28,19 @@ pub fn client(
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&str],
 ) -> TlsConnector {
+    client_of(std::slice::from_ref(trusted), versions, protocols)
+}
+
+/// A client that trusts several.
+pub fn client_of(
+    trusted: &[CertificateDer<'static>],
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&str],
+) -> TlsConnector {
     let mut roots = RootCertStore::empty();
-    roots.add(trusted.clone()).unwrap();
+    for certificate in trusted {
+        roots.add(certificate.clone()).unwrap();
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider);
     let builder = builder.with_protocol_versions(versions).unwrap();

@@ -2,10 +2,13 @@
 //! machine that is shared.
 
 mod apply;
+mod cases;
+mod load;
 mod measure;
 mod memory;
 mod peers;
 mod report;
+mod restarts;
 mod scale;
 
 use clap::{Args, ValueEnum};
@@ -21,12 +24,18 @@ pub(crate) struct BenchArgs {
     /// Seconds of load for each measurement.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
+    /// Only the rows whose name holds this, for `proxy`: `HTTP/2`, `TLS`, `1 MiB`.
+    #[arg(long)]
+    case: Option<String>,
     /// Routes that are there already, for `apply`.
     #[arg(long, default_value_t = 3000)]
     routes: usize,
     /// A million rules too, for `scale`.
     #[arg(long)]
     million: bool,
+    /// How often, for `restarts`.
+    #[arg(long, default_value_t = 50)]
+    restarts: usize,
     /// Changes that are measured, for `apply`.
     #[arg(long, default_value_t = 200)]
     changes: usize,
@@ -43,16 +52,23 @@ enum What {
     Memory,
     /// What 1,000, 10,000 and 100,000 rules cost: compile, change, lookup and memory.
     Scale,
+    /// Rolling restarts and changes of the certificate at 1,000 requests a second.
+    Restarts,
 }
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     match args.what {
         What::Proxy => {
-            let results = measure::proxies(args.rounds, args.seconds)?;
-            report::write(&results, args.rounds, args.seconds)
+            let named = |case: &&cases::Case| {
+                args.case.as_ref().is_none_or(|part| case.name.contains(part.as_str()))
+            };
+            let cases: Vec<&cases::Case> = cases::ALL.iter().filter(named).collect();
+            let rows = measure::proxies(&cases, args.rounds, args.seconds)?;
+            report::write(&rows, args.rounds, args.seconds)
         }
         What::Apply => apply::run(args.routes, args.changes),
         What::Memory => memory::run(),
         What::Scale => scale::run(args.million),
+        What::Restarts => restarts::run(args.restarts),
     }
 }

@@ -141,11 +141,13 @@ fn framing(headers: &Fields, version: Version) -> Result<Framing, ProxyError> {
         }
     }
     let mut keep_alive = http11;
-    for option in headers.all(Known::Connection).flat_map(options) {
-        if option.eq_ignore_ascii_case(b"close") {
-            keep_alive = false;
-        } else if option.eq_ignore_ascii_case(b"keep-alive") && !http11 {
-            keep_alive = true;
+    for value in headers.all(Known::Connection) {
+        for option in options(value) {
+            if option.eq_ignore_ascii_case(b"close") {
+                keep_alive = false;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") && !http11 {
+                keep_alive = true;
+            }
         }
     }
     let decoder = match (coded, length) {

@@ -16,12 +16,15 @@ use http::Version;
 
 use super::clock::Clock;
 use crate::error::ProxyError;
-use json::Line;
+use json::{Line, key, quoted};
 pub use writer::{LogHandle, LogSwitch, LogWriter};
 
 /// A buffer is handed over when it is this full. With lines of about 400 bytes that is one write
 /// for 80 requests.
 const BATCH: usize = 32 * 1024;
+
+/// Room for a usual line, in bytes.
+const USUAL: usize = 1024;
 
 /// What is told of a request: of its header fields none but `Host` and `User-Agent`, and of path and query
 /// what the redaction leaves.
@@ -115,50 +118,52 @@ impl AccessLog {
 
 impl Record<'_> {
     fn write(&self, out: &mut Vec<u8>, clock: &Clock, redaction: &Redaction) {
-        let mut line = Line::begin(out, "time");
+        out.reserve(USUAL);
+        let mut line = Line::begin(out, "{\"time\":\"");
         line.raw(|out| clock.write(out, self.time));
-        line.plain("request_id", self.request_id);
+        line.plain(quoted!("request_id"), self.request_id);
         match self.client {
             Some(client) => {
-                line.ip("client", client);
-                line.address("peer", self.peer);
+                line.ip(quoted!("client"), client);
+                line.address(quoted!("peer"), self.peer);
             }
-            None => line.address("client", self.peer),
+            None => line.address(quoted!("client"), self.peer),
         }
-        line.plain("listener", self.listener);
-        line.text("method", self.method.as_bytes());
-        line.parts("host", redacted_host(self.host));
-        line.parts("path", redaction.path(self.path).map(str::as_bytes));
+        line.plain(quoted!("listener"), self.listener);
+        // A token, which needs no escaping (RFC 9110 section 9.1).
+        line.plain(quoted!("method"), self.method);
+        line.parts(quoted!("host"), redacted_host(self.host));
+        line.parts(quoted!("path"), redaction.path(self.path).map(str::as_bytes));
         if !self.query.is_empty() {
-            line.parts("query", redaction.query(self.query).map(str::as_bytes));
+            line.parts(quoted!("query"), redaction.query(self.query).map(str::as_bytes));
         }
-        line.plain("version", version(self.version));
-        line.number("status", u64::from(self.status));
+        line.plain(quoted!("version"), version(self.version));
+        line.number(key!("status"), u64::from(self.status));
         if let Some(error) = self.error {
-            line.plain("reason", error.reason());
-            line.plain("blame", error.blame().as_str());
+            line.plain(quoted!("reason"), error.reason());
+            line.plain(quoted!("blame"), error.blame().as_str());
         }
         if let Some(rule) = self.rule {
-            line.object("route", &rule.object.namespace, &rule.object.name);
-            line.plain("rule", &rule.name);
+            line.object(quoted!("route"), &rule.object.namespace, &rule.object.name);
+            line.plain(quoted!("rule"), &rule.name);
         }
         if let Some(backend) = self.backend {
-            line.text("backend", backend.as_bytes());
+            line.text(quoted!("backend"), backend.as_bytes());
         }
         if let Some(endpoint) = self.endpoint {
-            line.address("endpoint", endpoint);
+            line.address(quoted!("endpoint"), endpoint);
         }
         if self.attempts > 0 {
-            line.number("attempts", u64::from(self.attempts));
+            line.number(key!("attempts"), u64::from(self.attempts));
         }
-        line.number("bytes_received", self.bytes_received);
-        line.number("bytes_sent", self.bytes_sent);
-        line.milliseconds("duration_ms", self.duration);
+        line.number(key!("bytes_received"), self.bytes_received);
+        line.number(key!("bytes_sent"), self.bytes_sent);
+        line.milliseconds(key!("duration_ms"), self.duration);
         if let Some(upstream) = self.upstream {
-            line.milliseconds("upstream_ms", upstream);
+            line.milliseconds(key!("upstream_ms"), upstream);
         }
         if !self.user_agent.is_empty() {
-            line.text("user_agent", self.user_agent);
+            line.text(quoted!("user_agent"), self.user_agent);
         }
         line.end();
     }

@@ -1,18 +1,16 @@
 //! One measurement: load for some seconds, and what it cost the proxy.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::cases::{CONNECTIONS, Case};
+use super::load;
 use super::peers::{self, Peer, Running};
 use crate::steps::say;
-
-/// Connections of the load generator, each with one request at a time.
-const CONNECTIONS: u64 = 64;
 
 /// What one round showed of a proxy.
 #[derive(Clone, Debug)]
@@ -35,66 +33,84 @@ pub(super) struct Measured {
     pub(super) rounds: Vec<Round>,
 }
 
-/// Measures every peer, in turn, in every round.
-pub(super) fn proxies(rounds: usize, seconds: u64) -> anyhow::Result<Vec<Measured>> {
+/// All of a row.
+pub(super) struct Row {
+    pub(super) case: &'static Case,
+    pub(super) results: Vec<Measured>,
+}
+
+/// Measures every peer, in turn, in every round of every row.
+pub(super) fn proxies(
+    cases: &[&'static Case],
+    rounds: usize,
+    seconds: u64,
+) -> anyhow::Result<Vec<Row>> {
     let peers = peers::all()?;
     let folder = std::env::temp_dir().join(format!("fairway-bench-{}", std::process::id()));
-    let result = measure_all(&peers, rounds, seconds, &folder);
+    let result = (|| {
+        let (_origin, origin) = peers::start_origin(&folder.join("origin"))?;
+        let row = |case| measure_all(&peers, case, (rounds, seconds), origin, &folder);
+        cases.iter().map(|case| row(*case)).collect()
+    })();
     let _ = std::fs::remove_dir_all(&folder);
     result
 }
 
 fn measure_all(
     peers: &[Peer],
-    rounds: usize,
-    seconds: u64,
+    case: &'static Case,
+    (rounds, seconds): (usize, u64),
+    origin: u16,
     folder: &Path,
-) -> anyhow::Result<Vec<Measured>> {
-    let (_origin, origin) = peers::start_origin(&folder.join("origin"))?;
-    let expected = body(origin)?;
-    let mut measured: Vec<Measured> = peers
-        .iter()
-        .map(|peer| Measured { name: peer.name, version: peer.version.clone(), rounds: Vec::new() })
-        .collect();
+) -> anyhow::Result<Row> {
+    say(&format!("  {}", case.name));
+    let expected = body(&format!("http://127.0.0.1:{origin}{}", case.path))?;
+    let peers = || peers.iter().filter(|peer| !(peer.bytes_only && case.tls));
+    let named = |peer: &Peer| {
+        let version = peer.version.clone();
+        Measured { name: peer.name, version, rounds: Vec::new() }
+    };
+    let mut results: Vec<Measured> = peers().map(named).collect();
     for round in 0..rounds {
-        for (peer, measured) in peers.iter().zip(&mut measured) {
-            let folder =
-                folder.join(format!("{}-{round}", peer.name.replace([' ', ',', '(', ')'], "-")));
-            let running = peers::start(peer, origin, &folder)?;
-            let round_result = one(peer, &running, &expected, seconds, &folder)
-                .with_context(|| format!("{} in round {}", peer.name, round + 1))?;
+        for (peer, measured) in peers().zip(&mut results) {
+            let name = peer.name.replace([' ', ',', '(', ')'], "-");
+            let folder = folder.join(format!("{}-{name}-{round}", case.slug()));
+            let running = peers::start(peer, case, origin, &folder)?;
+            let result = one(peer, case, &running, &expected, seconds, &folder);
+            let result = result.with_context(|| format!("{} in round {}", peer.name, round + 1))?;
             say(&format!(
                 "    round {} {:<22} {:>6.1} us  {:>8.0} req/s  RSS {:>5.1} MiB",
                 round + 1,
                 peer.name,
-                round_result.micros,
-                round_result.requests_per_second,
-                kib_to_mib(round_result.loaded)
+                result.micros,
+                result.requests_per_second,
+                kib_to_mib(result.loaded)
             ));
-            measured.rounds.push(round_result);
+            measured.rounds.push(result);
         }
     }
-    Ok(measured)
+    Ok(Row { case, results })
 }
 
 fn one(
     peer: &Peer,
+    case: &Case,
     running: &Running,
-    expected: &str,
+    expected: &[u8],
     seconds: u64,
     folder: &Path,
 ) -> anyhow::Result<Round> {
     let Running { process, port, .. } = running;
-    let port = *port;
-    if body(port)? != expected {
+    let url = case.url(*port);
+    if body(&url)? != expected {
         bail!("the answer is not the origin's");
     }
     let idle = memory(process.id())?;
     let before = cpu(process.id())?;
-    let load = load(port, seconds)?;
+    let load = load::run(case, *port, seconds, folder)?;
     let after = cpu(process.id())?;
     let loaded = memory(process.id())?;
-    if body(port)? != expected {
+    if body(&url)? != expected {
         bail!("the answer is not the origin's any more");
     }
     // One request before the load and one after it.
@@ -122,14 +138,21 @@ fn one(
 /// The log must hold one line for each request: a measurement without it does not count.
 fn check_log(folder: &Path, requests: u64) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_millis(400));
-    let log = std::fs::read(folder.join("out.log"))?;
-    let lines = log.iter().filter(|byte| **byte == b'\n').count() as u64;
-    check_count("the log tells", lines, requests)
+    let mut file = std::fs::File::open(peers::log(folder, "out")?)?;
+    let (mut lines, mut part) = (0, vec![0; 1 << 20]);
+    loop {
+        let read = file.read(&mut part)?;
+        if read == 0 {
+            return check_count("the log tells", lines, requests);
+        }
+        lines += part[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
 }
 
-/// Requests that the load generator left behind at its end, one for each connection, are told too.
+/// Requests that the load generator left behind at its end are told too: as many as it had under way,
+/// one for each connection or ten.
 fn check_count(who: &str, told: u64, requests: u64) -> anyhow::Result<()> {
-    if told < requests || told > requests + CONNECTIONS {
+    if told < requests || told > requests + 3 * CONNECTIONS {
         bail!("{requests} requests were answered, but {who} {told}");
     }
     Ok(())
@@ -137,60 +160,22 @@ fn check_count(who: &str, told: u64, requests: u64) -> anyhow::Result<()> {
 
 /// The requests that Fairway's metrics count.
 fn counted(status: u16) -> anyhow::Result<u64> {
-    let text = get(status, "/metrics")?;
+    let text = body(&format!("http://127.0.0.1:{status}/metrics"))?;
+    let text = String::from_utf8_lossy(&text);
     let counts = text.lines().filter(|line| line.starts_with("fairway_requests_total{"));
     let counts = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
     Ok(counts.sum())
 }
 
-struct Load {
-    requests: u64,
-    p50: String,
-    p99: String,
-}
-
-fn load(port: u16, seconds: u64) -> anyhow::Result<Load> {
-    let output = Command::new("taskset")
-        .args(["-c", "0", "wrk", "-t1", "--latency"])
-        .arg(format!("-c{CONNECTIONS}"))
-        .arg(format!("-d{seconds}s"))
-        .arg(format!("http://127.0.0.1:{port}/bench"))
-        .output()
-        .context("cannot start wrk")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for bad in ["Non-2xx", "Socket errors"] {
-        if let Some(line) = text.lines().find(|line| line.contains(bad)) {
-            bail!("{}", line.trim());
-        }
-    }
-    let percentile = |name: &str| {
-        let line = text.lines().find(|line| line.trim_start().starts_with(name));
-        line.and_then(|line| line.split_whitespace().nth(1)).unwrap_or("?").to_owned()
-    };
-    let requests = text
-        .lines()
-        .find(|line| line.contains("requests in"))
-        .and_then(|line| line.split_whitespace().next()?.parse().ok())
-        .with_context(|| format!("wrk said nothing useful: {text}"))?;
-    Ok(Load { requests, p50: percentile("50%"), p99: percentile("99%") })
-}
-
 /// One answer's body.
-fn body(port: u16) -> anyhow::Result<String> {
-    get(port, "/bench")
-}
-
-fn get(port: u16, path: &str) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let host = "Host: bench.example\r\nConnection: close";
-    stream.write_all(format!("GET {path} HTTP/1.1\r\n{host}\r\n\r\n").as_bytes())?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    if !text.starts_with("HTTP/1.1 200") {
-        bail!("answered {:?}", text.lines().next().unwrap_or_default());
+pub(super) fn body(url: &str) -> anyhow::Result<Vec<u8>> {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--insecure", "--max-time", "5", url]);
+    let output = curl.output().context("cannot start curl")?;
+    if !output.status.success() {
+        bail!("{url}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    Ok(output.stdout)
 }
 
 /// The process and its children.
@@ -204,7 +189,7 @@ fn family(id: u32) -> Vec<u32> {
 }
 
 /// User and system time of a process and its children.
-fn cpu(id: u32) -> anyhow::Result<Duration> {
+pub(super) fn cpu(id: u32) -> anyhow::Result<Duration> {
     let mut ticks = 0u64;
     for id in family(id) {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
@@ -219,7 +204,7 @@ fn cpu(id: u32) -> anyhow::Result<Duration> {
 }
 
 /// Resident memory in KiB of a process and its children.
-fn memory(id: u32) -> anyhow::Result<u64> {
+pub(super) fn memory(id: u32) -> anyhow::Result<u64> {
     let mut total = 0;
     for id in family(id) {
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;

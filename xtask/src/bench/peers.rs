@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::cases::Case;
 use crate::root;
 use crate::steps::{pass, say, step};
 
@@ -15,21 +16,21 @@ use crate::steps::{pass, say, step};
 pub(super) struct Process(Child);
 
 impl Process {
-    /// Starts a program on one processor, in a process group of its own.
+    /// Starts a program on some processors, in a process group of its own.
     pub(super) fn start(
-        core: usize,
+        cores: &str,
         program: &Path,
         args: &[&str],
         folder: &Path,
     ) -> anyhow::Result<Self> {
         let child = Command::new("taskset")
-            .args(["-c", &core.to_string()])
+            .args(["-c", cores])
             .arg(program)
             .args(args)
             .current_dir(folder)
             .stdin(Stdio::null())
-            .stdout(std::fs::File::create(folder.join("out.log"))?)
-            .stderr(std::fs::File::create(folder.join("err.log"))?)
+            .stdout(std::fs::File::create(log(folder, "out")?)?)
+            .stderr(std::fs::File::create(log(folder, "err")?)?)
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
@@ -58,6 +59,13 @@ impl Drop for Process {
     }
 }
 
+/// Where a process writes what it says: beside its folder, for that is watched by some.
+pub(super) fn log(folder: &Path, name: &str) -> std::io::Result<PathBuf> {
+    let folder = folder.with_extension("logs");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.join(name))
+}
+
 /// A proxy that can be measured.
 pub(super) struct Peer {
     pub(super) name: &'static str,
@@ -66,12 +74,15 @@ pub(super) struct Peer {
     /// The settings: name of the file and text with `{port}` and `{origin}`.
     settings: Option<(&'static str, &'static str)>,
     args: Vec<String>,
+    /// Whether it only passes bytes on, and knows nothing of TLS.
+    pub(super) bytes_only: bool,
     /// Whether it writes one line to stdout for each request.
     pub(super) logs: bool,
     /// Whether it counts requests where its metrics are.
     pub(super) counts: bool,
 }
 
+const FLOOR: &str = "TCP floor (HAProxy)";
 const NGINX: &str = include_str!("../../../bench/nginx.conf");
 const ORIGIN: &str = include_str!("../../../bench/origin.conf");
 const HAPROXY: &str = include_str!("../../../bench/haproxy.cfg");
@@ -88,32 +99,92 @@ pub(super) struct Running {
     pub(super) status: u16,
 }
 
-/// Starts a peer and waits until it takes connections.
-pub(super) fn start(peer: &Peer, origin: u16, folder: &Path) -> anyhow::Result<Running> {
+/// Starts a peer for a row of the table, and waits until it takes connections.
+pub(super) fn start(
+    peer: &Peer,
+    case: &Case,
+    origin: u16,
+    folder: &Path,
+) -> anyhow::Result<Running> {
     let (port, status) = (crate::free_port()?, crate::free_port()?);
     let fill = |text: &str| {
-        let text = text.replace("{port}", &port.to_string());
-        text.replace("{origin}", &origin.to_string()).replace("{status}", &status.to_string())
+        let mut text = text.to_owned();
+        for (name, value) in [
+            ("{port}", port.to_string()),
+            ("{origin}", origin.to_string()),
+            ("{status}", status.to_string()),
+            ("{workers}", case.workers.to_string()),
+            ("{scheme}", if case.tls { "https" } else { "http" }.to_owned()),
+            ("{listen}", nginx_listens(case)),
+            ("{certificate}", if case.tls { NGINX_TLS } else { "" }.to_owned()),
+            ("{bind}", haproxy_binds(case).to_owned()),
+            ("{transport}", if case.tls { ENVOY_TLS } else { "" }.to_owned()),
+        ] {
+            text = text.replace(name, &value);
+        }
+        text
     };
     std::fs::create_dir_all(folder)?;
     if let Some((name, text)) = peer.settings {
         std::fs::File::create(folder.join(name))?.write_all(fill(text).as_bytes())?;
     }
-    let args: Vec<String> = peer.args.iter().map(|arg| fill(arg)).collect();
+    let mut args: Vec<String> = peer.args.iter().map(|arg| fill(arg)).collect();
+    if case.tls {
+        certificate(&folder.join("certificates"))?;
+        if peer.counts {
+            args.extend(["--certificates", "certificates"].map(str::to_owned));
+        }
+    }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let process = Process::start(1, &peer.program, &args, folder)?;
+    let cores = if case.workers == 1 { "1" } else { "0,1" };
+    let process = Process::start(cores, &peer.program, &args, folder)?;
     wait_for(port, folder)?;
     Ok(Running { process, port, status })
 }
 
+const NGINX_TLS: &str = "ssl_certificate certificates/tls.crt; ssl_certificate_key certificates/tls.key; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:sessions:10m;";
+const ENVOY_TLS: &str = "transport_socket: {name: envoy.transport_sockets.tls, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, common_tls_context: {alpn_protocols: [h2, http/1.1], tls_certificates: [{certificate_chain: {filename: certificates/tls.crt}, private_key: {filename: certificates/tls.key}}]}}}\n          ";
+
+fn nginx_listens(case: &Case) -> String {
+    let (tls, http2) = (if case.tls { " ssl" } else { "" }, if case.http2 { " http2" } else { "" });
+    format!("{tls}{http2}")
+}
+
+const fn haproxy_binds(case: &Case) -> &'static str {
+    match (case.tls, case.http2) {
+        (true, _) => " ssl crt certificates/both.pem alpn h2,http/1.1",
+        (false, true) => " proto h2",
+        (false, false) => "",
+    }
+}
+
+/// A certificate of its own, of the kind that most sites have: ECDSA on P-256.
+fn certificate(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut make = Command::new("openssl");
+    make.current_dir(folder).args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
+    make.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=bench.example"]);
+    make.args(["-addext", "subjectAltName=DNS:bench.example,IP:127.0.0.1"]);
+    make.args(["-keyout", "tls.key", "-out", "tls.crt"]).stderr(Stdio::null());
+    pass(&mut make)?;
+    let both = ["tls.crt", "tls.key"].map(|name| std::fs::read(folder.join(name)));
+    let [chain, key] = both;
+    std::fs::write(folder.join("both.pem"), [chain?, key?].concat()).context("cannot write")
+}
+
+/// The backend of all of them: answers of three sizes.
 pub(super) fn start_origin(folder: &Path) -> anyhow::Result<(Process, u16)> {
     let port = crate::free_port()?;
     std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("origin.conf"), ORIGIN.replace("{port}", &port.to_string()))?;
-    let settings = folder.join("origin.conf").display().to_string();
+    for (name, kib) in [("16k", 16), ("1m", 1024)] {
+        std::fs::write(folder.join(name), "0123456789abcdef".repeat(64 * kib))?;
+    }
     let prefix = folder.display().to_string();
-    let process =
-        Process::start(0, Path::new("/usr/sbin/nginx"), &["-p", &prefix, "-c", &settings], folder)?;
+    let text = ORIGIN.replace("{port}", &port.to_string()).replace("{folder}", &prefix);
+    std::fs::write(folder.join("origin.conf"), text)?;
+    let settings = folder.join("origin.conf").display().to_string();
+    let args = ["-p", &prefix, "-c", &settings];
+    let process = Process::start("0", Path::new("/usr/sbin/nginx"), &args, folder)?;
     wait_for(port, folder)?;
     Ok((process, port))
 }
@@ -122,7 +193,8 @@ fn wait_for(port: u16, folder: &Path) -> anyhow::Result<()> {
     let patience = Instant::now() + Duration::from_secs(10);
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         if Instant::now() > patience {
-            let said = std::fs::read_to_string(folder.join("err.log")).unwrap_or_default();
+            let said = log(folder, "err").and_then(std::fs::read_to_string);
+            let said = said.unwrap_or_default();
             bail!("nothing listens on port {port} after 10 s: {said}");
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -136,6 +208,9 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
         ("nginx", "/usr/sbin/nginx"),
         ("haproxy", "/usr/sbin/haproxy"),
         ("wrk", "/usr/bin/wrk"),
+        ("nghttp2-client", "/usr/bin/h2load"),
+        ("openssl", "/usr/bin/openssl"),
+        ("curl", "/usr/bin/curl"),
     ])?;
     step("build fairway as it ships", || {
         let mut build = Command::new(env!("CARGO"));
@@ -153,13 +228,13 @@ fn fairway(name: &'static str, log: &str) -> Peer {
         "--manifests",
         "fairway.yaml",
         "--listen",
-        "http=127.0.0.1:{port}",
+        "{scheme}=127.0.0.1:{port}",
         "--status",
         "127.0.0.1:{status}",
         "--admin",
         "127.0.0.1:0",
         "--workers",
-        "1",
+        "{workers}",
         "--drain-delay",
         "0s",
     ];
@@ -171,6 +246,7 @@ fn fairway(name: &'static str, log: &str) -> Peer {
         program: root().join("target/dist/fairway"),
         settings: Some(("fairway.yaml", FAIRWAY)),
         args,
+        bytes_only: false,
         logs: log == "true",
         counts: true,
     }
@@ -178,15 +254,17 @@ fn fairway(name: &'static str, log: &str) -> Peer {
 
 /// The others.
 fn others() -> Vec<Peer> {
-    let plain = |name, program: &str, settings, args: &[&str], version: String| Peer {
-        name,
-        version,
-        program: PathBuf::from(program),
-        settings: Some(settings),
-        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        logs: false,
-        counts: false,
-    };
+    let plain =
+        |name: &'static str, program: &str, settings, args: &[&str], version: String| Peer {
+            name,
+            version,
+            program: PathBuf::from(program),
+            settings: Some(settings),
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            bytes_only: name == FLOOR,
+            logs: false,
+            counts: false,
+        };
     let mut peers = vec![
         plain(
             "nginx",
@@ -203,7 +281,7 @@ fn others() -> Vec<Peer> {
             version("/usr/sbin/haproxy", "-v"),
         ),
         plain(
-            "TCP floor (HAProxy)",
+            FLOOR,
             "/usr/sbin/haproxy",
             ("haproxy.cfg", HAPROXY_TCP),
             &["-f", "haproxy.cfg"],
@@ -217,7 +295,7 @@ fn others() -> Vec<Peer> {
                 "Envoy",
                 &program,
                 ("envoy.yaml", ENVOY),
-                &["-c", "envoy.yaml", "--concurrency", "1", "--log-level", "error"],
+                &["-c", "envoy.yaml", "--concurrency", "{workers}", "--log-level", "error"],
                 version,
             ));
         }

@@ -5,14 +5,14 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::measure::{Measured, Round, kib_to_mib};
+use super::measure::{Measured, Round, Row, kib_to_mib};
 use crate::root;
 use crate::steps::say;
 
 /// Writes the report.
-pub(super) fn write(results: &[Measured], rounds: usize, seconds: u64) -> anyhow::Result<()> {
+pub(super) fn write(rows: &[Row], rounds: usize, seconds: u64) -> anyhow::Result<()> {
     let date = shell("date", &["-u", "+%Y-%m-%d"]);
-    let text = text(results, rounds, seconds, &date);
+    let text = text(rows, rounds, seconds, &date);
     say(&text);
     let folder = root().join("bench/results");
     std::fs::create_dir_all(&folder)?;
@@ -20,35 +20,50 @@ pub(super) fn write(results: &[Measured], rounds: usize, seconds: u64) -> anyhow
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn text(results: &[Measured], rounds: usize, seconds: u64, date: &str) -> String {
+fn text(rows: &[Row], rounds: usize, seconds: u64, date: &str) -> String {
     let mut out = format!(
-        "# Cost per proxied request, {date}\n\n{}. HTTP/1.1 keep-alive, 64 connections, a body of 100 bytes; origin and load on core 0, one proxy at a time with one worker on core 1; {rounds} rounds of {seconds} s in turn. CPU is user and system time of the proxy. Every answer was 200 with the origin's body; Fairway wrote one log line for each request where its log is on. Peers write no log.\n\n| proxy | CPU us per request, median | to nginx | requests/s | p50 | p99 | RSS idle MiB | RSS loaded MiB |\n|---|---|---|---|---|---|---|---|\n",
+        "# Cost per proxied request, {date}\n\n{}. Origin and load on core 0, one proxy at a time on core 1, or on both where it has two workers; {rounds} rounds of {seconds} s in turn. CPU is user and system time of the proxy for each request, median; \"to the better\" is to the better of nginx and HAProxy. Load: wrk with 64 connections, h2load with 16 of 10 streams, `openssl s_time` for handshakes. Each answer was 200, and one before and one after each round had the origin's body; Fairway wrote one log line for each request where its log is on, and its metric counts as many. Peers write no log.\n",
         machine()
     );
-    let nginx = results.iter().find(|result| result.name == "nginx");
-    let nginx = nginx.map_or(f64::NAN, |result| median(&result.rounds, |round| round.micros));
-    for result in results {
-        let micros = median(&result.rounds, |round| round.micros);
-        let middle = &result.rounds[result.rounds.len() / 2];
+    for row in rows {
         let _ = writeln!(
             out,
-            "| {} | {micros:.1} | {:.2} | {:.0} | {} | {} | {:.1} | {:.1} |",
-            result.name,
-            micros / nginx,
-            median(&result.rounds, |round| round.requests_per_second),
-            middle.p50,
-            middle.p99,
-            median(&result.rounds, |round| kib_to_mib(round.idle)),
-            median(&result.rounds, |round| kib_to_mib(round.loaded)),
+            "\n## {}\n\n| proxy | CPU us | to the better | requests/s | p50 | p99 | RSS idle MiB | RSS loaded MiB | every round |\n|---|---|---|---|---|---|---|---|---|",
+            row.case.name
         );
+        let others =
+            row.results.iter().filter(|result| ["nginx", "HAProxy"].contains(&result.name));
+        let better = others.map(micros).fold(f64::INFINITY, f64::min);
+        for result in &row.results {
+            out.push_str(&line(result, better));
+        }
     }
-    out.push_str("\n## Every round\n\n| proxy | version | CPU us per request |\n|---|---|---|\n");
-    for result in results {
-        let all: Vec<String> =
-            result.rounds.iter().map(|round| format!("{:.1}", round.micros)).collect();
-        let _ = writeln!(out, "| {} | {} | {} |", result.name, result.version, all.join(" "));
-    }
+    let versions = rows.first().into_iter().flat_map(|row| &row.results);
+    let versions = versions.map(|result| format!("{} is {}", result.name, result.version));
+    let _ = writeln!(out, "\n{}.", versions.collect::<Vec<_>>().join("; "));
     out
+}
+
+fn micros(result: &Measured) -> f64 {
+    median(&result.rounds, |round| round.micros)
+}
+
+fn line(result: &Measured, better: f64) -> String {
+    let rounds = &result.rounds;
+    let middle = &rounds[rounds.len() / 2];
+    let every: Vec<String> = rounds.iter().map(|round| format!("{:.1}", round.micros)).collect();
+    format!(
+        "| {} | {:.1} | {:.2} | {:.0} | {} | {} | {:.1} | {:.1} | {} |\n",
+        result.name,
+        micros(result),
+        micros(result) / better,
+        median(rounds, |round| round.requests_per_second),
+        middle.p50,
+        middle.p99,
+        median(rounds, |round| kib_to_mib(round.idle)),
+        median(rounds, |round| kib_to_mib(round.loaded)),
+        every.join(" "),
+    )
 }
 
 /// The machine in words.

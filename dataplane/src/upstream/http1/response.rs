@@ -111,23 +111,29 @@ impl Framing {
     fn of(headers: &mut Fields, version: u8) -> Result<Self, Malformed> {
         let mut framing = Self { keep_alive: version >= 1, ..Self::default() };
         let (mut lengths, mut codings) = (0, 0);
-        for text in headers.all(Known::ContentLength).flat_map(options) {
-            lengths += 1;
-            let length = content_length(text)?;
-            if framing.length.is_some_and(|known| known != length) {
-                return Err(Malformed("two lengths of the body"));
+        for value in headers.all(Known::ContentLength) {
+            for text in options(value) {
+                lengths += 1;
+                let length = content_length(text)?;
+                if framing.length.is_some_and(|known| known != length) {
+                    return Err(Malformed("two lengths of the body"));
+                }
+                framing.length = Some(length);
             }
-            framing.length = Some(length);
         }
-        for coding in headers.all(Known::TransferEncoding).flat_map(options) {
-            codings += 1;
-            framing.chunked |= coding.eq_ignore_ascii_case(b"chunked");
+        for value in headers.all(Known::TransferEncoding) {
+            for coding in options(value) {
+                codings += 1;
+                framing.chunked |= coding.eq_ignore_ascii_case(b"chunked");
+            }
         }
-        for option in headers.all(Known::Connection).flat_map(options) {
-            if option.eq_ignore_ascii_case(b"close") {
-                framing.keep_alive = false;
-            } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                framing.keep_alive = true;
+        for value in headers.all(Known::Connection) {
+            for option in options(value) {
+                if option.eq_ignore_ascii_case(b"close") {
+                    framing.keep_alive = false;
+                } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                    framing.keep_alive = true;
+                }
             }
         }
         // Any coding but chunked alone would have to be passed on or undone; we asked for none.
