@@ -4,11 +4,11 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, Method};
 
+use super::Outcome;
 use super::backend::Exchange;
 use super::call::Call;
 use super::cells::Cell;
 use super::wire::{Part, Reader, Writer};
-use super::{Downstream, Outcome};
 
 /// How many messages a stream has.
 const COUNT: usize = 200;
@@ -116,10 +116,8 @@ async fn send(writer: &mut Writer, text: &[u8]) {
     assert!(writer.send(message(text)).await, "a message was not taken");
 }
 
-fn good(cell: &Cell<'_>, what: &str) -> Outcome {
-    let real = cell.downstream == Downstream::Http2 && cell.upstream.is_http2();
-    let bytes = if real { "" } else { "; as bytes, for gRPC itself is spoken over HTTP/2 alone" };
-    Outcome::Good(format!("{what}, and the status in trailers{bytes}"))
+fn good(what: &str) -> Outcome {
+    Outcome::Good(format!("{what}, and the status in trailers"))
 }
 
 pub(super) async fn unary(cell: &Cell<'_>) -> Outcome {
@@ -130,7 +128,7 @@ pub(super) async fn unary(cell: &Cell<'_>) -> Outcome {
     let mut messages = Messages::new(call.answer.ok().await);
     assert!(messages.next().await == Some(text), "another message");
     assert_eq!(messages.status().await, "0");
-    good(cell, "a message of 200 kB each way")
+    good("a message of 200 kB each way")
 }
 
 pub(super) async fn server_stream(cell: &Cell<'_>) -> Outcome {
@@ -142,7 +140,7 @@ pub(super) async fn server_stream(cell: &Cell<'_>) -> Outcome {
         assert_eq!(messages.next().await, Some(numbered(number)));
     }
     assert_eq!(messages.status().await, "0");
-    good(cell, "200 messages")
+    good("200 messages")
 }
 
 pub(super) async fn client_stream(cell: &Cell<'_>) -> Outcome {
@@ -155,7 +153,7 @@ pub(super) async fn client_stream(cell: &Cell<'_>) -> Outcome {
     let mut messages = Messages::new(call.answer.ok().await);
     assert!(messages.next().await == Some(texts.join(&b' ')), "another message");
     assert_eq!(messages.status().await, "0");
-    good(cell, "200 messages")
+    good("200 messages")
 }
 
 /// Each side waits for the other's message before it sends its next one.
@@ -170,5 +168,5 @@ pub(super) async fn both(cell: &Cell<'_>) -> Outcome {
     }
     call.writer.end().await;
     assert_eq!(messages.status().await, "0");
-    good(cell, "200 messages, each answered before the next one")
+    good("200 messages, each answered before the next one")
 }
