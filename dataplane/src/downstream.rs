@@ -2,7 +2,7 @@
 //! one task.
 
 mod http2;
-mod request;
+pub(crate) mod request;
 mod respond;
 mod source;
 mod stream;

@@ -2,6 +2,8 @@
 //! nothing of Kubernetes, and runs from any sender of snapshots.
 
 pub mod config;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod streams;
 pub mod telemetry;
 pub mod upgrade;

@@ -3,21 +3,28 @@
 
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::{Error, RecvStream, SendStream};
 use http_body::Frame;
+
+/// A part of fewer bytes is not worth what the codec keeps beside it.
+const SMALL: usize = 1024;
 
 /// A body that comes over a stream.
 pub(crate) struct StreamBody {
     stream: RecvStream,
     /// What of a length that was said has not come yet.
     left: Option<u64>,
+    /// Small parts that came while nobody took them, as one; no more than the window lets come.
+    gathered: BytesMut,
+    /// A part behind those that is not small.
+    held: Option<Bytes>,
 }
 
 impl StreamBody {
     /// With the length that its head says.
     pub(crate) fn new(stream: RecvStream, length: Option<u64>) -> Self {
-        Self { stream, left: length }
+        Self { stream, left: length, gathered: BytesMut::new(), held: None }
     }
 
     /// The next part. What is handed over makes room for more.
@@ -25,7 +32,11 @@ impl StreamBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Some(data) = ready!(self.stream.poll_data(cx)).transpose()? {
+        let data = match self.take_gathered() {
+            Some(data) => Some(data),
+            None => ready!(self.stream.poll_data(cx)).transpose()?,
+        };
+        if let Some(data) = data {
             let _ = self.stream.flow_control().release_capacity(data.len());
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
@@ -36,9 +47,31 @@ impl StreamBody {
         Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)))
     }
 
+    /// Takes small parts out of the codec that nobody takes yet. It keeps a frame for each, and closes the
+    /// connection, with all its streams, when frames cost it too much. Their window is given back when
+    /// they are handed over.
+    pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) {
+        while self.held.is_none() {
+            // An end, and an error, are there again when the rest was handed over.
+            let Poll::Ready(Some(Ok(data))) = self.stream.poll_data(cx) else { return };
+            if data.len() < SMALL {
+                self.gathered.extend_from_slice(&data);
+            } else {
+                self.held = Some(data);
+            }
+        }
+    }
+
+    fn take_gathered(&mut self) -> Option<Bytes> {
+        if self.gathered.is_empty() {
+            return self.held.take();
+        }
+        Some(std::mem::take(&mut self.gathered).freeze())
+    }
+
     /// Whether nothing comes any more.
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
+        self.gathered.is_empty() && self.held.is_none() && self.stream.is_end_stream()
     }
 
     /// How much comes still, when that is known.

@@ -7,5 +7,7 @@
 #[cfg(feature = "manifests")]
 pub mod compile_yaml;
 pub mod find_route;
+#[cfg(feature = "http1")]
+pub mod http1;
 pub mod normalize;
 mod world;

@@ -2,20 +2,11 @@
 //! same to the byte.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, everything_to};
 use fairway_tests::http::{Answer, Client, ask};
-use fairway_tests::process::{Process, free_port};
-
-/// Python with the packages that the application needs; `cargo xtask python` makes it.
-pub(crate) fn python() -> PathBuf {
-    let home = std::env::var_os("HOME").expect("HOME is set");
-    let path = PathBuf::from(home).join(".cache/fairway/python/bin/python");
-    assert!(path.exists(), "{} is missing: run cargo xtask python", path.display());
-    path
-}
+use fairway_tests::process::{Process, free_port, python};
 
 struct Application {
     address: SocketAddr,

@@ -1,54 +1,16 @@
 //! gRPC through the gateway: a service and a client that are not ours, and every kind of call.
 
-use std::net::SocketAddr;
-
-use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, route};
-use fairway_tests::origin::Raw;
-use fairway_tests::process::{Process, free_port};
-use tokio::io::AsyncReadExt;
-
-use super::fastapi::python;
-
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/grpc");
+use fairway_tests::grpc::{Service, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_call_passes() {
-    let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let args = [format!("{FOLDER}/service.py"), port.to_string()];
-    let service = Process::start_with(&python(), &args, &folder.path().join("service"), &[]);
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    eventually("the service listens", || async {
-        assert!(!service.ended(), "{}", service.errors());
-        tokio::net::TcpStream::connect(address).await.ok()
-    })
-    .await;
-    let silent = Raw::start(|_, mut stream| async move {
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest).await;
-    })
-    .await;
-    let grpc = |port: u16| format!("backends: [{{host: 127.0.0.1, port: {port}, protocol: grpc}}]");
-    let gateway = Gateway::start(&route(&format!(
-        "- match: [{{path: /test.Service/*}}]\n  {}\n\
-         - match: [{{path: /down/*}}]\n  {}\n\
-         - match: [{{path: /slow/*}}]\n  policy: {{timeouts: {{response: 300ms}}}}\n  {}\n\
-         - match: [{{path: /small/*}}]\n  policy: {{limits: {{bodyBytes: 1000}}}}\n  {}",
-        grpc(port),
-        grpc(1),
-        grpc(silent.address.port()),
-        grpc(port),
-    )))
-    .await;
-    let output = tokio::process::Command::new(python())
-        .args([format!("{FOLDER}/client.py"), gateway.address().to_string()])
-        .output()
-        .await
-        .unwrap();
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
-    println!("{}", said(&output.stdout));
+    let service = Service::start().await;
+    let gateway = Gateway::start(&route(&service.rules())).await;
+    match client(gateway.address()).await {
+        Ok(said) => println!("{said}"),
+        Err(said) => panic!("{said}"),
+    }
     // Requests share connections.
     let opened = gateway.metrics().await["fairway_upstream_connections_opened_total"];
     assert!(opened < 50.0, "{opened}");

@@ -13,6 +13,7 @@ mod http2_backends;
 mod http2_floods;
 mod http2_windows;
 mod interim;
+mod matrix;
 mod mirrors;
 mod names;
 mod overload;

@@ -14,6 +14,11 @@ use tokio::net::TcpStream;
 use crate::http::Answer;
 use crate::origin::Raw;
 
+/// What the frames of bodies may cost an end of a test, in bytes: as much as they like. The codec closes a
+/// connection over which many small ones come faster than they are taken, and neither a client nor a
+/// backend of a test stands for those who would.
+pub const FRAMES_MAY_COST: usize = 1 << 30;
+
 /// A connection with prior knowledge (RFC 9113 section 3.3).
 pub struct Http2 {
     pub sender: SendRequest<Bytes>,
@@ -36,6 +41,7 @@ impl Http2 {
         // A stream that is not read must leave room for the others.
         let mut builder = Builder::new();
         builder.initial_window_size(64 * 1024).initial_connection_window_size(1024 * 1024);
+        builder.data_frame_budget(FRAMES_MAY_COST);
         let (sender, connection) = builder.handshake(stream).await.unwrap();
         let ended =
             tokio::spawn(async move { connection.await.err().map(|error| error.to_string()) });

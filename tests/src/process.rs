@@ -102,6 +102,15 @@ impl Drop for Process {
     }
 }
 
+/// Python with the packages that the tests need; `cargo xtask python` makes it.
+#[must_use]
+pub fn python() -> PathBuf {
+    let home = std::env::var_os("HOME").expect("HOME is set");
+    let path = PathBuf::from(home).join(".cache/fairway/python/bin/python");
+    assert!(path.exists(), "{} is missing: run cargo xtask python", path.display());
+    path
+}
+
 /// A free port of loopback, which nobody in this process gets a second time. It lies below the
 /// range that the kernel takes for outgoing connections, for one of those could take it before the
 /// program that it is meant for does, or while that program is restarted.

@@ -53,6 +53,12 @@ enum Target {
     CompileYaml,
     /// Requests are found in a table of routes, and by a scan.
     FindRoute,
+    /// Bodies in chunks are read and written.
+    Http1Chunked,
+    /// Requests are read, by us and by hyper.
+    Http1Request,
+    /// Responses are read, by us and by hyper.
+    Http1Response,
     /// Paths are normalised; patterns and templates are parsed.
     Normalize,
 }
@@ -89,9 +95,9 @@ fn build(targets: &[Target]) -> anyhow::Result<PathBuf> {
     // Named, the platform is not that of build scripts and macros: they are built without the flags.
     cargo.args(["--profile", "fuzz", "--target", &host, "--target-dir"]).arg(&folder);
     cargo.args(targets.iter().flat_map(|target| ["--bin", target.name()]));
-    if !targets.iter().any(|target| matches!(target, Target::CompileYaml)) {
-        cargo.args(["--no-default-features", "--features", "libfuzzer"]);
-    }
+    let mut features = vec!["libfuzzer"];
+    features.extend(targets.iter().filter_map(|target| target.feature()));
+    cargo.args(["--no-default-features", "--features", &features.join(",")]);
     pass(cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", FLAGS.join(" ")))?;
     Ok(folder.join(host).join("fuzz"))
 }
@@ -101,7 +107,19 @@ impl Target {
         match self {
             Self::CompileYaml => "compile_yaml",
             Self::FindRoute => "find_route",
+            Self::Http1Chunked => "http1_chunked",
+            Self::Http1Request => "http1_request",
+            Self::Http1Response => "http1_response",
             Self::Normalize => "normalize",
+        }
+    }
+
+    /// What of the crate it needs, which takes long to build.
+    const fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::CompileYaml => Some("manifests"),
+            Self::Http1Chunked | Self::Http1Request | Self::Http1Response => Some("http1"),
+            Self::FindRoute | Self::Normalize => None,
         }
     }
 
@@ -109,6 +127,14 @@ impl Target {
     fn seeds(self) -> anyhow::Result<Vec<PathBuf>> {
         match self {
             Self::CompileYaml => manifests(Path::new("tests/testdata/compile")),
+            Self::Http1Chunked | Self::Http1Response => {
+                messages(self.name(), &[&format!("fuzz/seeds/{}.json", self.name())])
+            }
+            Self::Http1Request => {
+                let known = ["passed", "refused"];
+                let known = known.map(|name| format!("tests/testdata/http1/{name}.json"));
+                messages(self.name(), &[&known[0], &known[1]])
+            }
             Self::FindRoute | Self::Normalize => Ok(Vec::new()),
         }
     }
@@ -155,6 +181,28 @@ impl Target {
             .map(|file| format!("\nagain: cargo xtask fuzz {name} --input {file}"));
         bail!("{}{}", log::told(&text), again.unwrap_or_default())
     }
+}
+
+/// Writes what these lists send into files, each message into one; gives their names.
+fn messages(name: &str, lists: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = root().join("fuzz/target/seeds").join(name);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut files = Vec::new();
+    for list in lists {
+        let text = std::fs::read_to_string(root().join(list))
+            .with_context(|| format!("cannot read {list}"))?;
+        let cases: Vec<serde_json::Value> =
+            serde_json::from_str(&text).with_context(|| format!("{list} is no list"))?;
+        for case in cases {
+            let sent = case["send"].as_str().with_context(|| format!("{list}: no text to send"))?;
+            let file = folder.join(files.len().to_string());
+            std::fs::write(&file, sent)
+                .with_context(|| format!("cannot write {}", file.display()))?;
+            files.push(file);
+        }
+    }
+    Ok(files)
 }
 
 /// The manifests of a folder of golden pairs, from the top of the project, sorted.

@@ -8,6 +8,7 @@ mod fuzz;
 mod h2spec;
 mod image;
 mod kube;
+mod matrix;
 mod python;
 mod steps;
 mod test;
@@ -56,6 +57,8 @@ enum Command {
     Fuzz(fuzz::FuzzArgs),
     /// Hold a running gateway against h2spec, every case.
     H2spec,
+    /// Every protocol with every other, and clients that are not ours (Debian).
+    Matrix(matrix::MatrixArgs),
     /// Measure, side by side with peers.
     Bench(bench::BenchArgs),
 }
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Image(args) => image::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::H2spec => h2spec::run(),
+        Command::Matrix(args) => matrix::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
         pass(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
         // Without libFuzzer itself, which needs a C++ compiler; beside what is compiled already.
         let mut fuzz = cargo(&["clippy", "--manifest-path", FUZZ, "--target-dir"]);
-        fuzz.arg(target()).args(["--no-default-features", "--features", "manifests"]);
+        fuzz.arg(target()).args(["--no-default-features", "--features", "manifests,http1"]);
         pass(fuzz.args(["--", "-D", "warnings"]))
     })?;
     step("house rules", tidy::run)?;

@@ -19,20 +19,20 @@ const MAX_FIELDS: usize = 128;
 const MAX_TARGET: usize = 65_534;
 
 /// A request whose head was taken off the bytes of its connection.
-pub(super) struct Request {
-    pub(super) head: RequestHead,
+pub(crate) struct Request {
+    pub(crate) head: RequestHead,
     /// What takes its body off.
-    pub(super) decoder: Decoder,
+    pub(crate) decoder: Decoder,
     /// Whether the client keeps the connection open behind the answer.
-    pub(super) keep_alive: bool,
+    pub(crate) keep_alive: bool,
     /// Whether the client waits to be told to send its body (RFC 9110 section 10.1.1).
-    pub(super) expects: bool,
+    pub(crate) expects: bool,
     /// Whether it may ask for another protocol: behind a body it may not.
-    pub(super) upgrade: bool,
+    pub(crate) upgrade: bool,
 }
 
 /// Takes the head off, if it is there.
-pub(super) fn parse(input: &mut Input, most: usize) -> Result<Option<Request>, ProxyError> {
+pub(crate) fn parse(input: &mut Input, most: usize) -> Result<Option<Request>, ProxyError> {
     let bytes = input.bytes();
     if bytes.is_empty() {
         return Ok(None);
@@ -140,12 +140,12 @@ fn framing(headers: &Fields, version: Version) -> Result<Framing, ProxyError> {
             return Err(MessageProblem::TransferCoding.into());
         }
     }
-    let mut keep_alive = http11;
+    let (mut keep_alive, mut close) = (http11, false);
     for value in headers.all(Known::Connection) {
         for option in options(value) {
             if option.eq_ignore_ascii_case(b"close") {
-                keep_alive = false;
-            } else if option.eq_ignore_ascii_case(b"keep-alive") && !http11 {
+                close = true;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
                 keep_alive = true;
             }
         }
@@ -156,5 +156,6 @@ fn framing(headers: &Fields, version: Version) -> Result<Framing, ProxyError> {
         (false, None | Some(0)) => Decoder::Done,
         (false, Some(length)) => Decoder::Length(length),
     };
-    Ok(Framing { decoder, keep_alive })
+    // Who says close goes, whatever else it says (RFC 9112 section 9.3).
+    Ok(Framing { decoder, keep_alive: keep_alive && !close })
 }

@@ -85,11 +85,10 @@ fn trailers(input: &mut Input) -> Result<Step, Malformed> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILER_FIELDS];
     let parsed = httparse::parse_headers(bytes, &mut fields);
     let (length, fields) = match parsed.map_err(|_| Malformed("bad trailers"))? {
-        httparse::Status::Complete(complete) => complete,
-        httparse::Status::Partial if bytes.len() > MAX_TRAILERS => {
-            return Err(Malformed("the trailers are too long"));
-        }
-        httparse::Status::Partial => return Ok(Step::More),
+        httparse::Status::Complete(complete) if complete.0 <= MAX_TRAILERS => complete,
+        httparse::Status::Partial if bytes.len() <= MAX_TRAILERS => return Ok(Step::More),
+        // Whether they came at once or in pieces.
+        _ => return Err(Malformed("the trailers are too long")),
     };
     if !lines_end_well(&bytes[..length]) {
         return Err(Malformed("a trailer's line without CR"));

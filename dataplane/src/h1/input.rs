@@ -97,7 +97,7 @@ impl Input {
         Self { buffer: bytes.into(), size: LEAST }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }

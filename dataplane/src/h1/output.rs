@@ -144,7 +144,7 @@ impl Output {
         self.end = self.end.get(end..).unwrap_or_default();
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn waiting(&self) -> Vec<u8> {
         [self.own.get(self.written..).unwrap_or_default(), &self.data, self.end].concat()
     }

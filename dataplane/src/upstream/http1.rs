@@ -2,7 +2,7 @@
 //! by the task of the request that it belongs to. There is no task for a connection, and nothing is
 //! handed from one task to another.
 
-mod response;
+pub(crate) mod response;
 #[cfg(test)]
 mod tests;
 mod upload;

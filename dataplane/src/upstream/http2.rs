@@ -295,7 +295,7 @@ impl ResponseBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
-        self.poll_upload(cx);
+        let _ = self.upload.poll(cx);
         let next = self.stream.poll_frame(cx);
         next.map(|next| next.map(|next| next.map_err(|error| Failure::of(&error).error)))
     }
@@ -308,7 +308,9 @@ impl ResponseBody {
         self.stream.remaining()
     }
 
+    /// The client takes nothing now.
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) {
         let _ = self.upload.poll(cx);
+        self.stream.poll_gather(cx);
     }
 }

@@ -1,6 +1,6 @@
 //! What libFuzzer tells, read.
 
-use super::{Target, log, manifests};
+use super::{Target, log, manifests, messages};
 use clap::ValueEnum;
 use std::path::Path;
 
@@ -37,4 +37,15 @@ fn manifests_are_seeds_and_what_they_compile_to_is_none() {
     let seeds = manifests(Path::new("tests/testdata/compile")).unwrap();
     assert!(seeds.len() > 100, "{}", seeds.len());
     assert!(seeds.iter().all(|seed| seed.to_string_lossy().ends_with(".in.yaml")));
+}
+
+#[test]
+fn messages_are_seeds_each_in_a_file() {
+    let lists = ["tests/testdata/http1/passed.json", "fuzz/seeds/http1_response.json"];
+    let seeds = messages("test", &lists).unwrap();
+    let first = std::fs::read_to_string(&seeds[0]).unwrap();
+    assert!(first.ends_with("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "{first:?}");
+    let last = std::fs::read_to_string(seeds.last().unwrap()).unwrap();
+    assert!(last.starts_with("GHTTP/1.1 200 OK\r\n"), "{last:?}");
+    assert!(messages("test", &["Cargo.toml"]).is_err());
 }

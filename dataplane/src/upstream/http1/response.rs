@@ -19,7 +19,7 @@ const MAX_HEAD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 128;
 
 /// What is known of a response so far.
-pub(super) enum Parsed {
+pub(crate) enum Parsed {
     /// The head has not come whole.
     Partial,
     /// An interim response (1xx) was taken off; the final one comes behind it.
@@ -29,17 +29,17 @@ pub(super) enum Parsed {
 }
 
 /// The head of a final response.
-pub(super) struct Head {
-    pub(super) head: ResponseHead,
-    pub(super) decoder: Decoder,
+pub(crate) struct Head {
+    pub(crate) head: ResponseHead,
+    pub(crate) decoder: Decoder,
     /// Whether the connection stays open behind the body.
-    pub(super) keep_alive: bool,
+    pub(crate) keep_alive: bool,
     /// Whether what follows is of the protocol that was asked for.
-    pub(super) switched: bool,
+    pub(crate) switched: bool,
 }
 
 /// Takes the head off, if it is there; `upgrade` is the protocol that was asked for.
-pub(super) fn parse(
+pub(crate) fn parse(
     input: &mut Input,
     method: &Method,
     upgrade: Option<&HeaderValue>,
@@ -104,6 +104,7 @@ struct Framing {
     chunked: bool,
     length: Option<u64>,
     keep_alive: bool,
+    close: bool,
 }
 
 impl Framing {
@@ -130,7 +131,7 @@ impl Framing {
         for value in headers.all(Known::Connection) {
             for option in options(value) {
                 if option.eq_ignore_ascii_case(b"close") {
-                    framing.keep_alive = false;
+                    framing.close = true;
                 } else if option.eq_ignore_ascii_case(b"keep-alive") {
                     framing.keep_alive = true;
                 }
@@ -145,7 +146,7 @@ impl Framing {
             // another request.
             headers.remove(Known::ContentLength);
             framing.length = None;
-            framing.keep_alive = false;
+            framing.close = true;
         }
         if let Some(length) = framing.length.filter(|_| lengths > 1) {
             headers.set(Known::ContentLength, itoa::Buffer::new().format(length).as_bytes());
@@ -155,12 +156,14 @@ impl Framing {
 
     /// RFC 9112 section 6.3, in its order.
     fn decoder(&self, method: &Method, status: StatusCode) -> (Decoder, bool) {
+        // Who says close goes, whatever else it says (section 9.3).
+        let keep_alive = self.keep_alive && !self.close;
         let bodiless = *method == Method::HEAD || has_no_body(status);
         match self.length {
-            _ if bodiless => (Decoder::Done, self.keep_alive),
-            _ if self.chunked => (Decoder::Chunked(Chunked::default()), self.keep_alive),
-            Some(0) => (Decoder::Done, self.keep_alive),
-            Some(length) => (Decoder::Length(length), self.keep_alive),
+            _ if bodiless => (Decoder::Done, keep_alive),
+            _ if self.chunked => (Decoder::Chunked(Chunked::default()), keep_alive),
+            Some(0) => (Decoder::Done, keep_alive),
+            Some(length) => (Decoder::Length(length), keep_alive),
             None => (Decoder::UntilClose, false),
         }
     }

@@ -126,6 +126,42 @@ fn what_is_too_long_is_refused() {
     assert!(matches!(read(&[most.as_bytes()]), Some(Ok(_))));
 }
 
+#[test]
+fn trailers_are_as_long_as_they_may_be_however_they_come() {
+    let trailers = |length: usize| {
+        let head = format!("{}0\r\nX: ", HEADS[0]);
+        let end = "\r\n\r\n";
+        // The limit is that of the trailer section, with its last line.
+        format!("{head}{}{end}", "x".repeat(length - "X: ".len() - end.len()))
+    };
+    for (text, fits) in [(trailers(16 * 1024), true), (trailers(16 * 1024 + 1), false)] {
+        let whole = read(&[text.as_bytes()]);
+        assert_eq!(matches!(whole, Some(Ok(_))), fits, "{} bytes", text.len());
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(1000).collect();
+        assert_eq!(read(&pieces), whole, "{} bytes in pieces", text.len());
+    }
+}
+
+#[test]
+fn who_says_close_is_not_asked_again_whatever_else_it_says() {
+    for (fields, stays) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", true),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n", false),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close, keep-alive\r\n", false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive, close\r\n", false),
+        (
+            "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: close\r\nConnection: keep-alive\r\n",
+            false,
+        ),
+    ] {
+        let mut input = Input::of(format!("{fields}\r\n").as_bytes());
+        let parsed = parse(&mut input, &Method::GET, None);
+        let Ok(Parsed::Final(head)) = parsed else { panic!("{fields:?} is no head") };
+        assert_eq!(head.keep_alive, stays, "{fields:?}");
+    }
+}
+
 fn request(method: &str, fields: &[(&'static str, &'static str)]) -> Outgoing {
     let headers = fields.iter().copied().collect();
     let head = RequestHead {
