@@ -15,7 +15,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use fairway_snapshot::Published;
+use fairway_snapshot::{Published, Redaction};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,6 +30,7 @@ use crate::upstream::discovery::Discovery;
 pub(crate) struct AdminState {
     token: Option<String>,
     admin: SocketAddr,
+    redaction: Redaction,
     applied: watch::Receiver<Applied>,
     shown: Arc<ArcSwapOption<Published>>,
     metrics: Arc<Metrics>,
@@ -53,6 +54,7 @@ impl AdminState {
         Self {
             token: config.admin_token.clone(),
             admin: config.admin,
+            redaction: config.redaction.clone(),
             applied,
             shown,
             metrics,

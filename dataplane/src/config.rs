@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fairway_snapshot::{AddressPolicy, ListenerName};
+use fairway_snapshot::{AddressPolicy, ListenerName, Redaction};
 
 use crate::forwarded::Trust;
 
@@ -25,6 +25,9 @@ pub struct Config {
     /// Whether a line is written to stdout for each request, until
     /// [`crate::DataPlane::log_switch`] says otherwise. Default: yes.
     pub access_log: bool,
+    /// Which parameters and header fields hold credentials, whose values are told nowhere. Default: the
+    /// usual ones.
+    pub redaction: Redaction,
     /// Whether responses carry `X-Process-Time` in seconds. Default: yes.
     pub process_time: bool,
     /// Whether responses carry `Server-Timing`. Default: yes.
@@ -115,6 +118,7 @@ impl Default for Config {
             admin: SocketAddr::from(([127, 0, 0, 1], 9902)),
             admin_token: None,
             access_log: true,
+            redaction: Redaction::default(),
             process_time: true,
             server_timing: true,
             dns: DnsServers::System,

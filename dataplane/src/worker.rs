@@ -105,9 +105,9 @@ impl WorkerParts {
         let worker = Rc::new(Worker {
             index: self.index,
             pool: Pool::new(self.config.upstream_idle, self.config.upstream_idle_connections),
-            config: self.config,
             live: RefCell::new(Cache::new(self.live)),
-            log: AccessLog::new(self.log),
+            log: AccessLog::new(self.log, self.config.redaction.clone()),
+            config: self.config,
             date: Date::default(),
             metrics: self.metrics,
             mirrors: Rc::default(),

@@ -3,7 +3,7 @@
 use fairway_snapshot::why::{Question, Verdict, WhyView, why};
 use fairway_snapshot::{
     Conditions, Find, HostPattern, Listener, ListenerTable, MethodMatch, PathMatch, Precedence,
-    Route, RouteRequest, RouteTable, RuleId, Snapshot, ValueMatch, WrongMethod,
+    Redaction, Route, RouteRequest, RouteTable, RuleId, Snapshot, ValueMatch, WrongMethod,
 };
 use http::{HeaderMap, Method};
 
@@ -192,6 +192,7 @@ fn check_why(snapshot: &Snapshot, asked: &Asked, expect: Option<&str>, found: &O
             preflight: asked.preflight.as_ref(),
             expect,
         },
+        &Redaction::default(),
     );
     let view = view.expect("the listener is there");
     let (status, allow) = match found {

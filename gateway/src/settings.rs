@@ -121,6 +121,7 @@ impl Settings {
             admin: reader.or("admin", values::address, defaults.admin),
             admin_token: reader.token(),
             access_log: reader.or("access-log", values::switch, defaults.access_log),
+            redaction: reader.redaction(),
             process_time: reader.or("process-time", values::switch, defaults.process_time),
             server_timing: reader.or("server-timing", values::switch, defaults.server_timing),
             dns: reader.dns(),

@@ -21,6 +21,7 @@ pub mod normalize;
 pub mod path;
 pub mod policy;
 pub mod precedence;
+pub mod redaction;
 pub mod sample;
 pub mod snapshot;
 pub mod table;
@@ -44,6 +45,7 @@ pub use normalize::Normalization;
 pub use path::{Captures, PathMatch, PathPattern, PathRegex, PathShape, PathTemplate};
 pub use policy::{Limits, Mirror, MirrorTarget, Mode, Policy, Source, Sourced, Timeouts};
 pub use precedence::Precedence;
+pub use redaction::Redaction;
 pub use snapshot::{
     Action, Backend, Host, InvalidReason, Listener, Protocol, Published, Resource, Route, Rule,
     Semantics, Snapshot, WrongMethod,

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method};
 use crate::answer::split;
 use crate::dump::route_view;
 use crate::normalize::normalize_path;
+use crate::redaction::{REDACTED, Redaction};
 use crate::table::{Find, ListenerTable, Mismatch, RouteRequest, Witness};
 use crate::{
     Action, Conditions, Filter, HostPattern, ListenerName, MethodMatch, MethodSet, Mode,
@@ -52,6 +53,12 @@ struct Candidate<'t> {
     shadowed: bool,
 }
 
+/// A request of which not everything is told.
+struct Told<'r> {
+    request: &'r RouteRequest<'r>,
+    redaction: &'r Redaction,
+}
+
 /// Writes down what a lookup tests.
 #[derive(Default)]
 struct Record<'t> {
@@ -82,9 +89,10 @@ impl<'t> Witness<'t> for Record<'t> {
     }
 }
 
-/// Answers a question about a snapshot; `None` when it has no such listener.
+/// Answers a question about a snapshot; `None` when it has no such listener. Values of the request that
+/// are secret are not repeated.
 #[must_use]
-pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
+pub fn why(snapshot: &Snapshot, question: &Question<'_>, redaction: &Redaction) -> Option<WhyView> {
     let listener = snapshot.listeners.get(question.listener)?;
     let table = ListenerTable::build(question.listener, listener, None, &mut |_| ());
     let host = host_of(question.authority);
@@ -92,8 +100,8 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
         listener: question.listener.to_string(),
         method: question.method.to_string(),
         host: host.clone(),
-        path: question.path.to_owned(),
-        query: question.query.map(str::to_owned),
+        path: redaction.redact_path(question.path).into_owned(),
+        query: question.query.map(|query| redaction.redact_query(query).into_owned()),
     };
     let path = match normalize_path(question.path, &table.normalization) {
         Ok(path) => path,
@@ -107,7 +115,7 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
             return Some(WhyView { asked, outcome, candidates: Vec::new(), expected, tests: None });
         }
     };
-    asked.path = path.to_string();
+    asked.path = redaction.redact_path(&path).into_owned();
     let request = question.request(&host, &path);
     let mut record = Record::default();
     let found = table.find_with(&request, &mut record);
@@ -115,12 +123,16 @@ pub fn why(snapshot: &Snapshot, question: &Question<'_>) -> Option<WhyView> {
         Find::Match(found) => Some((found.host, found.route)),
         _ => None,
     };
-    let tell = |candidate| candidate_view(candidate, winner, &record.candidates, &request);
+    let told = Told { request: &request, redaction };
+    let tell = |candidate| candidate_view(candidate, winner, &record.candidates, &told);
     let candidates: Vec<CandidateView> = record.candidates.iter().map(tell).collect();
     let expected = question
         .expect
         .map(|wanted| expect::expected(wanted, snapshot, question.listener, &asked, &candidates));
-    let outcome = outcome(&found, question, &path);
+    let mut outcome = outcome(&found, question, &path);
+    for url in [&mut outcome.path, &mut outcome.location].into_iter().flatten() {
+        *url = redaction.redact_url(url);
+    }
     Some(WhyView { asked, outcome, candidates, expected, tests: None })
 }
 
@@ -256,7 +268,7 @@ fn candidate_view(
     candidate: &Candidate<'_>,
     winner: Option<(&HostPattern, &Route)>,
     all: &[Candidate<'_>],
-    request: &RouteRequest<'_>,
+    request: &Told<'_>,
 ) -> CandidateView {
     let (verdict, reason) = verdict(candidate, winner, all, request);
     CandidateView {
@@ -272,7 +284,7 @@ fn verdict(
     candidate: &Candidate<'_>,
     winner: Option<(&HostPattern, &Route)>,
     all: &[Candidate<'_>],
-    request: &RouteRequest<'_>,
+    request: &Told<'_>,
 ) -> (Verdict, String) {
     if candidate.shadowed {
         let decided = all.iter().find(|other| !other.shadowed).map(|other| other.host.to_string());
@@ -298,7 +310,8 @@ fn verdict(
 }
 
 /// What of the request a route does not take, and what the request has instead.
-fn failed(mismatch: Mismatch, candidate: &Candidate<'_>, request: &RouteRequest<'_>) -> String {
+fn failed(mismatch: Mismatch, candidate: &Candidate<'_>, told: &Told<'_>) -> String {
+    let Told { request, redaction } = told;
     let route = candidate.route;
     let none = Conditions::default();
     let conditions = route.conditions.as_deref().unwrap_or(&none);
@@ -316,7 +329,8 @@ fn failed(mismatch: Mismatch, candidate: &Candidate<'_>, request: &RouteRequest<
             let Some(wanted) = conditions.headers.get(index) else { return String::new() };
             let lines = request.headers.get_all(&wanted.name).iter();
             let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
-            wants("header", wanted.name.as_str(), &wanted.value, &lines.collect::<Vec<_>>())
+            let has = has(wanted.name.as_str(), lines, redaction);
+            wants("header", wanted.name.as_str(), &wanted.value, &has)
         }
         Mismatch::Version => {
             let Some(wanted) = &conditions.version else { return String::new() };
@@ -328,16 +342,24 @@ fn failed(mismatch: Mismatch, candidate: &Candidate<'_>, request: &RouteRequest<
             let Some(wanted) = conditions.query.get(index) else { return String::new() };
             let values = wanted.values(request.query.unwrap_or_default());
             let values = values.map(|value| String::from_utf8_lossy(&value).into_owned());
-            wants("query parameter", &wanted.name, &wanted.value, &values.collect::<Vec<_>>())
+            let has = has(&wanted.name, values, redaction);
+            wants("query parameter", &wanted.name, &wanted.value, &has)
         }
     }
 }
 
-fn wants(what: &str, name: &str, wanted: &ValueMatch, values: &[String]) -> String {
-    let has = match values {
+/// What the request has under a name.
+fn has(name: &str, values: impl Iterator<Item = String>, redaction: &Redaction) -> String {
+    let hidden = redaction.hides(name);
+    let values: Vec<String> =
+        values.map(|value| if hidden { REDACTED.to_owned() } else { value }).collect();
+    match values.as_slice() {
         [] => "the request has none".to_owned(),
         values => format!("the request has {}", values.join(", ")),
-    };
+    }
+}
+
+fn wants(what: &str, name: &str, wanted: &ValueMatch, has: &str) -> String {
     match wanted {
         ValueMatch::Exact(value) => format!("it wants {what} {name} to be {value}; {has}"),
         ValueMatch::Pattern(pattern) => format!("it wants {what} {name} to match {pattern}; {has}"),

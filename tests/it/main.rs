@@ -17,6 +17,7 @@ mod mirrors;
 mod names;
 mod overload;
 mod policies;
+mod redaction;
 mod requests;
 mod routing;
 mod second_opinion;

@@ -43,6 +43,9 @@ trustedCidrs: {{ toJson .Values.trustedCidrs }}
 status: {{ printf "0.0.0.0:%d" (int .Values.statusPort) | quote }}
 admin: {{ printf "127.0.0.1:%d" (int .Values.adminPort) | quote }}
 logFormat: {{ .Values.log.format }}
+{{- with .Values.log.redact }}
+redact: {{ toJson . }}
+{{- end }}
 drainDelay: {{ .Values.drain.delay }}
 drainDeadline: {{ .Values.drain.deadline }}
 {{- if .Values.keptInputs.enabled }}

@@ -18,7 +18,7 @@ pub(super) async fn answer(
     let Some(published) = state.shown.load_full() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "no snapshot yet\n").into_response();
     };
-    match request.answer(&published.snapshot) {
+    match request.answer(&published.snapshot, &state.redaction) {
         Ok(mut view) => {
             let outcome = &mut view.outcome;
             routes::find(&state, &mut outcome.backends, &mut outcome.mirrors);

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use fairway_snapshot::RuleId;
+use fairway_snapshot::{Redaction, RuleId};
 use http::Version;
 
 use super::clock::Clock;
@@ -23,8 +23,8 @@ pub use writer::{LogHandle, LogSwitch, LogWriter};
 /// for 80 requests.
 const BATCH: usize = 32 * 1024;
 
-/// What is told of a request. `path` is the target's path as the client sent it; credentials
-/// (`authorization`, `cookie`) are never part of a line.
+/// What is told of a request: of its header fields none but `Host` and `User-Agent`, and of path and query
+/// what the redaction leaves.
 #[derive(Debug)]
 pub struct Record<'a> {
     /// When its head was complete.
@@ -77,16 +77,18 @@ pub struct AccessLog {
     handle: LogHandle,
     buffer: RefCell<Vec<u8>>,
     clock: Clock,
+    redaction: Redaction,
 }
 
 impl AccessLog {
     /// A log that hands its lines to `handle`.
     #[must_use]
-    pub fn new(handle: LogHandle) -> Self {
+    pub fn new(handle: LogHandle, redaction: Redaction) -> Self {
         Self {
             handle,
             buffer: RefCell::new(Vec::with_capacity(BATCH + 1024)),
             clock: Clock::default(),
+            redaction,
         }
     }
 
@@ -96,7 +98,7 @@ impl AccessLog {
             return;
         }
         let mut buffer = self.buffer.borrow_mut();
-        record.write(&mut buffer, &self.clock);
+        record.write(&mut buffer, &self.clock, &self.redaction);
         if buffer.len() >= BATCH {
             self.handle.send(&mut buffer);
         }
@@ -112,7 +114,7 @@ impl AccessLog {
 }
 
 impl Record<'_> {
-    fn write(&self, out: &mut Vec<u8>, clock: &Clock) {
+    fn write(&self, out: &mut Vec<u8>, clock: &Clock, redaction: &Redaction) {
         let mut line = Line::begin(out, "time");
         line.raw(|out| clock.write(out, self.time));
         line.plain("request_id", self.request_id);
@@ -125,10 +127,10 @@ impl Record<'_> {
         }
         line.plain("listener", self.listener);
         line.text("method", self.method.as_bytes());
-        line.text("host", self.host);
-        line.text("path", self.path.as_bytes());
+        line.parts("host", redacted_host(self.host));
+        line.parts("path", redaction.path(self.path).map(str::as_bytes));
         if !self.query.is_empty() {
-            line.text("query", self.query.as_bytes());
+            line.parts("query", redaction.query(self.query).map(str::as_bytes));
         }
         line.plain("version", version(self.version));
         line.number("status", u64::from(self.status));
@@ -160,6 +162,13 @@ impl Record<'_> {
         }
         line.end();
     }
+}
+
+/// A host without the user and the password that do not belong there, and for which it is refused.
+fn redacted_host(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let at = host.iter().rposition(|byte| *byte == b'@');
+    let (user, host) = host.split_at(at.unwrap_or_default());
+    user.first().map(|_| &b""[..]).into_iter().chain([host])
 }
 
 fn version(version: Version) -> &'static str {

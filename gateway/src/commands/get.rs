@@ -116,7 +116,9 @@ fn headers(given: &[String]) -> anyhow::Result<HeaderMap> {
             Some((name, HeaderValue::from_str(value.trim()).ok()?))
         });
         let Some((name, value)) = read else {
-            bail!("--header {text:?} is not a header: write --header 'host: api.example.com'");
+            // The name alone: what stands behind it may be a credential.
+            let name = text.split([':', ' ', '=']).next().unwrap_or_default();
+            bail!("--header {name:?} is not a header: write --header 'host: api.example.com'");
         };
         headers.append(name, value);
     }

@@ -46,7 +46,9 @@ async fn answer(
         return told(reqwest::Client::new().post(url).json(request), settings).await;
     }
     let compiled = compiled(settings).await?;
-    let mut view = request.answer(&compiled.snapshot).map_err(anyhow::Error::msg)?;
+    let mut view = request
+        .answer(&compiled.snapshot, &settings.config.redaction)
+        .map_err(anyhow::Error::msg)?;
     view.tests = tests(&view, &compiled);
     Ok(view)
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use fairway_controller::pod::Pod;
 use fairway_dataplane::{Config, DnsServers, Trust};
+use fairway_snapshot::Redaction;
 
 use super::source::Raw;
 use super::values;
@@ -75,6 +76,14 @@ impl Reader<'_> {
         }
         let named = self.list("upgrades", values::upgrade);
         named.into_iter().filter(|name| name != "none").collect()
+    }
+
+    /// Names of credentials; `none` says that only those that are named are hidden.
+    pub(super) fn redaction(&mut self) -> Redaction {
+        let named = self.list("redact", values::secret);
+        let built_in = !named.iter().any(|name| name == "none");
+        let named: Vec<String> = named.into_iter().filter(|name| name != "none").collect();
+        Redaction::new(built_in, &named)
     }
 
     pub(super) fn token(&mut self) -> Option<String> {

@@ -81,6 +81,8 @@ settings! {
         "Threads that serve traffic";
     "access-log", "FAIRWAY_ACCESS_LOG", "", "true", [live],
         "Write one JSON line to stdout for each request";
+    "redact", "FAIRWAY_REDACT", "NAME", "the usual ones", [many],
+        "Query parameters and header fields whose values are never told, beside those that usually hold credentials; with none, these alone";
     "process-time", "FAIRWAY_PROCESS_TIME", "", "true", [],
         "Tell clients X-Process-Time, in seconds";
     "server-timing", "FAIRWAY_SERVER_TIMING", "", "true", [],

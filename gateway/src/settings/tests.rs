@@ -1,5 +1,7 @@
 //! Settings as people get them wrong, and what they are told.
 
+mod listeners;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
@@ -376,25 +378,4 @@ fn a_pod_has_a_namespace_and_a_name() {
     for (variable, expected) in cases {
         assert_eq!(mistake(&[], &[variable], ""), expected);
     }
-}
-
-#[test]
-fn with_a_certificate_there_is_a_listener_for_it() {
-    let listeners = |flags: &[(&'static str, &str)], file: &str| -> Vec<String> {
-        let settings = read(flags, &[], file).unwrap();
-        let known = settings.options.listeners.iter();
-        known.map(|(name, given)| format!("{name} {} {:?}", given.bind, given.protocol)).collect()
-    };
-    let http = "http 0.0.0.0:8080 Http";
-    assert_eq!(listeners(&[], ""), [http]);
-    let given = [("certificates", "/tmp")];
-    assert_eq!(listeners(&given, ""), [http, "https 0.0.0.0:8443 Https"]);
-    assert_eq!(listeners(&given, "listeners: {http: '0.0.0.0:8080'}"), [http]);
-    assert_eq!(
-        listeners(
-            &given,
-            "listeners: {https: {bind: '0.0.0.0:1', protocol: HTTP}, web: {bind: '0.0.0.0:2', protocol: HTTPS}}"
-        ),
-        ["https 0.0.0.0:1 Http", "web 0.0.0.0:2 Https"]
-    );
 }

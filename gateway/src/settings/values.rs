@@ -5,6 +5,7 @@ use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fairway_snapshot::redaction::MAX_NAME;
 use fairway_snapshot::{HostPattern, ListenerName, Network, ObjectId, Target, Upstream};
 
 use super::hint::nearest;
@@ -94,6 +95,19 @@ pub(super) fn upgrade(text: &str) -> Result<String, String> {
     } else {
         Err(format!(
             "{text:?} is no protocol to switch to: write websocket, another such name, or none"
+        ))
+    }
+}
+
+/// The name of a query parameter or of a header field, decoded; one with a dot or a bracket in it is
+/// compared part by part.
+pub(super) fn secret(text: &str) -> Result<String, String> {
+    let letter = |byte: u8| byte.is_ascii_graphic() && !b"%&=;?#/[].".contains(&byte);
+    if (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(letter) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} is not the name of a parameter or a header field: write api_key, one part of user[password], or none"
         ))
     }
 }

@@ -18,7 +18,7 @@ fn request(method: &str, url: &str) -> WhyRequest {
 
 /// What counts of what becomes of a request, by the lookup that explains.
 fn outcome(snapshot: &Snapshot, request: &WhyRequest) -> OutcomeView {
-    let outcome = request.answer(snapshot).unwrap().outcome;
+    let outcome = request.answer(snapshot, &crate::Redaction::default()).unwrap().outcome;
     OutcomeView { edits: Vec::new(), body_bytes: None, timeouts: None, ..outcome }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{OutcomeView, Question, WhyView, why};
 use crate::answer::split;
 use crate::table::preflight;
-use crate::{ListenerName, RouteTable, Snapshot};
+use crate::{ListenerName, Redaction, RouteTable, Snapshot};
 
 /// Which request is asked about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,15 +30,16 @@ pub struct WhyRequest {
 }
 
 impl WhyRequest {
-    /// Answers it.
+    /// Answers it, without repeating what is secret.
     ///
     /// # Errors
     ///
     /// What cannot be read, with what to write instead.
-    pub fn answer(&self, snapshot: &Snapshot) -> Result<WhyView, String> {
+    pub fn answer(&self, snapshot: &Snapshot, redaction: &Redaction) -> Result<WhyView, String> {
         self.put(snapshot, |question| {
             let listener = question.listener;
-            why(snapshot, question).ok_or_else(|| format!("there is no listener {listener}"))
+            why(snapshot, question, redaction)
+                .ok_or_else(|| format!("there is no listener {listener}"))
         })?
     }
 
@@ -117,8 +118,10 @@ impl<'s> Asking<'s> {
 /// Authority, path and query of a URL. A fragment is never sent.
 fn parts(url: &str) -> Result<(&str, &str, Option<&str>), String> {
     let wrong = || {
+        // It may be one for the user and the password in it.
+        let told = Redaction::default().redact_url(url);
         format!(
-            "{url:?} is not a URL: write http://api.example.com/e/fin/x, or the path alone: /e/fin/x"
+            "{told:?} is not a URL: write http://api.example.com/e/fin/x, or the path alone: /e/fin/x"
         )
     };
     let url_alone = url.split('#').next().unwrap_or_default();
@@ -141,7 +144,12 @@ fn parts(url: &str) -> Result<(&str, &str, Option<&str>), String> {
 }
 
 fn header(line: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let wrong = || format!("{line:?} is not a header: write 'x-api-version: v2'");
+    let wrong = || {
+        // The name alone: what stands behind it may be a credential.
+        let name = line.split_once(':').or_else(|| line.split_once([' ', '=']));
+        let name = name.map_or(line, |(name, _)| name);
+        format!("{name:?} is not a header: write 'x-api-version: v2'")
+    };
     let (name, value) = line.split_once(':').ok_or_else(wrong)?;
     let name = name.trim().parse().map_err(|_| wrong())?;
     Ok((name, value.trim().parse().map_err(|_| wrong())?))

@@ -31,6 +31,7 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ("log.level", "\"debug\"", &[]),
     ("log.format", "\"text\"", &[]),
     ("log.access", "false", &[]),
+    ("log.redact", "[\"x\"]", &[]),
     ("drain.delay", "\"6s\"", &[]),
     ("drain.deadline", "\"31s\"", &[]),
     ("settings.workers", "2", &[]),
@@ -164,8 +165,15 @@ fn pods_restart_only_for_what_a_running_gateway_cannot_take_up() {
         "log.access",
         "clusterDomain",
     ];
-    let restarts =
-        ["class", "allowAddresses", "log.format", "drain.delay", "settings.dns", "statusPort"];
+    let restarts = [
+        "class",
+        "allowAddresses",
+        "log.format",
+        "log.redact",
+        "drain.delay",
+        "settings.dns",
+        "statusPort",
+    ];
     for (value, other, _) in OTHERS {
         let same = checksum(&[&format!("{value}={other}")]) == base;
         assert!(same || !live.contains(value), "{value} restarts pods");

@@ -148,7 +148,7 @@ fn winner(snapshot: &Snapshot, method: &str, path: &str, header: &str) -> Option
     let headers = if header.is_empty() { Vec::new() } else { vec![format!("x-v: {header}")] };
     let (method, url) = (method.to_owned(), path.to_owned());
     let request = WhyRequest { method, url, headers, ..WhyRequest::default() };
-    request.answer(snapshot).unwrap().outcome.rule
+    request.answer(snapshot, &fairway_snapshot::Redaction::default()).unwrap().outcome.rule
 }
 
 proptest! {

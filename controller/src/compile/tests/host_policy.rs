@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fairway_snapshot::ObjectId;
 use fairway_snapshot::why::WhyRequest;
+use fairway_snapshot::{ObjectId, Redaction};
 use proptest::prelude::*;
 
 use super::super::{
@@ -236,7 +236,7 @@ proptest! {
         let compilation = compiled(&inputs);
         let url = format!("http://{host}{path}");
         let asked = WhyRequest { method: "GET".to_owned(), url, ..WhyRequest::default() };
-        let answer = asked.answer(&compilation.snapshot).unwrap();
+        let answer = asked.answer(&compilation.snapshot, &Redaction::default()).unwrap();
         if let Some(rule) = answer.outcome.rule {
             let namespace = rule.split('/').next().unwrap();
             let given = policy().of(namespace).iter().any(|allowed| {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use fairway_snapshot::Redaction;
 use fairway_snapshot::why::{OutcomeView, WhyRequest};
 
 use super::super::{CompileOptions, Memo, UnknownService, compile};
@@ -37,7 +38,8 @@ fn requests_go_where_the_documentation_says() {
         rows += requests.len();
         for row in requests {
             let (asked, expected) = row.split_once(" => ").expect(&row);
-            let view = question(asked).answer(&compilation.snapshot).expect(&row);
+            let view =
+                question(asked).answer(&compilation.snapshot, &Redaction::default()).expect(&row);
             let got = told(&view.outcome, expected.contains(" sends "));
             if got != expected {
                 wrong.push(format!("{name}: {asked}\n  expected {expected}\n  got      {got}"));

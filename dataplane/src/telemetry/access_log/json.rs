@@ -4,6 +4,8 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use fairway_snapshot::redaction::REDACTED;
+
 /// A line that is being written.
 pub(super) struct Line<'o> {
     out: &'o mut Vec<u8>,
@@ -51,8 +53,23 @@ impl<'o> Line<'o> {
     /// Text from outside: whatever its bytes, the line stays JSON. Bytes that are not UTF-8 become
     /// the replacement character.
     pub(super) fn text(&mut self, key: &str, bytes: &[u8]) {
+        self.parts(key, [bytes]);
+    }
+
+    /// The same in parts, between which something is not told.
+    pub(super) fn parts<'p>(&mut self, key: &str, parts: impl IntoIterator<Item = &'p [u8]>) {
         self.key(key);
         self.out.push(b'"');
+        for (index, part) in parts.into_iter().enumerate() {
+            if index > 0 {
+                self.out.extend_from_slice(REDACTED.as_bytes());
+            }
+            self.part(part);
+        }
+        self.out.push(b'"');
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
         if bytes.iter().all(|byte| matches!(byte, 0x20..=0x7E) && !matches!(byte, b'"' | b'\\')) {
             self.out.extend_from_slice(bytes);
         } else {
@@ -63,7 +80,6 @@ impl<'o> Line<'o> {
                 }
             }
         }
-        self.out.push(b'"');
     }
 
     pub(super) fn number(&mut self, key: &str, number: u64) {

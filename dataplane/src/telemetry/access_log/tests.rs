@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use fairway_snapshot::{ObjectId, RuleId};
+use fairway_snapshot::{ObjectId, Redaction, RuleId};
 use http::Version;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ fn record<'a>(path: &'a str, agent: &'a [u8], rule: Option<&'a RuleId>) -> Recor
 fn lines(write: impl FnOnce(&AccessLog)) -> Vec<Value> {
     let output = Output::default();
     let writer = LogWriter::to(output.clone(), Arc::new(Metrics::new(1)));
-    let log = AccessLog::new(writer.handle());
+    let log = AccessLog::new(writer.handle(), Redaction::default());
     write(&log);
     log.flush();
     writer.finish();
@@ -99,6 +99,31 @@ fn bytes_from_outside_never_break_a_line() {
         assert_eq!(lines[0]["path"], "/주\u{1}\"");
         let agent = lines[0]["user_agent"].as_str().unwrap();
         assert!(agent.starts_with('a') && agent.ends_with("\"\\b"), "{byte}: {agent}");
+    }
+}
+
+#[test]
+fn credentials_are_not_told() {
+    for (path, query, host, told) in [
+        ("/a", "x=1", "a.example", ["/a", "x=1", "a.example"]),
+        (
+            "/a;sid=S",
+            "Api%5FKey=S&x=\"",
+            "u:S@a",
+            ["/a;sid=REDACTED", "Api%5FKey=REDACTED&x=\"", "REDACTED@a"],
+        ),
+        ("/", "token=S", "S@", ["/", "token=REDACTED", "REDACTED@"]),
+        (
+            "/",
+            "token=S&token=\u{1}S",
+            "S@S@a",
+            ["/", "token=REDACTED&token=REDACTED", "REDACTED@a"],
+        ),
+    ] {
+        let lines = lines(|log| {
+            log.write(&Record { query, host: host.as_bytes(), ..record(path, b"", None) });
+        });
+        assert_eq!(["path", "query", "host"].map(|key| lines[0][key].as_str().unwrap()), told);
     }
 }
 

@@ -3,8 +3,8 @@
 use fairway_controller::compile::UnknownService;
 use fairway_controller::files::load;
 use fairway_controller::{CompileOptions, Memo, compile};
-use fairway_snapshot::Snapshot;
 use fairway_snapshot::why::WhyRequest;
+use fairway_snapshot::{Redaction, Snapshot};
 
 use super::{tests, text};
 
@@ -71,7 +71,7 @@ fn request(method: &str, url: &str, headers: &[&str]) -> WhyRequest {
 #[test]
 fn an_answer_tells_what_happens_and_why_nothing_else() {
     let asked = request("GET", "http://API.example.com:80/e/./fin/x?y=1", &["x-api-version: v1"]);
-    let told = text(&asked.answer(&world()).unwrap(), false);
+    let told = text(&asked.answer(&world(), &Redaction::default()).unwrap(), false);
     let lines: Vec<&str> = told.lines().map(str::trim_end).collect();
     assert_eq!(
         lines,
@@ -105,11 +105,15 @@ fn answers_of_the_gateways_own_are_told() {
         ("POST", "/old/a?b", "  location  /new/a?b"),
         ("GET", "/old/a", "  rule      market/all/everything"),
     ] {
-        let answer = text(&request(method, url, &[]).answer(&world).unwrap(), false);
+        let answer =
+            text(&request(method, url, &[]).answer(&world, &Redaction::default()).unwrap(), false);
         assert!(answer.lines().any(|line| line.starts_with(told)), "{method} {url}: {answer}");
     }
     let nowhere = Snapshot::default();
-    assert_eq!(request("GET", "/", &[]).answer(&nowhere), Err("there is no listener".to_owned()));
+    assert_eq!(
+        request("GET", "/", &[]).answer(&nowhere, &Redaction::default()),
+        Err("there is no listener".to_owned())
+    );
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn the_first_thing_that_keeps_a_rule_from_winning_is_told() {
         ("GET", url, "market/financ", "no such rule is served; there is market/finance/beta"),
     ] {
         let asked = WhyRequest { expect: Some(expect.to_owned()), ..request(method, url, &[]) };
-        let expected = asked.answer(&world).unwrap().expected.unwrap();
+        let expected = asked.answer(&world, &Redaction::default()).unwrap().expected.unwrap();
         assert_eq!(
             (expected.reason.as_str(), expected.wins),
             (if told.is_empty() { expected.reason.as_str() } else { told }, told.is_empty()),
@@ -175,14 +179,11 @@ fn what_is_no_question_is_told() {
         ),
         (request("GET", "http://a b/", &[]), "is not a URL"),
         (request("GET", "http://user@a/", &[]), "is not a URL"),
-        (
-            request("GET", "/", &["no header"]),
-            "\"no header\" is not a header: write 'x-api-version: v2'",
-        ),
+        (request("GET", "/", &["no header"]), "\"no\" is not a header: write 'x-api-version: v2'"),
         (request("GET", "/", &["a b: c"]), "is not a header"),
         (listener, "there is no listener \"https\": write one of http"),
     ] {
-        let error = asked.answer(&world).unwrap_err();
+        let error = asked.answer(&world, &Redaction::default()).unwrap_err();
         assert!(error.contains(told), "{error}");
     }
 }
@@ -200,7 +201,7 @@ fn the_tests_of_the_winners_object_are_told() {
         let asked = |url: &str| {
             let url = url.to_owned();
             let request = WhyRequest { method: "GET".to_owned(), url, ..WhyRequest::default() };
-            let mut view = request.answer(&compiled.snapshot).unwrap();
+            let mut view = request.answer(&compiled.snapshot, &Redaction::default()).unwrap();
             view.tests = tests(&view, &compiled);
             text(&view, false)
         };
