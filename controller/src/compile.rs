@@ -116,6 +116,7 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
         let listener = Listener {
             bind: settings.bind,
             protocol: settings.protocol,
+            proxy_protocol: settings.proxy_protocol,
             normalization: settings.normalization,
             hosts,
         };

@@ -2,6 +2,7 @@
 //! routes). Both are listeners of their own on the control runtime; no route leads to them.
 
 mod guard;
+mod reserved;
 mod routes;
 mod why;
 
@@ -24,6 +25,7 @@ use crate::config::{Applied, Config};
 use crate::telemetry::collector::DataPlaneCollector;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::discovery::Discovery;
+use reserved::Reserved;
 
 /// What both ports show.
 #[derive(Debug)]
@@ -109,7 +111,7 @@ pub(crate) async fn serve_admin(listener: TcpListener, state: Arc<AdminState>) {
 }
 
 async fn serve(listener: TcpListener, router: Router) {
-    if let Err(error) = axum::serve(listener, router).await {
+    if let Err(error) = axum::serve(Reserved::new(listener), router).await {
         tracing::error!(%error, "control port ended");
     }
 }

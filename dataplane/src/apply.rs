@@ -47,6 +47,8 @@ struct Binding {
     asked: SocketAddr,
     /// Whether it speaks TLS.
     tls: bool,
+    /// Whether its connections begin with the PROXY protocol.
+    announced: bool,
     /// What it became: the port is known.
     actual: SocketAddr,
 }
@@ -137,10 +139,11 @@ impl Applier {
         self.shown.store(Some(Arc::clone(published)));
         // A listener accepts only once its routes are live.
         for (name, listeners) in sockets {
-            let secured = snapshot.listeners.get(&name).is_some_and(has_tls);
+            let Some(settings) = snapshot.listeners.get(&name) else { continue };
             for (worker, listener) in self.workers.iter().zip(listeners) {
-                let tls = self.tls.clone().filter(|_| secured);
-                let _ = worker.send(Command::Listen(name.clone(), listener, tls));
+                let tls = self.tls.clone().filter(|_| has_tls(settings));
+                let announced = settings.proxy_protocol;
+                let _ = worker.send(Command::Listen(name.clone(), listener, tls, announced));
             }
         }
         self.unbind(snapshot);
@@ -176,7 +179,13 @@ impl Applier {
                 failures.push(ListenerFailure { listener, bind, message });
             };
             let tls = has_tls(listener);
-            if current.is_some_and(|binding| binding.asked == listener.bind && binding.tls == tls) {
+            let announced = listener.proxy_protocol;
+            let same = |binding: Binding| {
+                binding.asked == listener.bind
+                    && binding.tls == tls
+                    && binding.announced == announced
+            };
+            if current.is_some_and(same) {
                 continue;
             }
             if tls && self.tls.is_none() {
@@ -191,7 +200,8 @@ impl Applier {
                     if current.is_some() {
                         self.unlisten(name);
                     }
-                    self.bound.set(name, Some(Binding { asked: listener.bind, tls, actual }));
+                    let asked = listener.bind;
+                    self.bound.set(name, Some(Binding { asked, tls, announced, actual }));
                     tracing::info!(listener = %name, address = %actual, "listening");
                     sockets.push((name.clone(), listeners));
                 }

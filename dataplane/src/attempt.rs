@@ -161,6 +161,10 @@ impl HeadLimits {
             };
             let idle = self.idle.filter(|_| exchange.sending.get());
             consider(idle.map(|limit| exchange.moved.get() + limit), error)?;
+            let slow = idle.is_some_and(|limit| exchange.sends.is_slow(limit));
+            let behind = idle.and_then(|limit| exchange.sends.deadline(limit));
+            let error = if slow { ProxyError::ClientSendsSlowly } else { error };
+            consider(behind, error)?;
             let provisional = [self.response, self.attempt, self.idle].into_iter().flatten().min();
             // A limit of zero would never let the timer rest.
             let provisional = provisional.map(|limit| now + limit.max(Duration::from_millis(1)));

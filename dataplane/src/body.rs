@@ -136,11 +136,15 @@ impl ClientBody {
         }
         let Poll::Ready(next) = self.body.poll_frame(cx) else {
             self.exchange.awaits_client.set(true);
+            self.exchange.sends.wait();
             return Poll::Pending;
         };
         let now = Instant::now();
         self.exchange.awaits_client.set(false);
         self.exchange.moved.set(now);
+        let bytes =
+            next.as_ref().and_then(|next| next.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        self.exchange.has_sent(u64::try_from(bytes).unwrap_or_default());
         Poll::Ready(match next {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {

@@ -50,6 +50,19 @@ pub struct Config {
     pub client_head: Duration,
     /// The greatest head of a request, in bytes. Default: 64 KiB.
     pub client_head_bytes: usize,
+    /// The most fields of a head, at most 256. Default: 128.
+    pub client_head_fields: usize,
+    /// The longest target of a request, in bytes, at most 65,534. Default: 16 KiB, twice what every server
+    /// should take (RFC 9110 section 4.1).
+    pub client_target_bytes: usize,
+    /// How many requests a connection may carry before it is ended in order. 0 (default): any number, for
+    /// ending it costs client and gateway a new one.
+    pub max_requests_per_connection: u64,
+    /// How many bytes a second a client sends of a body at least, while it is the one that is waited for; it
+    /// may be behind for `timeouts.idle` of the rule. 0: as few as it likes. Default: 500, as Apache has it.
+    pub client_send_rate: u64,
+    /// The same for what a client takes of an answer. Default: 500.
+    pub client_read_rate: u64,
     /// How many streams a client may have open at once over a connection of HTTP/2. Default: 128.
     pub http2_streams: u32,
     /// How long an idle connection to a backend is kept. Default: 15 s: most servers close after
@@ -129,6 +142,11 @@ impl Default for Config {
             client_idle: Duration::from_secs(75),
             client_head: Duration::from_secs(15),
             client_head_bytes: 64 * 1024,
+            client_head_fields: 128,
+            client_target_bytes: 16 * 1024,
+            max_requests_per_connection: 0,
+            client_send_rate: 500,
+            client_read_rate: 500,
             http2_streams: 128,
             upstream_idle: Duration::from_secs(15),
             upstream_idle_connections: 256,

@@ -18,6 +18,7 @@ use crate::error::ProxyError;
 use crate::fields::{Fields, Known, Noted};
 use crate::forwarded::{RequestId, Told, request_id};
 use crate::message::{RequestHead, ResponseHead};
+use crate::pace::Pace;
 use crate::rules::RuleRuntime;
 use crate::telemetry::access_log::Record;
 use crate::worker::Worker;
@@ -64,7 +65,6 @@ pub(crate) struct RequestContext {
 }
 
 /// What both bodies of a request share.
-#[derive(Debug)]
 pub(crate) struct Exchange {
     /// Bytes of the request's body.
     pub(crate) received: Cell<u64>,
@@ -80,8 +80,14 @@ pub(crate) struct Exchange {
     pub(crate) over: Cell<bool>,
     /// Why the request's body broke off.
     pub(crate) broken: Cell<Option<ProxyError>>,
-    /// How long the client may take nothing of the answer.
+    /// How long the client may take nothing of the answer, and how far it may be behind.
     pub(crate) write_idle: Cell<Option<Duration>>,
+    /// How it keeps up with sending the request's body, and with taking the answer.
+    pub(crate) sends: Pace,
+    pub(crate) reads: Pace,
+    /// Whether it is asked for any rate in either.
+    paced: Cell<(bool, bool)>,
+    connection: Rc<ClientConnection>,
     /// Interim answers (1xx) that are on their way to the client.
     pub(crate) interim: Interim,
 }
@@ -91,7 +97,7 @@ pub(crate) type Interim = RefCell<Vec<ResponseHead>>;
 
 impl Exchange {
     /// An exchange that begins now.
-    pub(crate) fn begin(has_body: bool) -> Rc<Self> {
+    pub(crate) fn begin(connection: &Rc<ClientConnection>, has_body: bool) -> Rc<Self> {
         let now = Instant::now();
         Rc::new(Self {
             received: Cell::new(0),
@@ -101,9 +107,46 @@ impl Exchange {
             awaits_client: Cell::new(false),
             over: Cell::new(false),
             broken: Cell::new(None),
-            write_idle: Cell::new(None),
+            // Until a rule says otherwise: also who gets answers of our own takes them in time.
+            write_idle: Cell::new(Some(connection.idle)),
+            sends: Pace::default(),
+            reads: Pace::default(),
+            paced: Cell::new((true, true)),
+            connection: Rc::clone(connection),
             interim: RefCell::default(),
         })
+    }
+
+    /// What comes now is a conversation: who has nothing to say is not slow.
+    pub(crate) fn unpaced(&self) {
+        self.paced.set((false, false));
+    }
+
+    /// The client has sent so many bytes of its body.
+    pub(crate) fn has_sent(&self, bytes: u64) {
+        let (rate, _) = self.connection.rates();
+        self.sends.moved(bytes, if self.paced.get().0 { rate } else { 0 });
+    }
+
+    /// The client has taken so many bytes of its answer.
+    pub(crate) fn has_read(&self, bytes: u64) {
+        let (_, rate) = self.connection.rates();
+        self.reads.moved(bytes, if self.paced.get().1 { rate } else { 0 });
+    }
+
+    /// When the client will have taken too little of its answer for too long.
+    pub(crate) fn reads_until(&self) -> Option<Instant> {
+        self.reads.deadline(self.write_idle.get()?)
+    }
+
+    /// The client has taken too little, and gets no more.
+    pub(crate) fn gives_up(&self) {
+        let most = self.write_idle.get().unwrap_or_default();
+        self.broken.set(Some(if self.reads.is_slow(most) {
+            ProxyError::ClientReadsSlowly
+        } else {
+            ProxyError::ClientIdleTimeout
+        }));
     }
 }
 
@@ -122,6 +165,11 @@ impl RequestContext {
         let trust = connection.trusted.then_some(&worker.config.trust);
         let told = trust.map(|trust| Box::new(trust.read(&head.headers)));
         let given = told.as_ref().and_then(|told| told.id());
+        let grpc = head.version == Version::HTTP_2 && speaks_grpc(&head.headers);
+        if grpc {
+            // Its messages come when there are any.
+            exchange.paced.set((false, true));
+        }
         worker.metrics.request_started();
         connection.request_started();
         Box::new(Self {
@@ -135,7 +183,7 @@ impl RequestContext {
             target: head.target.clone(),
             version: head.version,
             noted: head.headers.note_values([Known::Host, Known::UserAgent, Known::Accept]),
-            grpc: head.version == Version::HTTP_2 && speaks_grpc(&head.headers),
+            grpc,
             rule: None,
             made: None,
             version_served: None,
@@ -194,6 +242,10 @@ impl Drop for RequestContext {
             self.status.unwrap_or_else(|| error.map_or(StatusCode::OK, ProxyError::status));
         self.connection.request_ended(self.started + duration);
         self.worker.metrics.request_ended();
+        if let Some(error @ (ProxyError::ClientSendsSlowly | ProxyError::ClientReadsSlowly)) = error
+        {
+            self.worker.metrics.slow_client(error);
+        }
         if self.exchange.over.get() {
             self.worker.metrics.observed(ProxyError::BodyTooLarge);
         }

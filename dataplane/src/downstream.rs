@@ -1,9 +1,11 @@
 //! The side of the clients: a connection, its requests one after the other, and their answers, all in
 //! one task.
 
+mod announced;
 mod http2;
 pub(crate) mod request;
 mod respond;
+mod socket;
 mod source;
 mod stream;
 mod wire;
@@ -13,7 +15,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fairway_snapshot::ListenerName;
@@ -32,8 +34,10 @@ use crate::telemetry::metrics::Handshake;
 use crate::tls;
 use crate::upgrade::asked;
 use crate::worker::{OpenConnection, Worker};
+use announced::Announced;
 use request::Request;
 use respond::{Asked, respond};
+use socket::Socket;
 pub(crate) use source::{Broken, ClientSource};
 use stream::ClientStream;
 use wire::{End, Wire, WireBody};
@@ -50,6 +54,13 @@ pub(crate) struct ClientConnection {
     pub(crate) trusted: bool,
     state: Cell<State>,
     linger: Cell<bool>,
+    /// How many requests it may still carry, where that is limited.
+    left: Cell<Option<u64>>,
+    /// How many bytes a second the client is to send of bodies, and to take of answers; 0: as few as it likes.
+    send_rate: u64,
+    read_rate: u64,
+    /// How long it may take nothing of an answer where no rule says it.
+    pub(crate) idle: Duration,
 }
 
 /// What a connection waits for.
@@ -63,39 +74,85 @@ enum State {
     Busy(u32),
 }
 
+/// How connections of a listener begin.
+pub(crate) struct Entrance {
+    pub(crate) listener: ListenerName,
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// Whether a load balancer says first whose connection it is.
+    pub(crate) announced: bool,
+}
+
 /// Serves a client until the connection ends.
 pub(crate) async fn serve(
-    worker: OpenConnection,
-    listener: ListenerName,
-    stream: TcpStream,
+    mut open: OpenConnection,
+    entrance: Rc<Entrance>,
+    mut stream: TcpStream,
     peer: SocketAddr,
-    trusted: bool,
-    tls: Option<TlsAcceptor>,
 ) {
-    let worker = &*worker;
     let Ok(local) = stream.local_addr() else { return };
     let _ = stream.set_nodelay(true);
-    let connection = Rc::new(ClientConnection {
-        peer,
-        listener,
-        forwarded: Forwarded::new(peer, local, tls.is_some()),
-        trusted,
-        state: Cell::new(State::Idle(Instant::now())),
-        linger: Cell::new(false),
-    });
-    match tls {
+    let mut whose = Whose { peer, local, trusted: open.config.trust.believes(peer) };
+    let mut ahead = Bytes::new();
+    if entrance.announced {
+        let limit = open.config.client_head;
+        let read = match tokio::time::timeout(limit, announced::read(&mut stream)).await {
+            Ok(read) => read.map_err(ProxyError::from),
+            Err(_) => Err(ProxyError::ClientHeadTimeout),
+        };
+        match read {
+            Ok(Some((announced, rest))) => {
+                whose.hear(announced, &open);
+                ahead = rest;
+            }
+            Ok(None) => return,
+            Err(error) => {
+                let connection = ClientConnection::new(&open, &entrance, &whose);
+                drop(proxy::refuse(&open, &connection, &RequestHead::unreadable(), error));
+                return;
+            }
+        }
+        if open.is_one_too_many(whose.peer.ip(), whose.trusted || whose.peer == peer) {
+            let _ = stream.set_zero_linger();
+            return;
+        }
+    }
+    let worker = &*open;
+    let connection = ClientConnection::new(worker, &entrance, &whose);
+    let stream = Socket::new(stream, ahead);
+    match &entrance.tls {
         None => serve_http(worker, &connection, ClientStream::Plain(stream)).await,
         // Most of what a handshake needs is gone when it is over.
-        Some(acceptor) => Box::pin(serve_tls(worker, &connection, stream, acceptor)).await,
+        Some(acceptor) => Box::pin(serve_tls(worker, &connection, stream, acceptor.clone())).await,
+    }
+}
+
+/// Whose connection it is, and where it went.
+struct Whose {
+    peer: SocketAddr,
+    local: SocketAddr,
+    /// Whether the peer's word about a client behind it is taken.
+    trusted: bool,
+}
+
+impl Whose {
+    /// Believes what a load balancer says. Who stands behind one that does not say whose it is may be
+    /// anybody, who is not believed for it.
+    fn hear(&mut self, announced: Announced, worker: &Worker) {
+        *self = match announced {
+            Announced::Client { from, to } => {
+                Self { peer: from, local: to, trusted: worker.config.trust.believes(from) }
+            }
+            Announced::Own => Self { trusted: false, ..*self },
+        };
     }
 }
 
 /// What a client of a listener with TLS begins with.
 enum Begun {
     /// A handshake, which is over.
-    Secured(Box<TlsStream<TcpStream>>),
+    Secured(Box<TlsStream<Socket>>),
     /// Something else than TLS.
-    Plain(TcpStream),
+    Plain(Socket),
     /// A handshake that came to nothing.
     Failed,
     /// Nothing: it was looking whether somebody listens.
@@ -106,7 +163,7 @@ enum Begun {
 async fn serve_tls(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
-    stream: TcpStream,
+    stream: Socket,
     acceptor: TlsAcceptor,
 ) {
     let limit = worker.config.client_head;
@@ -138,12 +195,11 @@ async fn serve_tls(
     drop(proxy::refuse(worker, connection, &RequestHead::unreadable(), error));
 }
 
-async fn shake(connection: &ClientConnection, stream: TcpStream, acceptor: TlsAcceptor) -> Begun {
-    let mut first = [0];
-    match stream.peek(&mut first).await {
-        Ok(0) | Err(_) => return Begun::Left,
-        Ok(_) if first[0] != HANDSHAKE => return Begun::Plain(stream),
-        Ok(_) => {}
+async fn shake(connection: &ClientConnection, stream: Socket, acceptor: TlsAcceptor) -> Begun {
+    match stream.peek().await {
+        None => return Begun::Left,
+        Some(HANDSHAKE) => {}
+        Some(_) => return Begun::Plain(stream),
     }
     match acceptor.accept(stream).await {
         Ok(stream) => Begun::Secured(Box::new(stream)),
@@ -211,7 +267,7 @@ async fn refuse(wire: &Rc<Wire>, error: ProxyError) {
         head_only: false,
         version: http::Version::HTTP_11,
         keep_alive: false,
-        exchange: Exchange::begin(true),
+        exchange: Exchange::begin(&wire.connection, true),
     };
     respond(wire, &asked, &head, body).await;
 }
@@ -219,11 +275,16 @@ async fn refuse(wire: &Rc<Wire>, error: ProxyError) {
 /// Serves one request; says whether the connection can serve another.
 async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
     let Request { head, decoder, keep_alive, expects, upgrade } = request;
-    let exchange = Exchange::begin(!decoder.is_done());
+    let exchange = Exchange::begin(&wire.connection, !decoder.is_done());
+    let last = wire.connection.takes_last();
+    if last {
+        // What stands behind it was read and is served by nobody: it must not take the answer with it.
+        wire.connection.linger();
+    }
     let answering = Asked {
         head_only: head.method == Method::HEAD,
         version: head.version,
-        keep_alive,
+        keep_alive: keep_alive && !last,
         exchange: Rc::clone(&exchange),
     };
     let protocol = upgrade.then(|| asked(&head, &wire.worker.config.upgrades)).flatten();
@@ -239,6 +300,7 @@ async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
     };
     wire.decoder.replace(decoder);
     wire.expects.set(expects);
+    wire.answers(Some(&answering.exchange));
     let answer = {
         let mut served = pin!(proxy::serve(&wire.worker, &wire.connection, head, incoming));
         std::future::poll_fn(|cx| {
@@ -261,6 +323,30 @@ async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
 // === impl ClientConnection ===
 
 impl ClientConnection {
+    fn new(worker: &Worker, entrance: &Entrance, whose: &Whose) -> Rc<Self> {
+        let config = &worker.config;
+        let limit = config.max_requests_per_connection;
+        Rc::new(Self {
+            peer: whose.peer,
+            listener: entrance.listener.clone(),
+            forwarded: Forwarded::new(whose.peer, whose.local, entrance.tls.is_some()),
+            trusted: whose.trusted,
+            state: Cell::new(State::Idle(Instant::now())),
+            linger: Cell::new(false),
+            left: Cell::new(Some(limit).filter(|limit| *limit > 0)),
+            send_rate: config.client_send_rate,
+            read_rate: config.client_read_rate,
+            idle: config.client_idle,
+        })
+    }
+
+    /// Takes a request; says whether it is the last one of its connection, or came behind it.
+    pub(crate) fn takes_last(&self) -> bool {
+        let left = self.left.get().map(|left| left.saturating_sub(1));
+        self.left.set(left);
+        left == Some(0)
+    }
+
     /// A head is complete, and its request begins.
     pub(crate) fn request_started(&self) {
         let others = match self.state.get() {
@@ -276,6 +362,18 @@ impl ClientConnection {
             State::Busy(count) if count > 1 => State::Busy(count - 1),
             State::Busy(_) | State::Idle(_) | State::Head(_) => State::Idle(now),
         });
+    }
+
+    /// How many bytes a second a client is to send of one of its bodies, and to take of one of its answers:
+    /// they share what is asked of the connection.
+    pub(crate) fn rates(&self) -> (u64, u64) {
+        let streams = match self.state.get() {
+            State::Busy(count) => u64::from(count.max(1)),
+            State::Idle(_) | State::Head(_) => 1,
+        };
+        // As few as it likes is 0 and nothing else.
+        let share = |rate: u64| rate.div_ceil(streams);
+        (share(self.send_rate), share(self.read_rate))
     }
 
     /// The client may still be sending a body that nobody reads: the connection ends with the

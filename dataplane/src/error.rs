@@ -3,6 +3,7 @@
 
 mod grpc;
 mod message;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use fairway_snapshot::normalize::Refusal;
 use http::StatusCode;
 
 pub use message::MessageProblem;
+use table::Row;
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +86,12 @@ pub enum ProxyError {
     /// The client's body did not move for too long.
     #[error("client_idle_timeout")]
     ClientIdleTimeout,
+    /// The client's body moved, and for too long too slowly.
+    #[error("client_sends_too_slowly")]
+    ClientSendsSlowly,
+    /// The client took of the answer too little for too long; it got no more of it.
+    #[error("client_reads_too_slowly")]
+    ClientReadsSlowly,
     /// The client left before the end of the answer.
     #[error("client_closed")]
     ClientClosed,
@@ -146,82 +154,7 @@ pub enum ProxyError {
     IdleTimeout,
 }
 
-/// A row of the table.
-struct Row {
-    status: u16,
-    title: &'static str,
-    blame: Blame,
-    retryable: bool,
-}
-
-const fn row(status: u16, title: &'static str, blame: Blame, retryable: bool) -> Row {
-    Row { status, title, blame, retryable }
-}
-
 impl ProxyError {
-    /// The table. `retryable` says that another attempt may succeed when nothing was sent.
-    const fn row(self) -> Row {
-        use Blame::{Downstream, Gateway, Upstream};
-        match self {
-            Self::Path(_) => row(400, "The path is refused", Downstream, false),
-            Self::Message(MessageProblem::Version) => {
-                row(505, "The version of HTTP is not supported", Downstream, false)
-            }
-            Self::Message(_) => row(400, "The request is malformed", Downstream, false),
-            Self::HeadTooLarge => row(431, "The head is too large", Downstream, false),
-            Self::Http2Flood => row(429, "Too many frames", Downstream, false),
-            Self::TlsHandshake => row(400, "The handshake of TLS failed", Downstream, false),
-            Self::ClientHeadTimeout => {
-                row(408, "The head of the request did not come in time", Downstream, false)
-            }
-            Self::NoHost => row(400, "The request has no Host", Downstream, false),
-            Self::BadHost => row(400, "The Host is malformed", Downstream, false),
-            Self::MethodNotSupported => row(501, "The method is not supported", Downstream, false),
-            Self::TransferCodingNotSupported => {
-                row(501, "The transfer coding is not supported", Downstream, false)
-            }
-            Self::TargetTooLong => row(414, "The target is too long", Downstream, false),
-            Self::BodyTooLarge => row(413, "The body is too large", Downstream, false),
-            Self::VersionUnknown => {
-                row(400, "The version of the API is not known", Downstream, false)
-            }
-            Self::RequestBodyError => {
-                row(400, "The body of the request broke off", Downstream, false)
-            }
-            Self::ClientIdleTimeout => {
-                row(408, "The body of the request stopped", Downstream, false)
-            }
-            Self::ClientClosed => row(499, "The client left", Downstream, false),
-            Self::RouteNotFound => row(404, "No route for this path", Downstream, false),
-            Self::MethodNotAllowed => row(405, "Method not allowed here", Downstream, false),
-            Self::ShuttingDown => row(503, "The gateway is shutting down", Gateway, false),
-            Self::Overloaded => row(503, "The gateway has too much to do", Gateway, false),
-            Self::RuleInvalid => row(500, "The route is invalid", Gateway, false),
-            Self::BackendInvalid => row(500, "The backend of the route is invalid", Gateway, false),
-            Self::NoWeight => row(503, "Every backend of the route has weight 0", Gateway, false),
-            Self::NoEndpoints => row(503, "The backend has no endpoints", Upstream, false),
-            Self::AddressNotAllowed => {
-                row(500, "The address of the backend is not allowed", Gateway, false)
-            }
-            Self::NameNotResolved => {
-                row(503, "The name of the backend cannot be resolved", Upstream, false)
-            }
-            Self::ConnectRefused => row(502, "The backend refused the connection", Upstream, true),
-            Self::ConnectFailed => row(502, "The backend cannot be reached", Upstream, true),
-            Self::ConnectTimeout => row(504, "The backend did not accept in time", Upstream, true),
-            Self::UpstreamReset => row(502, "The backend closed the connection", Upstream, true),
-            Self::UpstreamProtocolError => {
-                row(502, "The backend's answer is malformed", Upstream, false)
-            }
-            Self::ResponseTimeout => {
-                row(504, "The backend did not answer in time", Upstream, false)
-            }
-            Self::AttemptTimeout => row(504, "The backend did not answer in time", Upstream, false),
-            Self::RequestTimeout => row(504, "The request took too long", Upstream, false),
-            Self::IdleTimeout => row(504, "The exchange stopped moving", Upstream, false),
-        }
-    }
-
     /// The status that the client gets. 499 is never sent; it stands in log and metrics, as in
     /// nginx.
     #[must_use]
@@ -248,6 +181,8 @@ impl ProxyError {
             Self::VersionUnknown => "version_unknown",
             Self::RequestBodyError => "request_body_error",
             Self::ClientIdleTimeout => "client_idle_timeout",
+            Self::ClientSendsSlowly => "client_sends_too_slowly",
+            Self::ClientReadsSlowly => "client_reads_too_slowly",
             Self::ClientClosed => "client_closed",
             Self::RouteNotFound => "route_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -309,6 +244,7 @@ impl ProxyError {
             Self::NoHost => "Send one Host field.",
             Self::VersionUnknown => "Name one of the versions that there are.",
             Self::BodyTooLarge => "Send less, or in several requests.",
+            Self::ClientSendsSlowly => "Send the body faster, or in several requests.",
             Self::MethodNotSupported => "CONNECT opens tunnels, and this gateway opens none.",
             Self::TransferCodingNotSupported => {
                 "Send the body with Content-Length, or chunked alone."
@@ -359,6 +295,8 @@ impl ProxyError {
             Self::VersionUnknown,
             Self::RequestBodyError,
             Self::ClientIdleTimeout,
+            Self::ClientSendsSlowly,
+            Self::ClientReadsSlowly,
             Self::ClientClosed,
             Self::RouteNotFound,
             Self::MethodNotAllowed,

@@ -27,6 +27,7 @@ mod listener;
 mod message;
 mod mirror;
 mod overload;
+mod pace;
 mod plane;
 mod proxy;
 mod reply;

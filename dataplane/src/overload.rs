@@ -45,6 +45,8 @@ pub(crate) enum Full {
     Connections,
     /// This client has as many as it may.
     OfClient,
+    /// Its peer may not say whose it is, and the listener asks for it.
+    NotTrusted,
 }
 
 impl Gate {
@@ -66,16 +68,7 @@ impl Gate {
         }
         // From here on a place is held, and given back when it is not used.
         let mut admitted = Admitted { gate: Arc::clone(self), client: None };
-        if self.most_per_client > 0 && !trusted {
-            let client = peer.to_canonical();
-            let mut all = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = all.entry(client).or_default();
-            if *count >= self.most_per_client {
-                return Err(Full::OfClient);
-            }
-            *count += 1;
-            admitted.client = Some(client);
-        }
+        admitted.count(peer, trusted)?;
         Ok(admitted)
     }
 
@@ -97,6 +90,25 @@ impl Gate {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+}
+
+impl Admitted {
+    /// Counts the connection as one of this client, unless it speaks for many.
+    pub(crate) fn count(&mut self, client: IpAddr, trusted: bool) -> Result<(), Full> {
+        let most = self.gate.most_per_client;
+        if most == 0 || trusted || self.client.is_some() {
+            return Ok(());
+        }
+        let client = client.to_canonical();
+        let mut all = self.gate.by_client.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(client).or_default();
+        if *count >= most {
+            return Err(Full::OfClient);
+        }
+        *count += 1;
+        self.client = Some(client);
+        Ok(())
     }
 }
 

@@ -103,7 +103,8 @@ pub(crate) fn refuse(
     error: ProxyError,
 ) -> (ResponseHead, Body) {
     // Whatever comes behind it is read by nobody.
-    let context = RequestContext::begin(worker, connection, head, Exchange::begin(true));
+    let exchange = Exchange::begin(connection, true);
+    let context = RequestContext::begin(worker, connection, head, exchange);
     local_reply(context, error.into())
 }
 
@@ -238,6 +239,9 @@ fn body_limits(context: &RequestContext, status: StatusCode) -> BodyLimits {
         _ => timeouts.idle.value,
     });
     context.exchange.write_idle.set(idle);
+    if switched {
+        context.exchange.unpaced();
+    }
     BodyLimits {
         idle,
         // The request has ended where another protocol begins.

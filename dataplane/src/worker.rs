@@ -1,9 +1,11 @@
 //! A worker: one thread, one current-thread runtime, its own listeners and connection pools.
 //! What it holds never leaves its thread, so that serving a request locks nothing.
 
+mod accept;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Cache};
 use fairway_snapshot::ListenerName;
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -20,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::apply::Live;
 use crate::config::Config;
-use crate::downstream;
+use crate::downstream::Entrance;
 use crate::mirror;
 use crate::overload::{Admitted, Gate};
 use crate::telemetry::access_log::AccessLog;
@@ -31,8 +33,6 @@ use crate::upstream::pool::Pool;
 
 /// How often log lines are handed over and idle connections looked through.
 const TICK: Duration = Duration::from_millis(100);
-/// How long accepting pauses when the process is out of descriptors: trying at once would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The state of a worker.
 pub(crate) struct Worker {
@@ -66,8 +66,9 @@ pub(crate) struct Worker {
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Accept connections, with TLS where there are settings for it.
-    Listen(ListenerName, StdListener, Option<Arc<ServerConfig>>),
+    /// Accept connections, with TLS where there are settings for it, and behind the PROXY protocol where that
+    /// is wanted.
+    Listen(ListenerName, StdListener, Option<Arc<ServerConfig>>, bool),
     /// Stop accepting; what waits in the queue is still taken.
     Unlisten(ListenerName),
     /// Ask clients to close their connections; go on accepting.
@@ -141,7 +142,10 @@ impl Worker {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Listen(name, listener, tls)) => self.listen(name, listener, tls),
+                    Some(Command::Listen(listener, socket, tls, announced)) => {
+                        let tls = tls.map(TlsAcceptor::from);
+                        self.listen(Entrance { listener, tls, announced }, socket);
+                    }
                     Some(Command::Unlisten(name)) => self.unlisten(&name),
                     Some(Command::Drain) => self.draining.set(true),
                     Some(Command::Close(limit)) => return self.close(limit, tick).await,
@@ -167,13 +171,9 @@ impl Worker {
         self.log.flush();
     }
 
-    fn listen(
-        self: &Rc<Self>,
-        name: ListenerName,
-        listener: StdListener,
-        tls: Option<Arc<ServerConfig>>,
-    ) {
-        let listener = match TcpListener::from_std(listener) {
+    fn listen(self: &Rc<Self>, entrance: Entrance, socket: StdListener) {
+        let name = &entrance.listener;
+        let listener = match TcpListener::from_std(socket) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::error!(%name, %error, "cannot use listener");
@@ -182,8 +182,7 @@ impl Worker {
         };
         let stop = Rc::new(Notify::new());
         self.listeners.borrow_mut().insert(name.clone(), Rc::clone(&stop));
-        let tls = tls.map(TlsAcceptor::from);
-        spawn(accept(Rc::clone(self), name, listener, stop, tls));
+        spawn(accept::accept(Rc::clone(self), Rc::new(entrance), listener, stop));
     }
 
     fn unlisten(&self, name: &ListenerName) {
@@ -219,16 +218,22 @@ impl Worker {
 }
 
 /// A connection that is counted from when it is accepted until it is dropped.
-pub(crate) struct OpenConnection(
-    Rc<Worker>,
-    #[expect(dead_code, reason = "given back when dropped")] Admitted,
-);
+pub(crate) struct OpenConnection(Rc<Worker>, Admitted);
 
 impl OpenConnection {
     fn new(worker: &Rc<Worker>, admitted: Admitted) -> Self {
         worker.connections.set(worker.connections.get() + 1);
         worker.metrics.connection_opened();
         Self(Rc::clone(worker), admitted)
+    }
+
+    /// Counts it as one of this client, who was not known before; says whether it has too many.
+    pub(crate) fn is_one_too_many(&mut self, client: IpAddr, trusted: bool) -> bool {
+        let counted = self.1.count(client, trusted);
+        counted.is_err_and(|full| {
+            self.0.metrics.connection_refused(full);
+            true
+        })
     }
 }
 
@@ -246,54 +251,6 @@ impl Drop for OpenConnection {
         self.0.metrics.connection_closed();
         if self.0.connections.get() == 0 {
             self.0.emptied.notify_one();
-        }
-    }
-}
-
-/// Accepts connections until it is told to stop.
-async fn accept(
-    worker: Rc<Worker>,
-    name: ListenerName,
-    listener: TcpListener,
-    stop: Rc<Notify>,
-    tls: Option<TlsAcceptor>,
-) {
-    let begin = |stream: TcpStream, peer: SocketAddr| {
-        let trusted = worker.config.trust.believes(peer);
-        let admitted = match worker.gate.admit(peer.ip(), trusted) {
-            Ok(admitted) => admitted,
-            Err(full) => {
-                worker.metrics.connection_refused(full);
-                // At once, and without a port that waits for its end.
-                let _ = stream.set_zero_linger();
-                return;
-            }
-        };
-        let connection = OpenConnection::new(&worker, admitted);
-        let listener = name.clone();
-        spawn(downstream::serve(connection, listener, stream, peer, trusted, tls.clone()));
-    };
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.notified() => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => begin(stream, peer),
-            Err(error) => {
-                worker.metrics.accept_failed();
-                tracing::warn!(listener = %name, %error, "accept failed");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    // Closing a listening socket resets the connections in its queue; they are taken first, past
-    // the runtime, which knows only of those that it has been told of.
-    let Ok(listener) = listener.into_std() else { return };
-    while let Ok((stream, peer)) = listener.accept() {
-        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-        if let Ok(stream) = stream {
-            begin(stream, peer);
         }
     }
 }

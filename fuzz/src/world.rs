@@ -142,6 +142,7 @@ impl World<'_> {
         let made = Listener {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             protocol: Protocol::Http,
+            proxy_protocol: false,
             normalization: self.normalization(),
             hosts: hosts.collect(),
         };

@@ -52,6 +52,9 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// What is spoken there.
     pub protocol: Protocol,
+    /// Whether each connection begins with the PROXY protocol, by which a load balancer tells whose it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proxy_protocol: bool,
     /// How paths are normalised before they are matched and forwarded.
     pub normalization: Normalization,
     /// The hosts, the more specific first. A host whose routes did not change is the same `Arc`

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod control;
+mod descriptors;
 mod failures;
 mod fastapi;
 mod framing;
@@ -13,15 +14,18 @@ mod http2_backends;
 mod http2_floods;
 mod http2_windows;
 mod interim;
+mod limits;
 mod matrix;
 mod mirrors;
 mod names;
 mod overload;
 mod policies;
+mod proxy_protocol;
 mod redaction;
 mod requests;
 mod routing;
 mod second_opinion;
+mod slow_clients;
 mod swaps;
 mod timeouts;
 mod tls;

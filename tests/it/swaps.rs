@@ -64,6 +64,7 @@ async fn listeners_come_and_go_with_the_snapshot() {
     let settings = ListenerSettings {
         bind: SocketAddr::from(([127, 0, 0, 1], 0)),
         protocol: Protocol::Http,
+        proxy_protocol: false,
         normalization: Normalization::default(),
         policy: fairway_crds::Policy::default(),
     };

@@ -1,7 +1,7 @@
 //! The binary `fairway` as a process, as operators run it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -40,8 +40,18 @@ impl Fairway {
         starting.ready().await
     }
 
+    /// Starts it on free ports, with so many files that it may have open.
+    pub async fn with_files(files: u32, args: &[String]) -> Self {
+        Self::spawn_by(Some(format!("ulimit -n {files} && exec \"$@\"")), args).ready().await
+    }
+
     /// Starts it on free ports.
     pub fn spawn(args: &[String]) -> Starting {
+        Self::spawn_by(None, args)
+    }
+
+    /// The same, by what a shell does before.
+    fn spawn_by(shell: Option<String>, args: &[String]) -> Starting {
         let folder = TempDir::with_prefix("fairway-run-").unwrap();
         let mut all: Vec<String> = [
             "run",
@@ -58,7 +68,15 @@ impl Fairway {
         let name = |argument: &str| argument.split('=').next().map(str::to_owned);
         all.retain(|usual| !args.iter().any(|given| name(given) == name(usual)));
         all.extend_from_slice(args);
-        let process = Process::start(&binary(), &all, &folder.path().join("fairway"));
+        let log = folder.path().join("fairway");
+        let process = match shell {
+            None => Process::start(&binary(), &all, &log),
+            Some(script) => {
+                let program = binary().display().to_string();
+                let before = ["-c".to_owned(), script, "sh".to_owned(), program];
+                Process::start(Path::new("/bin/sh"), &[&before[..], &all].concat(), &log)
+            }
+        };
         Starting { process, folder }
     }
 

@@ -7,6 +7,9 @@ listeners:
     {{- with $listener.protocol }}
     protocol: {{ . }}
     {{- end }}
+    {{- if $listener.proxyProtocol }}
+    proxyProtocol: true
+    {{- end }}
     {{- with $listener.normalization }}
     normalization: {{ toJson . }}
     {{- end }}
@@ -63,6 +66,8 @@ serverTiming: {{ .serverTiming }}
 clientIdle: {{ .clientIdle }}
 clientHead: {{ .clientHead }}
 clientHeadBytes: {{ int .clientHeadBytes }}
+clientSendRate: {{ int .clientSendRate }}
+clientReadRate: {{ int .clientReadRate }}
 {{- if .maxConnections }}
 maxConnections: {{ int .maxConnections }}
 {{- end }}
@@ -70,6 +75,9 @@ maxConnectionsPerClient: {{ int .maxConnectionsPerClient }}
 maxRequests: {{ int .maxRequests }}
 shedMemoryPercent: {{ int .shedMemoryPercent }}
 http2Streams: {{ int .http2Streams }}
+maxRequestsPerConnection: {{ int .maxRequestsPerConnection }}
+clientHeadFields: {{ int .clientHeadFields }}
+clientTargetBytes: {{ int .clientTargetBytes }}
 upstreamIdle: {{ .upstreamIdle }}
 upstreamIdleConnections: {{ int .upstreamIdleConnections }}
 mirrorsInFlight: {{ int .mirrorsInFlight }}

@@ -44,6 +44,8 @@ pub struct ListenerSettings {
     pub bind: SocketAddr,
     /// What is spoken there.
     pub protocol: Protocol,
+    /// Whether each connection begins with the PROXY protocol.
+    pub proxy_protocol: bool,
     /// How paths are normalised.
     pub normalization: Normalization,
     /// Policy for the rules that this listener serves.
@@ -110,6 +112,7 @@ impl Default for CompileOptions {
         let http = ListenerSettings {
             bind: SocketAddr::from(([0, 0, 0, 0], 8080)),
             protocol: Protocol::Http,
+            proxy_protocol: false,
             normalization: Normalization::default(),
             policy: Policy::default(),
         };

@@ -131,9 +131,14 @@ fn failures(
 }
 
 fn world(name: &ListenerName, listener: &Listener, hosts: Vec<Arc<Host>>) -> Asking<'static> {
-    let Listener { bind, protocol, normalization, hosts: _ } = listener;
-    let listener =
-        Listener { bind: *bind, protocol: *protocol, normalization: *normalization, hosts };
+    let Listener { bind, protocol, proxy_protocol, normalization, hosts: _ } = listener;
+    let listener = Listener {
+        bind: *bind,
+        protocol: *protocol,
+        proxy_protocol: *proxy_protocol,
+        normalization: *normalization,
+        hosts,
+    };
     let listeners = BTreeMap::from([(name.clone(), listener)]);
     let world = Snapshot { version: Snapshot::VERSION, listeners, ..Snapshot::default() };
     Asking::of(Cow::Owned(world))

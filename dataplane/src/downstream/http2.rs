@@ -147,7 +147,8 @@ impl Connection {
                     let worker = Rc::clone(&self.worker);
                     let connection = Rc::clone(&self.connection);
                     spawn(respond::exchange(worker, connection, request, answer));
-                    if self.worker.draining.get() {
+                    // Streams that the client has opened before it hears of it are served too.
+                    if self.connection.takes_last() || self.worker.draining.get() {
                         self.close();
                     }
                     continue;

@@ -7,16 +7,15 @@ use std::mem::MaybeUninit;
 
 use http::{Method, Uri, Version};
 
+use crate::config::Config;
 use crate::error::{MessageProblem, ProxyError};
 use crate::fields::{Fields, Known};
 use crate::h1::{Chunked, Decoder, Input, lines_end_well, options, request_length};
 use crate::headers::expects_continue;
 use crate::message::RequestHead;
 
-/// The most fields of a head.
-const MAX_FIELDS: usize = 128;
-/// The longest target that can be held.
-const MAX_TARGET: usize = 65_534;
+/// The most fields that a head may have by any setting.
+const MAX_FIELDS: usize = 256;
 
 /// A request whose head was taken off the bytes of its connection.
 pub(crate) struct Request {
@@ -32,17 +31,19 @@ pub(crate) struct Request {
 }
 
 /// Takes the head off, if it is there.
-pub(crate) fn parse(input: &mut Input, most: usize) -> Result<Option<Request>, ProxyError> {
+pub(crate) fn parse(input: &mut Input, config: &Config) -> Result<Option<Request>, ProxyError> {
+    let most = config.client_head_bytes;
     let bytes = input.bytes();
     if bytes.is_empty() {
         return Ok(None);
     }
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let fields = fields.get_mut(..config.client_head_fields).unwrap_or_default();
     let mut request = httparse::Request::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(
         &mut request,
         bytes,
-        &mut fields,
+        fields,
     );
     let length = match parsed {
         Ok(httparse::Status::Complete(length)) if length <= most => length,
@@ -62,7 +63,7 @@ pub(crate) fn parse(input: &mut Input, most: usize) -> Result<Option<Request>, P
     let method = Method::from_bytes(request.method.unwrap_or_default().as_bytes());
     let method = method.map_err(|_| MessageProblem::Head)?;
     let target = request.path.unwrap_or_default();
-    check_target(&method, target)?;
+    check_target(&method, target, config.client_target_bytes)?;
     let at = target.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
     let target = at..at + target.len();
     let version = if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
@@ -90,8 +91,8 @@ fn names_version(bytes: &[u8]) -> bool {
 
 /// Origin form, absolute form, `*` for `OPTIONS`, and what `CONNECT` asks for, which is refused
 /// later (RFC 9112 section 3.2).
-fn check_target(method: &Method, target: &str) -> Result<(), ProxyError> {
-    if target.len() > MAX_TARGET {
+fn check_target(method: &Method, target: &str, most: usize) -> Result<(), ProxyError> {
+    if target.len() > most {
         return Err(ProxyError::TargetTooLong);
     }
     let absolute = || {

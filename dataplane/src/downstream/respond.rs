@@ -63,7 +63,7 @@ struct Answer {
 /// Writes an answer; says whether the connection can serve another request.
 pub(super) async fn respond(wire: &Wire, asked: &Asked, head: &ResponseHead, body: Body) -> bool {
     let mut body = body;
-    wire.write_idle.set(asked.exchange.write_idle.get());
+    wire.answers(Some(&asked.exchange));
     // What it was told before is whole.
     if !std::future::poll_fn(|cx| asked.poll_interim(wire, cx)).await {
         return false;
@@ -77,6 +77,7 @@ pub(super) async fn respond(wire: &Wire, asked: &Asked, head: &ResponseHead, bod
     let flushed = sent && flush(wire, &mut body).await;
     // Here the exchange ends, and is told of.
     drop(body);
+    wire.answers(None);
     flushed && answer.keep_alive && wire.decoder.borrow().is_done()
 }
 

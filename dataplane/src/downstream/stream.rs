@@ -5,21 +5,30 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+
+use super::socket::Socket;
 
 /// A client's socket.
 #[derive(Debug)]
 pub(crate) enum ClientStream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl ClientStream {
+    /// How many bytes the socket took.
+    pub(super) fn written(&self) -> u64 {
+        match self {
+            Self::Plain(stream) => stream.written(),
+            Self::Tls(stream) => stream.get_ref().0.written(),
+        }
+    }
+
     /// Pending when certainly nothing can be read, and nothing was read and not taken.
     pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Self::Plain(stream) => stream.poll_read_ready(cx).map(|_| ()),
+            Self::Plain(stream) => stream.poll_read_ready(cx),
             // What was decrypted may lie in the session, whatever the socket says.
             Self::Tls(_) => Poll::Ready(()),
         }

@@ -19,6 +19,7 @@ use super::request::{Request, parse};
 use super::source::Broken;
 use super::stream::ClientStream;
 use super::{ClientConnection, State};
+use crate::context::Exchange;
 use crate::error::ProxyError;
 use crate::h1::{Decoder, Input, Output, Step};
 use crate::worker::Worker;
@@ -47,10 +48,8 @@ pub(crate) struct Wire {
     pub(super) expects: Cell<bool>,
     /// Whether the connection is of another protocol now.
     switched: Cell<bool>,
-    /// Since when nothing could be written although there was something to write.
-    stuck: Cell<Option<Instant>>,
-    /// How long the client may take nothing of the response that is written now.
-    pub(super) write_idle: Cell<Option<Duration>>,
+    /// The exchange whose answer is written now.
+    answers: RefCell<Option<Rc<Exchange>>>,
     timer: RefCell<Option<Pin<Box<Sleep>>>>,
     /// Whether nothing was taken yet: a client may begin with HTTP/2.
     fresh: Cell<bool>,
@@ -84,8 +83,7 @@ impl Wire {
             decoder: RefCell::new(Decoder::Done),
             expects: Cell::new(false),
             switched: Cell::new(false),
-            stuck: Cell::new(None),
-            write_idle: Cell::new(None),
+            answers: RefCell::default(),
             timer: RefCell::default(),
             fresh: Cell::new(true),
         }
@@ -118,7 +116,7 @@ impl Wire {
                 return Poll::Ready(Err(End::Http2));
             }
             if http2.is_some() {
-                let request = parse(&mut input, self.worker.config.client_head_bytes);
+                let request = parse(&mut input, &self.worker.config);
                 if let Some(request) = request.map_err(End::Refused)? {
                     return Poll::Ready(Ok(request));
                 }
@@ -170,17 +168,29 @@ impl Wire {
         }
     }
 
-    /// Writes until nothing is left, within the time that a client may take nothing.
+    /// What is written from now on answers this.
+    pub(super) fn answers(&self, exchange: Option<&Rc<Exchange>>) {
+        self.answers.replace(exchange.map(Rc::clone));
+    }
+
+    /// Writes until nothing is left, as long as the client takes it fast enough.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = self.output.borrow_mut().poll_flush(&mut *self.stream.borrow_mut(), cx);
+        let mut stream = self.stream.borrow_mut();
+        let before = stream.written();
+        let flushed = self.output.borrow_mut().poll_flush(&mut *stream, cx);
+        let moved = stream.written() - before;
+        drop(stream);
+        let answers = self.answers.borrow();
+        let Some(exchange) = answers.as_ref() else { return flushed };
+        if flushed.is_ready() || moved > 0 {
+            exchange.has_read(moved);
+        }
         if flushed.is_ready() {
-            self.stuck.set(None);
             return flushed;
         }
-        if self.stuck.get().is_none() {
-            self.stuck.set(Some(Instant::now()));
-        }
+        exchange.reads.wait();
         ready!(self.poll_deadline(cx));
+        exchange.gives_up();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -192,8 +202,8 @@ impl Wire {
             State::Head(since) => Some(since + self.worker.config.client_head),
             State::Busy(_) => None,
         };
-        let writing =
-            self.stuck.get().zip(self.write_idle.get()).map(|(since, limit)| since + limit);
+        let answers = self.answers.borrow();
+        let writing = answers.as_ref().and_then(|exchange| exchange.reads_until());
         match (reading, writing) {
             (Some(reading), Some(writing)) => Some(reading.min(writing)),
             (reading, writing) => reading.or(writing),

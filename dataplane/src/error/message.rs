@@ -23,11 +23,15 @@ pub enum MessageProblem {
     Http2,
     /// No TLS came to a port that speaks it.
     NoTls,
+    /// No PROXY protocol came to a port that wants it.
+    NoProxyProtocol,
+    /// What came is neither version 1 nor version 2 of the PROXY protocol.
+    ProxyProtocol,
 }
 
 impl MessageProblem {
     /// Every problem, for tables in tests and docs.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Head,
         Self::LineEnding,
         Self::Target,
@@ -37,6 +41,8 @@ impl MessageProblem {
         Self::LengthAndCoding,
         Self::Http2,
         Self::NoTls,
+        Self::NoProxyProtocol,
+        Self::ProxyProtocol,
     ];
 
     /// The machine word.
@@ -52,6 +58,8 @@ impl MessageProblem {
             Self::LengthAndCoding => "content_length_and_transfer_encoding",
             Self::Http2 => "http2_malformed",
             Self::NoTls => "tls_missing",
+            Self::NoProxyProtocol => "proxy_protocol_missing",
+            Self::ProxyProtocol => "proxy_protocol_malformed",
         }
     }
 
@@ -66,6 +74,9 @@ impl MessageProblem {
             Self::TransferCoding => "Send Transfer-Encoding: chunked alone, or Content-Length.",
             Self::LengthAndCoding => "Send Content-Length or Transfer-Encoding, and not both.",
             Self::Http2 => "Send frames as RFC 9113 describes them.",
+            Self::NoProxyProtocol | Self::ProxyProtocol => {
+                "Begin with version 1 or 2 of the PROXY protocol."
+            }
             Self::NoTls => "This port speaks HTTPS: write https:// in the address.",
         }
     }

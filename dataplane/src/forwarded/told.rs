@@ -40,8 +40,13 @@ pub(crate) struct Told {
 impl Trust {
     /// Whether a peer's word is taken.
     pub(crate) fn believes(&self, peer: SocketAddr) -> bool {
-        let near = || self.networks.iter().any(|network| network.contains(peer.ip()));
-        if self.networks.is_empty() { self.hops > 0 } else { near() }
+        if self.networks.is_empty() { self.hops > 0 } else { self.names(peer) }
+    }
+
+    /// Whether a peer is in one of the networks: one of those that may say whose a connection is, for which
+    /// no number of hops is enough.
+    pub(crate) fn names(&self, peer: SocketAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(peer.ip()))
     }
 
     /// What a trusted peer says.

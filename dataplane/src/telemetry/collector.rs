@@ -12,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 
 use super::metrics::Metrics;
 use super::rule_metrics::{BUCKETS, RuleTotals};
+use crate::error::ProxyError;
 
 /// A metric of the data plane: name as scraped, kind and help.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,9 @@ metrics! {
     ACCEPT_FAILURES: "fairway_accept_failures", Counter, "",
         "Connections that could not be accepted, for example for lack of file descriptors";
     REFUSED: "fairway_downstream_connections_refused", Counter, "reason",
-        "Connections that were closed at once, by reason: connections (there are too many) or client (its address has too many)";
+        "Connections that were closed at once, by reason: connections (there are too many), client (its address has too many) or proxy_protocol (the listener wants it, and the peer is not trusted to speak it)";
+    SLOW_CLIENTS: "fairway_slow_clients", Counter, "reason",
+        "Requests that were cut because their client sent the body, or read the answer, more slowly than --client-send-rate and --client-read-rate ask for";
     CONNECTS: "fairway_upstream_connections_opened", Counter, "",
         "Connections that were opened to backends; many beside few requests mean that they are not kept";
     CONNECT_FAILURES: "fairway_upstream_connect_failures", Counter, "reason",
@@ -112,8 +115,13 @@ impl Collector for DataPlaneCollector {
         let opened = metrics.sum(|worker| &worker.connections_opened);
         let closed = metrics.sum(|worker| &worker.connections_closed);
         gauge(&mut encoder, CONNECTIONS, difference(opened, closed))?;
-        let refused = [0, 1].map(|index| metrics.sum(|worker| &worker.refused[index]));
-        encode_by_word(&mut encoder, REFUSED, "reason", ["connections", "client"], refused)?;
+        let refused = [0, 1, 2].map(|index| metrics.sum(|worker| &worker.refused[index]));
+        let words = ["connections", "client", "proxy_protocol"];
+        encode_by_word(&mut encoder, REFUSED, "reason", words, refused)?;
+        let slow = [0, 1].map(|index| metrics.sum(|worker| &worker.slow[index]));
+        let words = [ProxyError::ClientSendsSlowly, ProxyError::ClientReadsSlowly];
+        let words = words.map(ProxyError::reason);
+        encode_by_word(&mut encoder, SLOW_CLIENTS, "reason", words, slow)?;
         self.encode_tls(&mut encoder)?;
         counter(&mut encoder, ACCEPT_FAILURES, metrics.sum(|worker| &worker.accept_failures))?;
         counter(&mut encoder, CONNECTS, metrics.sum(|worker| &worker.connects))?;

@@ -53,8 +53,10 @@ pub struct WorkerCounters {
     /// Handshakes of TLS: whole ones, resumed ones, failed ones.
     pub(super) tls: [AtomicU64; 3],
     pub(super) accept_failures: AtomicU64,
-    /// Connections that were refused, because there were too many in all, and too many of their client.
-    pub(super) refused: [AtomicU64; 2],
+    /// Connections that were refused, by the reason.
+    pub(super) refused: [AtomicU64; 3],
+    /// Requests that were cut because their client sent too slowly, and because it read too slowly.
+    pub(super) slow: [AtomicU64; 2],
     pub(super) connects: AtomicU64,
     pub(super) retries: AtomicU64,
     /// Failed connects by reason, and requests without a rule by reason and status. They are
@@ -209,6 +211,11 @@ impl WorkerMetrics {
 
     pub(crate) fn connection_refused(&self, full: Full) {
         add(&self.0.refused[full as usize], 1);
+    }
+
+    /// A request was cut for its client's pace.
+    pub(crate) fn slow_client(&self, error: ProxyError) {
+        add(&self.0.slow[usize::from(error == ProxyError::ClientReadsSlowly)], 1);
     }
 
     pub(crate) fn accept_failed(&self) {

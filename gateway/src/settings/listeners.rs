@@ -62,6 +62,22 @@ impl Reader<'_> {
         self.admin_needs_token(config);
         self.ports_differ(listeners, config);
         self.certificates_are_there(listeners, config);
+        self.announced_by_known_peers(listeners, config);
+    }
+
+    /// Whoever may say whose a connection is can claim to be anybody: it must be said who may.
+    fn announced_by_known_peers(
+        &mut self,
+        listeners: &BTreeMap<ListenerName, ListenerSettings>,
+        config: &Config,
+    ) {
+        // Networks that cannot be read are told already.
+        let none = config.trust.networks.is_empty() && self.raw.get("trusted-cidrs").is_none();
+        for (name, _) in listeners.iter().filter(|(_, settings)| settings.proxy_protocol && none) {
+            self.mistakes.push(format!(
+                "listener {name} has proxyProtocol, and nobody is trusted to speak it: write --trusted-cidrs and the networks of the load balancers in front of it, for example 10.0.0.0/8"
+            ));
+        }
     }
 
     /// What speaks TLS has a certificate.
@@ -123,6 +139,7 @@ fn plain(name: &str, bind: SocketAddr) -> ListenerSettings {
     ListenerSettings {
         bind,
         protocol: usual(name),
+        proxy_protocol: false,
         normalization: Normalization::default(),
         policy: Policy::default(),
     }
@@ -163,6 +180,7 @@ fn table(
     mistakes: &mut Vec<String>,
 ) -> Option<ListenerSettings> {
     let (mut bind, mut protocol) = (None, None);
+    let mut proxy_protocol = false;
     let mut normalization = Normalization::default();
     let mut policy = Policy::default();
     for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
@@ -178,14 +196,18 @@ fn table(
                 Some("HTTPS") => protocol = Some(Protocol::Https),
                 _ => mistakes.push(format!("{place} is {value}: write HTTP or HTTPS")),
             },
+            "proxyProtocol" => match value.as_bool() {
+                Some(given) => proxy_protocol = given,
+                None => mistakes.push(format!("{place} is {value}: write true or false")),
+            },
             "normalization" => match serde_json::from_value(value.clone()) {
                 Ok(read) => normalization = read,
                 Err(error) => mistakes.push(format!("{place}: {error}")),
             },
             "policy" => policy = policies::read(&place, value.clone(), mistakes),
             _ => {
-                let advice =
-                    did_you_mean_or_all(key, &["bind", "normalization", "policy", "protocol"]);
+                let known = ["bind", "normalization", "policy", "protocol", "proxyProtocol"];
+                let advice = did_you_mean_or_all(key, &known);
                 mistakes.push(format!("{place} is not known: {advice}"));
             }
         }
@@ -194,5 +216,6 @@ fn table(
         mistakes.push(format!("{place}.bind is missing: write bind: 0.0.0.0:8080"));
     }
     let protocol = protocol.unwrap_or_else(|| usual(name));
-    Some(ListenerSettings { bind: bind?, protocol, normalization, policy })
+    let bind = bind?;
+    Some(ListenerSettings { bind, protocol, proxy_protocol, normalization, policy })
 }

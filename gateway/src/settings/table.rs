@@ -119,6 +119,16 @@ settings! {
         "How long the head of a request may take";
     "client-head-bytes", "FAIRWAY_CLIENT_HEAD_BYTES", "NUMBER", "65536", [],
         "The greatest head of a request";
+    "client-head-fields", "FAIRWAY_CLIENT_HEAD_FIELDS", "NUMBER", "128", [],
+        "The most fields of a head";
+    "client-target-bytes", "FAIRWAY_CLIENT_TARGET_BYTES", "NUMBER", "16384", [],
+        "The longest target of a request, its path and query";
+    "max-requests-per-connection", "FAIRWAY_MAX_REQUESTS_PER_CONNECTION", "NUMBER", "0", [],
+        "Requests after which a client's connection is ended in order; 0 is no limit";
+    "client-send-rate", "FAIRWAY_CLIENT_SEND_RATE", "NUMBER", "500", [],
+        "Bytes a second that a client sends of a body at least, while it is waited for; it may be behind for timeouts.idle, and 0 is no limit";
+    "client-read-rate", "FAIRWAY_CLIENT_READ_RATE", "NUMBER", "500", [],
+        "The same for what a client takes of an answer";
     "max-connections", "FAIRWAY_MAX_CONNECTIONS", "NUMBER", "half of the files that may be open", [],
         "Connections of clients that may be open at once; others are closed at once";
     "max-connections-per-client", "FAIRWAY_MAX_CONNECTIONS_PER_CLIENT", "NUMBER", "0", [],

@@ -169,6 +169,29 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("{text:?}: write a whole number"))
 }
 
+pub(super) fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text:?}: write a whole number"))
+}
+
+pub(super) fn head_fields(text: &str) -> Result<usize, String> {
+    let fields = count(text)?;
+    let advice = || format!("{text}: write a number from 1 to 256");
+    Some(fields).filter(|fields| (1..=256).contains(fields)).ok_or_else(advice)
+}
+
+pub(super) fn target_bytes(text: &str) -> Result<usize, String> {
+    let bytes = count(text)?;
+    let advice = || format!("{text}: write a number from 1024 to 65534");
+    Some(bytes).filter(|bytes| (1024..=65_534).contains(bytes)).ok_or_else(advice)
+}
+
+/// Bytes a second. What nobody's line carries would refuse everybody.
+pub(super) fn rate(text: &str) -> Result<u64, String> {
+    let rate: Option<u64> = text.parse().ok();
+    let advice = || format!("{text:?}: write a number from 0 to 1000000");
+    rate.filter(|rate| *rate <= 1_000_000).ok_or_else(advice)
+}
+
 pub(super) fn hops(text: &str) -> Result<u8, String> {
     let hops: Option<u8> = text.parse().ok();
     hops.filter(|hops| *hops <= 32).ok_or_else(|| format!("{text:?}: write a number from 0 to 32"))

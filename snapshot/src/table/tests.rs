@@ -91,6 +91,7 @@ pub(crate) fn snapshot(world: &[Written]) -> Snapshot {
     let listener = Listener {
         bind: SocketAddr::from(([127, 0, 0, 1], 0)),
         protocol: Protocol::Http,
+        proxy_protocol: false,
         normalization: Normalization::default(),
         hosts: hosts.collect(),
     };

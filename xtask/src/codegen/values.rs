@@ -167,6 +167,7 @@ fn listener() -> anyhow::Result<Value> {
         "bind": { "type": "string" },
         "normalization": { "type": "object" },
         "protocol": { "type": "string", "enum": ["HTTP", "HTTPS"] },
+        "proxyProtocol": { "type": "boolean" },
         "policy": policy()?,
     });
     Ok(listener)

@@ -42,7 +42,7 @@ pub(super) fn open(request: Request<RecvStream>, config: &Config) -> Result<Open
     {
         head.headers.add(Known::Host, authority.as_str().as_bytes());
     }
-    let length = match check(&head, config.client_head_bytes) {
+    let length = match check(&head, config) {
         Ok(length) => length,
         Err(error) => return Err(Box::new(Refused { head, error })),
     };
@@ -72,7 +72,7 @@ pub(super) struct Refused {
 }
 
 /// Checks what the codec does not; gives the length of the body when the client said it.
-fn check(head: &RequestHead, most: usize) -> Result<Option<u64>, ProxyError> {
+fn check(head: &RequestHead, config: &Config) -> Result<Option<u64>, ProxyError> {
     let authority = head.target.authority().map_or(0, |authority| authority.as_str().len());
     let path = head.target.path_and_query().map_or(0, |path| path.as_str().len());
     let mut size = authority + path;
@@ -89,8 +89,11 @@ fn check(head: &RequestHead, most: usize) -> Result<Option<u64>, ProxyError> {
             }
         }
     }
-    if size > most {
+    if size > config.client_head_bytes || head.headers.len() > config.client_head_fields {
         return Err(ProxyError::HeadTooLarge);
+    }
+    if path > config.client_target_bytes {
+        return Err(ProxyError::TargetTooLong);
     }
     let path = head.target.path();
     let good = path.starts_with('/')

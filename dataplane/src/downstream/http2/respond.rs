@@ -2,7 +2,8 @@
 
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -41,15 +42,15 @@ pub(super) async fn exchange(
         Ok(opened) => opened,
         Err(refused) => {
             let Refused { head, error } = *refused;
-            let asked =
-                Asked { head_only: head.method == Method::HEAD, exchange: Exchange::begin(true) };
+            let exchange = Exchange::begin(&connection, true);
+            let asked = Asked { head_only: head.method == Method::HEAD, exchange };
             let (head, body) = proxy::refuse(&worker, &connection, &head, error);
             return asked.respond(&worker, answer, head, body).await;
         }
     };
     let Opened { head, body, expects, protocol } = opened;
     let has_body = !body.is_end_stream() && protocol.is_none();
-    let exchange = Exchange::begin(has_body);
+    let exchange = Exchange::begin(&connection, has_body);
     let asked = Asked { head_only: head.method == Method::HEAD, exchange: Rc::clone(&exchange) };
     let (body, tunnel) = match protocol {
         Some(protocol) => {
@@ -186,14 +187,16 @@ impl Asked {
         let mut timer = None;
         let taken = std::future::poll_fn(|cx| {
             let before = data.len();
-            if let Poll::Ready(taken) = poll_send(stream, &mut data, last, cx) {
-                return Poll::Ready(taken);
+            let taken = poll_send(stream, &mut data, last, cx);
+            if taken.is_ready() || data.len() < before {
+                self.exchange.has_read(u64::try_from(before - data.len()).unwrap_or_default());
             }
-            if data.len() < before {
-                timer = None;
+            if taken.is_ready() {
+                return taken;
             }
+            self.exchange.reads.wait();
             body.poll_upload(cx);
-            self.poll_stuck(&mut timer, cx).map(|()| false)
+            self.poll_late(&mut timer, cx).map(|()| false)
         });
         let taken = taken.await;
         if !taken {
@@ -202,10 +205,19 @@ impl Asked {
         taken
     }
 
-    /// Pending until the client has taken nothing for too long.
-    fn poll_stuck(&self, timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(limit) = self.exchange.write_idle.get() else { return Poll::Pending };
-        timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx)
+    /// Pending until the client has taken too little for too long. The timer is set again only when it
+    /// fires: what the client takes puts its time off.
+    fn poll_late(&self, timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(at) = self.exchange.reads_until() else { return Poll::Pending };
+            let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+            ready!(timer.as_mut().poll(cx));
+            if at <= Instant::now() {
+                self.exchange.gives_up();
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(at.into());
+        }
     }
 }
 
