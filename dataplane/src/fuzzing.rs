@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
+use crate::config::Config;
 use crate::downstream::request;
 use crate::error::ProxyError;
 use crate::h1::{Chunked, Decoder, Input, Output, Step};
@@ -107,13 +108,14 @@ impl Received {
     ///
     /// What a client is told about it.
     pub fn request(&mut self, most: usize) -> Result<Option<Request>, ProxyError> {
-        let Some(parsed) = request::parse(&mut self.0, most)? else { return Ok(None) };
+        let config = Config { client_head_bytes: most, ..Config::default() };
+        let Some(parsed) = request::parse(&mut self.0, &config)? else { return Ok(None) };
         let head = parsed.head;
         Ok(Some(Request {
             method: head.method,
             target: head.target,
             version: head.version,
-            headers: head.headers,
+            headers: head.headers.to_map(),
             keep_alive: parsed.keep_alive,
             body: Body(parsed.decoder),
         }))
@@ -135,7 +137,7 @@ impl Received {
             response::Parsed::Interim(head) => Answer::Interim(head.status),
             response::Parsed::Final(parsed) => Answer::Final(Response {
                 status: parsed.head.status,
-                headers: parsed.head.headers,
+                headers: parsed.head.headers.to_map(),
                 keep_alive: parsed.keep_alive,
                 switched: parsed.switched,
                 body: Body(parsed.decoder),

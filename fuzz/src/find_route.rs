@@ -2,10 +2,11 @@
 
 use fairway_snapshot::why::{Question, Verdict, WhyView, why};
 use fairway_snapshot::{
-    Conditions, Find, HostPattern, Listener, ListenerTable, MethodMatch, PathMatch, Precedence,
-    Redaction, Route, RouteRequest, RouteTable, RuleId, Snapshot, ValueMatch, WrongMethod,
+    Conditions, Find, HeaderFields, HostPattern, Listener, ListenerTable, MethodMatch, PathMatch,
+    Precedence, Redaction, Route, RouteRequest, RouteTable, RuleId, Snapshot, ValueMatch,
+    WrongMethod,
 };
-use http::{HeaderMap, Method};
+use http::Method;
 
 pub use crate::world::World;
 use crate::world::{Asked, listener};
@@ -144,13 +145,17 @@ fn takes(methods: &MethodMatch, method: &Method) -> bool {
 }
 
 /// Whether the conditions of a route hold; without headers those are not looked at.
-fn asks_no_more(route: &Route, headers: Option<&HeaderMap>, query: Option<&str>) -> bool {
+fn asks_no_more(route: &Route, headers: Option<&dyn HeaderFields>, query: Option<&str>) -> bool {
     let none = Conditions::default();
     let conditions = route.conditions.as_deref().unwrap_or(&none);
     let fields = conditions.headers.iter().all(|wanted| {
         headers.is_none_or(|headers| {
-            let values = headers.iter().filter(|(name, _)| *name == wanted.name);
-            holds(&wanted.value, values.map(|(_, value)| value.as_bytes().to_vec()))
+            let mut values = Vec::new();
+            headers.any(&wanted.name, &mut |value| {
+                values.push(value.to_vec());
+                false
+            });
+            holds(&wanted.value, values.into_iter())
         })
     });
     let pairs = query.unwrap_or_default().split('&').map(|pair| {

@@ -1,5 +1,7 @@
 //! Where a version may stand in a request, and what is served then.
 
+use http::HeaderMap;
+
 use super::*;
 
 fn versions(default: Option<usize>, mode: Mode) -> ApiVersions {
