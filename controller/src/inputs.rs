@@ -3,8 +3,10 @@
 mod grant;
 mod objects;
 mod route;
+mod secret;
 mod written;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ use crate::versions::{Version, WorldVersions};
 pub use grant::{Grant, Permitted};
 pub use objects::Objects;
 pub use route::Route;
+pub(crate) use secret::{KeptSecret, TYPE as SECRET_TYPE, WrittenSecret};
+pub use secret::{NoSecret, Secret};
 pub(crate) use written::{WrittenGrant, WrittenService, WrittenSlice};
 
 /// All watched objects by name. A copy is cheap: the objects are shared.
@@ -25,6 +29,11 @@ pub struct Inputs {
     pub services: Objects<Arc<Service>>,
     /// The ReferenceGrants, reduced to what they permit ServiceRoutes.
     pub grants: Objects<Arc<Grant>>,
+    /// The Secrets of type `kubernetes.io/tls`.
+    pub secrets: Objects<Arc<Secret>>,
+    /// The namespaces whose Secrets the API server does not let us read; one without a name stands
+    /// for all of them.
+    pub secrets_refused: BTreeSet<Arc<str>>,
     /// ServiceRoutes that the API server sent and that could not be read.
     pub unreadable: Objects<Arc<Unreadable>>,
     /// Whether they were kept from before the process started: nobody tells the endpoints of

@@ -35,6 +35,10 @@ pub enum Reason {
     PortNotFound,
     /// A reference to another namespace that nobody permitted.
     RefNotPermitted,
+    /// A Secret does not exist, is of another type, or may not be read.
+    SecretNotFound,
+    /// A certificate cannot be used, or not for all of the hosts.
+    InvalidCertificate,
     /// The operator does not allow this host outside the cluster.
     ExternalHostNotAllowed,
     /// `Programmed` is true.
@@ -73,6 +77,8 @@ impl Reason {
             Self::BackendNotFound => "BackendNotFound",
             Self::PortNotFound => "PortNotFound",
             Self::RefNotPermitted => "RefNotPermitted",
+            Self::SecretNotFound => "SecretNotFound",
+            Self::InvalidCertificate => "InvalidCertificate",
             Self::ExternalHostNotAllowed => "ExternalHostNotAllowed",
             Self::Programmed => "Programmed",
             Self::Pending => "Pending",

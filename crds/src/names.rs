@@ -7,6 +7,8 @@ pub const RULE_NAME: &str = "a rule is named with lower case letters, digits and
 pub const CLASS: &str = "a class is named with lower case letters, digits and -: write fairway";
 /// What the name of a Service must be.
 pub const SERVICE: &str = "the name of a Service has lower case letters, digits and -, and begins with a letter: write finance-v1";
+/// What the name of a Secret must be.
+pub const SECRET: &str = "a Secret is named with lower case letters, digits, - and ., beginning and ending with a letter or digit: write api-example-com";
 /// What a namespace must be.
 pub const NAMESPACE: &str = "a namespace has lower case letters, digits and -: write market";
 /// What the name of a ServiceRoute must be.

@@ -91,6 +91,11 @@ pub struct ServiceRouteSpec {
     #[schemars(schema_with = "schema::listeners")]
     pub listeners: Vec<String>,
 
+    /// The certificate of the hosts. With it the rules are for clients that come by HTTPS; others
+    /// are answered 308 to the same place there, unless listeners names one that speaks HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RouteTls>,
+
     /// Policy for every rule that does not set the same field itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
@@ -105,6 +110,17 @@ pub struct ServiceRouteSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub tests: Vec<RouteTest>,
+}
+
+/// Where the certificate of the hosts is.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteTls {
+    /// A Secret of type kubernetes.io/tls in the namespace of this object, as cert-manager and
+    /// kubectl create secret tls make it. Its certificate is shown for those of the hosts that it
+    /// names, and without hosts for all names that it has.
+    #[schemars(schema_with = "schema::secret_name")]
+    pub secret_name: String,
 }
 
 /// A rule: which requests it takes, and what happens to them. It has one of backends, redirect and

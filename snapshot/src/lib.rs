@@ -8,7 +8,9 @@
 pub mod address;
 pub mod answer;
 pub mod api_versions;
+pub mod certificate;
 pub mod changes;
+pub mod concealed;
 pub mod conditions;
 mod differing;
 pub mod dump;
@@ -31,6 +33,8 @@ pub mod why;
 pub use address::{AddressPolicy, Network};
 pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
 pub use api_versions::{ApiVersion, ApiVersions, AskedVersion, JudgedVersion, VersionCondition};
+pub use certificate::Certificate;
+pub use concealed::Concealed;
 pub use conditions::{
     Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
 };

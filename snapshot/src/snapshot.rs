@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::normalize::Refusal;
 use crate::{
-    ApiVersions, Conditions, Filter, HostPattern, ListenerName, MethodMatch, Mirror, Normalization,
-    PathMatch, PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId, Upstream, UpstreamId,
+    ApiVersions, Certificate, Conditions, Filter, HostPattern, ListenerName, MethodMatch, Mirror,
+    Normalization, PathMatch, PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId,
+    Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -205,11 +206,13 @@ pub enum InvalidReason {
     UnsupportedValue,
 }
 
-/// A resource in the data plane. There are no kinds of resources yet; the place is kept so that
-/// keys and certificates never become part of routes.
+/// A resource in the data plane: what never becomes part of routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Resource {}
+pub enum Resource {
+    /// A certificate of a Secret.
+    Certificate(Arc<Certificate>),
+}
 
 impl Rule {
     /// The versions of the API that it knows.

@@ -1,6 +1,7 @@
 //! The backends of a rule: references, resolved against the Services that there are.
 
 mod ports;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ use super::interned::Interned;
 use super::{CompileOptions, Discovery, ExternalHosts, Severity, UnknownService, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
-use crate::inputs::ServiceKind;
+use crate::inputs::{NoSecret, Secret, ServiceKind};
 use ports::{Port, number, port_of, undescribed_port};
 
 /// Resolves the backends of one object.
@@ -35,6 +36,8 @@ pub(super) struct Resolver<'a> {
     pub(super) asked: Vec<ObjectId>,
     /// Every Service of another namespace that was named, and whether a grant permits it.
     pub(super) grants: Vec<(ObjectId, bool)>,
+    /// Every Secret that was asked for, with what was found.
+    pub(super) secrets: Vec<(ObjectId, Result<Arc<Secret>, NoSecret>)>,
     /// The names of all Services of the namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -66,6 +69,8 @@ impl Problem {
             | Reason::ListenerNotFound
             | Reason::HostNotAllowed
             | Reason::ResolvedRefs
+            | Reason::SecretNotFound
+            | Reason::InvalidCertificate
             | Reason::Programmed
             | Reason::Pending
             | Reason::PartiallyInvalid

@@ -76,6 +76,8 @@ impl Verdict {
                 Reason::BackendNotFound
                     | Reason::PortNotFound
                     | Reason::RefNotPermitted
+                    | Reason::SecretNotFound
+                    | Reason::InvalidCertificate
                     | Reason::ExternalHostNotAllowed
             )
         });

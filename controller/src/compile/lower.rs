@@ -7,6 +7,7 @@ mod outcome;
 mod permitted;
 mod rewrites;
 mod routes;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use super::route_tests::{self, RouteTest};
 use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
-use crate::inputs::{Route as WrittenRoute, Unreadable};
+use crate::inputs::{NoSecret, Route as WrittenRoute, Secret, Unreadable};
 
 pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
@@ -57,6 +58,8 @@ pub(super) struct Asked {
     pub(super) services: Vec<ObjectId>,
     /// Services of other namespaces, and whether a grant permits them.
     pub(super) grants: Vec<(ObjectId, bool)>,
+    /// The Secrets, with what was found.
+    pub(super) secrets: Vec<(ObjectId, Result<Arc<Secret>, NoSecret>)>,
     /// The names of all Services of its namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -125,6 +128,7 @@ pub(super) fn lower(
             wanted: BTreeMap::new(),
             asked: Vec::new(),
             grants: Vec::new(),
+            secrets: Vec::new(),
             neighbours: None,
         },
         diagnostics: Vec::new(),
@@ -134,6 +138,7 @@ pub(super) fn lower(
     let listeners = lowering.listeners();
     let parsed = lowering.rules();
     let (hosts, refused) = lowering.permitted(hosts, &parsed);
+    lowering.tls();
     let mut groups: Vec<_> = by_policy(&listeners, options)
         .into_iter()
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
@@ -150,9 +155,10 @@ pub(super) fn lower(
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
     let status = status(route.generation, served, &share, hash, lowering.diagnostics);
-    let Resolver { mut upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
+    let Resolver { mut upstreams, wanted, asked, grants, secrets, neighbours, .. } =
+        lowering.resolver;
     upstreams.shrink_to_fit();
-    let asked = Asked { services: asked, grants, neighbours };
+    let asked = Asked { services: asked, grants, secrets, neighbours };
     let tests = route_tests::read(&spec, &hosts);
     (Lowered { hosts, groups, refused, upstreams, wanted, tests, status: Arc::new(status) }, asked)
 }

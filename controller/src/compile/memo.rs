@@ -1,6 +1,6 @@
 //! What compiling remembers of the last time. It changes the cost, never the result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId, Upstream, UpstreamId};
@@ -14,7 +14,7 @@ use super::route_tests::RouteTest;
 use super::{CompileOptions, Diagnostic, Found, ObjectStatus};
 use crate::Inputs;
 use crate::differences::differences;
-use crate::inputs::{Grant, Objects, Route, Service};
+use crate::inputs::{Grant, NoSecret, Objects, Route, Secret, Service};
 
 /// What compiling remembers of the last time: the lowered form of each object and everything that
 /// it was made from, and each host and the objects that it was made from.
@@ -26,6 +26,8 @@ pub struct Memo {
     /// What else objects are made from, as it was the last time.
     services: Objects<Arc<Service>>,
     grants: Objects<Arc<Grant>>,
+    secrets: Objects<Arc<Secret>>,
+    secrets_refused: BTreeSet<Arc<str>>,
     /// Whether it is the same now.
     same_around: bool,
     objects: BTreeMap<ObjectId, Remembered>,
@@ -47,6 +49,8 @@ struct Remembered {
     services: Vec<(ObjectId, Option<Arc<Service>>)>,
     /// Every Service of another namespace, and whether a grant permitted it.
     grants: Vec<(ObjectId, bool)>,
+    /// Every Secret that was asked for, with what was found.
+    secrets: Vec<(ObjectId, Result<Arc<Secret>, NoSecret>)>,
     /// The names of all Services of its namespace, when a message was made from them.
     neighbours: Option<Vec<Arc<str>>>,
     lowered: Arc<Lowered>,
@@ -70,9 +74,14 @@ impl Memo {
         }
         self.next_hosts.clear();
         self.changed.clear();
-        self.same_around = self.services.is(&inputs.services) && self.grants.is(&inputs.grants);
+        self.same_around = self.services.is(&inputs.services)
+            && self.grants.is(&inputs.grants)
+            && self.secrets.is(&inputs.secrets)
+            && self.secrets_refused == inputs.secrets_refused;
         self.services = inputs.services.clone();
         self.grants = inputs.grants.clone();
+        self.secrets = inputs.secrets.clone();
+        self.secrets_refused = inputs.secrets_refused.clone();
     }
 
     /// The lowered form of each object of our class.
@@ -133,6 +142,7 @@ impl Memo {
             route: Arc::clone(route),
             services: asked.services.into_iter().map(|id| (id.clone(), look(&id))).collect(),
             grants: asked.grants,
+            secrets: asked.secrets,
             neighbours: asked.neighbours,
             lowered: Arc::clone(&lowered),
             tested: None,
@@ -225,6 +235,7 @@ impl Remembered {
     fn is_made_from(&self, id: &ObjectId, inputs: &Inputs) -> bool {
         let names = |known: &Vec<Arc<str>>| *known == neighbours(inputs, &id.namespace);
         self.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
+            && self.secrets.iter().all(|(id, found)| inputs.secret(id) == *found)
             && self.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
             && self.neighbours.as_ref().is_none_or(names)
     }

@@ -14,7 +14,9 @@ use super::schema::check_object;
 use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
 use crate::compile::names;
-use crate::inputs::{Grant, Route, Service, WrittenGrant, WrittenService};
+use crate::inputs::{
+    Grant, Route, SECRET_TYPE, Secret, Service, WrittenGrant, WrittenSecret, WrittenService,
+};
 
 /// The versions of ReferenceGrant, which mean the same.
 const GRANT_VERSIONS: [&str; 2] =
@@ -151,6 +153,12 @@ impl Reader {
         } else if version == "v1" && kind == "Service" {
             expand(&mut node, lookup, problems);
             self.service(file, node, problems);
+        } else if version == "v1"
+            && kind == "Secret"
+            && text("type").as_deref() == Some(SECRET_TYPE)
+        {
+            expand(&mut node, lookup, problems);
+            self.secret(file, node, problems);
         } else if GRANT_VERSIONS.contains(&version.as_str()) && kind == "ReferenceGrant" {
             expand(&mut node, lookup, problems);
             self.grant(file, node, problems);
@@ -163,7 +171,7 @@ impl Reader {
             let note = Problem::new(
                 node.place,
                 format!(
-                    "{version} {kind} is skipped: Fairway reads ServiceRoute, Service and ReferenceGrant"
+                    "{version} {kind} is skipped: Fairway reads ServiceRoute, Service, ReferenceGrant and Secret of type {SECRET_TYPE}"
                 ),
             );
             self.loaded.notes.push(at(file, note));
@@ -245,6 +253,25 @@ impl Reader {
                 self.loaded.inputs.services.insert(id, Arc::new(Service::from(service)));
             }
             Err(error) => problems.push(Problem::new(node.place, format!("Service {id}: {error}"))),
+        }
+    }
+
+    fn secret(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("Secret", file, &node, problems);
+        let before = problems.len();
+        check_object(&mut node, &known::secret(), problems);
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
+        // What the reader says may hold some of what it read.
+        match serde_json::from_value::<WrittenSecret>(node.value()) {
+            Ok(secret) => {
+                self.loaded.inputs.put_secret(&id, Secret::from(secret), None);
+            }
+            Err(_) => {
+                let message = format!(
+                    "Secret {id}: data holds names with values in Base64, and stringData names with text"
+                );
+                problems.push(Problem::new(node.place, message));
+            }
         }
     }
 

@@ -82,6 +82,12 @@ pub(super) fn service() -> JSONSchemaProps {
     object([("spec", spec), ("status", anything())])
 }
 
+/// A Secret of Kubernetes. What it holds is not looked at here: a mistake is told with the value.
+pub(super) fn secret() -> JSONSchemaProps {
+    let held = ["data", "stringData", "immutable"].map(|name| (name, anything()));
+    object([("type", of_type("string"))].into_iter().chain(held))
+}
+
 /// A ReferenceGrant of the Gateway API.
 pub(super) fn reference_grant() -> JSONSchemaProps {
     let text = |name| (name, of_type("string"));

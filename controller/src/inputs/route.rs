@@ -78,6 +78,14 @@ impl Route {
         });
         named.collect()
     }
+
+    /// The Secrets that it names; `namespace` is its own.
+    #[must_use]
+    pub fn secrets(&self, namespace: &Arc<str>) -> BTreeSet<ObjectId> {
+        let tls = self.spec().ok().and_then(|spec| spec.tls);
+        let named = tls.map(|tls| ObjectId::new(Arc::clone(namespace), tls.secret_name));
+        named.into_iter().collect()
+    }
 }
 
 impl From<&ServiceRoute> for Route {

@@ -52,6 +52,7 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ("trustedHops", "1", &[]),
     ("trustedCidrs", "[\"10.0.0.0/8\"]", &[]),
     ("certificates", "[\"example-com\"]", &[]),
+    ("secrets", "false", &[]),
     ("statusPort", "9903", &[]),
     ("adminPort", "9904", &[]),
     ("keptInputs.enabled", "false", &[]),
@@ -164,8 +165,15 @@ fn pods_restart_only_for_what_a_running_gateway_cannot_take_up() {
         "log.access",
         "clusterDomain",
     ];
-    let restarts =
-        ["class", "allowAddresses", "log.format", "drain.delay", "settings.dns", "statusPort"];
+    let restarts = [
+        "class",
+        "secrets",
+        "allowAddresses",
+        "log.format",
+        "drain.delay",
+        "settings.dns",
+        "statusPort",
+    ];
     for (value, other, _) in OTHERS {
         let same = checksum(&[&format!("{value}={other}")]) == base;
         assert!(same || !live.contains(value), "{value} restarts pods");
