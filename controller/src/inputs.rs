@@ -1,5 +1,6 @@
 //! Everything that is watched, as one value: what `compile` reads.
 
+mod authorities;
 mod grant;
 mod objects;
 mod route;
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::versions::{Version, WorldVersions};
 
+pub use authorities::{Bundle, NamedAuthorities};
+pub(crate) use authorities::{LABEL as CA_LABEL, WrittenConfigMap, digest};
 pub use grant::{Grant, Permitted};
 pub use objects::Objects;
 pub use route::Route;
@@ -34,6 +37,8 @@ pub struct Inputs {
     /// The namespaces whose Secrets the API server does not let us read; one without a name stands
     /// for all of them.
     pub secrets_refused: BTreeSet<Arc<str>>,
+    /// The ConfigMaps that are labelled to hold certificates of authorities.
+    pub config_maps: Objects<Arc<Bundle>>,
     /// ServiceRoutes that the API server sent and that could not be read.
     pub unreadable: Objects<Arc<Unreadable>>,
     /// Whether they were kept from before the process started: nobody tells the endpoints of

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Inputs;
 use crate::hexadecimal::hexadecimal;
-use crate::inputs::{Grant, KeptSecret, Route, Secret, Service};
+use crate::inputs::{Bundle, Grant, KeptSecret, Route, Secret, Service};
 use crate::metrics::ControllerMetrics;
 
 /// The form of the file. Another one is not read.
@@ -76,6 +76,7 @@ struct Body {
     services: Vec<(String, String, Service)>,
     grants: Vec<(String, String, Grant)>,
     secrets: Vec<(String, String, KeptSecret)>,
+    config_maps: Vec<(String, String, Bundle)>,
 }
 
 /// The same as it is written: thousands of objects are not copied for it.
@@ -85,6 +86,7 @@ struct BodyRef<'a> {
     services: Vec<(&'a str, &'a str, &'a Service)>,
     grants: Vec<(&'a str, &'a str, &'a Grant)>,
     secrets: Vec<(&'a str, &'a str, KeptSecret)>,
+    config_maps: Vec<(&'a str, &'a str, &'a Bundle)>,
 }
 
 /// Counts what is written into a checksum.
@@ -138,8 +140,8 @@ impl Keeper {
         Ok(Some(body.into_inputs()))
     }
 
-    /// Keeps inputs: the routes of our class, the Services and Secrets that they name, and the grants
-    /// beside those.
+    /// Keeps inputs: the routes of our class, the Services, Secrets and ConfigMaps that they name, and
+    /// the grants beside those Services.
     ///
     /// # Errors
     ///
@@ -188,9 +190,11 @@ impl<'a> BodyRef<'a> {
     fn of(inputs: &'a Inputs, class: &str) -> Self {
         let mut body = Self::default();
         let (mut named, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        let mut bundles = BTreeSet::new();
         for (id, route) in inputs.routes.iter().filter(|(_, route)| route.class() == class) {
             named.extend(route.services(&id.namespace));
             secrets.extend(route.secrets(&id.namespace));
+            bundles.extend(route.config_maps(&id.namespace));
             body.routes.push((&id.namespace, &id.name, route));
         }
         for (id, grant) in &inputs.grants {
@@ -206,6 +210,11 @@ impl<'a> BodyRef<'a> {
         for id in secrets {
             if let Some((id, secret)) = inputs.secrets.get_key_value(&id) {
                 body.secrets.push((&id.namespace, &id.name, KeptSecret::from(&**secret)));
+            }
+        }
+        for id in bundles {
+            if let Some((id, bundle)) = inputs.config_maps.get_key_value(&id) {
+                body.config_maps.push((&id.namespace, &id.name, bundle));
             }
         }
         body
@@ -230,6 +239,10 @@ impl Body {
         for (namespace, name, secret) in self.secrets {
             let id = ObjectId::new(namespace.as_str(), name.as_str());
             inputs.secrets.insert(id, Arc::new(Secret::from(secret)));
+        }
+        for (namespace, name, bundle) in self.config_maps {
+            let id = ObjectId::new(namespace.as_str(), name.as_str());
+            inputs.config_maps.insert(id, Arc::new(bundle));
         }
         inputs
     }

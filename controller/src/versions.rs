@@ -24,6 +24,8 @@ pub const ROUTES: &str = "serviceroutes";
 pub const SERVICES: &str = "services";
 /// What Secrets are called there.
 pub const SECRETS: &str = "secrets";
+/// What ConfigMaps are called there.
+pub const CONFIG_MAPS: &str = "configmaps";
 
 /// Whether `have` is `need` or newer; `None` when they cannot be compared.
 #[must_use]
@@ -65,12 +67,14 @@ pub struct WorldVersions {
     pub services: Objects<Version>,
     /// The same for each Secret.
     pub secrets: Objects<Version>,
+    /// The same for each ConfigMap.
+    pub config_maps: Objects<Version>,
 }
 
 /// A version that a replica must have seen to serve an object as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// [`ROUTES`], [`SERVICES`] or [`SECRETS`].
+    /// [`ROUTES`], [`SERVICES`], [`SECRETS`] or [`CONFIG_MAPS`].
     pub kind: &'static str,
     /// Of the object that has this version.
     pub namespace: Arc<str>,
@@ -80,7 +84,7 @@ pub struct Need {
 
 impl Inputs {
     /// What a replica must have seen to serve a route as it is: its last change, and those of the
-    /// Services and Secrets that it refers to. One that is gone has no version.
+    /// Services, Secrets and ConfigMaps that it refers to. One that is gone has no version.
     #[must_use]
     pub fn needs(&self, id: &ObjectId) -> Vec<Need> {
         let route = self.routes.get(id);
@@ -95,11 +99,14 @@ impl Inputs {
         let services =
             services.iter().filter_map(|id| Some((SERVICES, id, known.services.get(id)?)));
         let secrets = secrets.iter().filter_map(|id| Some((SECRETS, id, known.secrets.get(id)?)));
+        let bundles = route.map_or_else(BTreeSet::new, |route| route.config_maps(&id.namespace));
+        let bundles =
+            bundles.iter().filter_map(|id| Some((CONFIG_MAPS, id, known.config_maps.get(id)?)));
         let need = |(kind, id, version): (&'static str, &ObjectId, &Version)| Need {
             kind,
             namespace: Arc::clone(&id.namespace),
             version: Arc::clone(version),
         };
-        own.into_iter().chain(services).chain(secrets).map(need).collect()
+        own.into_iter().chain(services).chain(secrets).chain(bundles).map(need).collect()
     }
 }

@@ -1,10 +1,11 @@
-//! Watching the API server: every ServiceRoute, every Service, every ReferenceGrant and every Secret of
-//! type `kubernetes.io/tls`, kept as one value.
+//! Watching the API server: every ServiceRoute, every Service, every ReferenceGrant, every Secret of
+//! type `kubernetes.io/tls` and every ConfigMap with certificates of authorities, kept as one value.
 //!
 //! A watch survives anything: objects that cannot be read, lost connections, an expired history.
 //! Nothing is told before every watch has its first complete list, and a list that is fetched
 //! again replaces the old one at once, so that no route is lost or left over in between.
 
+mod bundles;
 pub mod endpoints;
 mod grants;
 mod guard;
@@ -31,6 +32,7 @@ use tokio::sync::watch;
 
 use crate::Inputs;
 use crate::metrics::{ControllerMetrics, KindLabel};
+use bundles::BundleEvent;
 use grants::GrantEvent;
 pub(crate) use guard::Guarded;
 pub use observed::{Observed, ObservedObjects};
@@ -50,6 +52,7 @@ enum Change {
     Service(usize, Event<Guarded<Service>>),
     Grant(usize, GrantEvent),
     Secret(usize, SecretEvent),
+    Bundle(usize, BundleEvent),
 }
 
 type Changes = SelectAll<BoxStream<'static, Result<Change, (&'static str, watcher::Error)>>>;
@@ -100,6 +103,7 @@ fn take(
         Ok(Change::Service(scope, event)) => store.service(scope, event),
         Ok(Change::Grant(scope, event)) => store.grant(scope, event),
         Ok(Change::Secret(scope, event)) => store.secret(scope, event),
+        Ok(Change::Bundle(scope, event)) => store.bundle(scope, event),
         Err((kind, error)) => {
             metrics.watch_errors.get_or_create(&KindLabel { kind }).inc();
             tell(kind, &error);
@@ -167,6 +171,11 @@ fn changes(client: &Client, watched: &Watched) -> Changes {
             });
             all.push(secrets.boxed());
         }
+        let bundles = bundles::bundles(client, *namespace).map(move |event| match event {
+            Ok(event) => Ok(Change::Bundle(scope, event)),
+            Err(error) => Err(("ConfigMap", error)),
+        });
+        all.push(bundles.boxed());
         all.push(grants.boxed());
         all.push(routes.boxed());
         all.push(services.boxed());

@@ -41,6 +41,8 @@ pub enum Reason {
     InvalidCertificate,
     /// The operator does not allow this host outside the cluster.
     ExternalHostNotAllowed,
+    /// A ConfigMap with certificates of authorities does not exist, or is not labelled as one.
+    ConfigMapNotFound,
     /// `Programmed` is true.
     Programmed,
     /// A data plane has not applied this version yet, ours or that of another replica.
@@ -80,6 +82,7 @@ impl Reason {
             Self::SecretNotFound => "SecretNotFound",
             Self::InvalidCertificate => "InvalidCertificate",
             Self::ExternalHostNotAllowed => "ExternalHostNotAllowed",
+            Self::ConfigMapNotFound => "ConfigMapNotFound",
             Self::Programmed => "Programmed",
             Self::Pending => "Pending",
             Self::PartiallyInvalid => "PartiallyInvalid",

@@ -19,7 +19,7 @@ pub mod status;
 mod yaml;
 
 pub use answers::{Redirect, Respond};
-pub use backend::BackendRef;
+pub use backend::{BackendRef, BackendTls};
 pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
 pub use matches::{HeaderMatch, QueryMatch, RouteMatch};
 pub use policy::{HeaderEdits, Headers, Limits, Mirror, Policy, Timeouts};

@@ -6,7 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackendRef, Policy, Redirect, Respond, RouteMatch, RouteTest, ServiceRouteStatus, names, schema,
+    BackendRef, BackendTls, Policy, Redirect, Respond, RouteMatch, RouteTest, ServiceRouteStatus,
+    names, schema,
 };
 
 /// A ServiceRoute sends requests from outside to the Services of its namespace: it says for which
@@ -121,6 +122,19 @@ pub struct RouteTls {
     /// names, and without hosts for all names that it has.
     #[schemars(schema_with = "schema::secret_name")]
     pub secret_name: String,
+}
+
+impl ServiceRouteSpec {
+    /// How its backends and mirrors are secured, where they say so themselves.
+    #[must_use]
+    pub fn all_tls(&self) -> Vec<&BackendTls> {
+        let backends = self.rules.iter().flat_map(|rule| &rule.backends);
+        let policies = self.rules.iter().filter_map(|rule| rule.policy.as_ref());
+        let policies = policies.chain(&self.policy);
+        let mirrors = policies.filter_map(|policy| policy.mirror.as_ref()).flatten();
+        let backends = backends.filter_map(|backend| backend.tls.as_ref());
+        backends.chain(mirrors.filter_map(|mirror| mirror.tls.as_ref())).collect()
+    }
 }
 
 /// A rule: which requests it takes, and what happens to them. It has one of backends, redirect and

@@ -5,7 +5,6 @@ mod http2;
 mod request;
 mod respond;
 mod source;
-mod stream;
 mod wire;
 
 use std::cell::Cell;
@@ -28,6 +27,7 @@ use crate::error::{MessageProblem, ProxyError};
 use crate::forwarded::Forwarded;
 use crate::message::RequestHead;
 use crate::proxy::{self, Incoming, Tunnel};
+use crate::socket::Socket;
 use crate::telemetry::metrics::Handshake;
 use crate::tls;
 use crate::upgrade::asked;
@@ -35,7 +35,6 @@ use crate::worker::{OpenConnection, Worker};
 use request::Request;
 use respond::{Asked, respond};
 pub(crate) use source::{Broken, ClientSource};
-use stream::ClientStream;
 use wire::{End, Wire, WireBody};
 
 /// The first byte of TLS (RFC 8446 section 5.1).
@@ -84,7 +83,7 @@ pub(crate) async fn serve(
         linger: Cell::new(false),
     });
     match tls {
-        None => serve_http(worker, &connection, ClientStream::Plain(stream)).await,
+        None => serve_http(worker, &connection, Socket::Plain(stream)).await,
         // Most of what a handshake needs is gone when it is over.
         Some(acceptor) => Box::pin(serve_tls(worker, &connection, stream, acceptor)).await,
     }
@@ -118,7 +117,7 @@ async fn serve_tls(
             let kind = if resumed { Handshake::Resumed } else { Handshake::Full };
             worker.metrics.tls_handshake(kind);
             let http2 = session.alpn_protocol() == Some(tls::HTTP2);
-            let stream = ClientStream::Tls(stream);
+            let stream = Socket::Tls(Box::new((*stream).into()));
             if http2 {
                 return http2::serve(worker, connection, stream, Bytes::new()).await;
             }
@@ -126,7 +125,7 @@ async fn serve_tls(
         }
         Ok(Begun::Plain(stream)) => {
             worker.metrics.tls_handshake(Handshake::Failed);
-            let stream = ClientStream::Plain(stream);
+            let stream = Socket::Plain(stream);
             let wire = Rc::new(Wire::new(stream, Rc::clone(connection), Rc::clone(worker)));
             refuse(&wire, MessageProblem::NoTls.into()).await;
             return wire.close().await;
@@ -155,7 +154,7 @@ async fn shake(connection: &ClientConnection, stream: TcpStream, acceptor: TlsAc
 }
 
 /// Serves a client until the connection ends.
-async fn serve_http(worker: &Rc<Worker>, connection: &Rc<ClientConnection>, stream: ClientStream) {
+async fn serve_http(worker: &Rc<Worker>, connection: &Rc<ClientConnection>, stream: Socket) {
     let wire = Rc::new(Wire::new(stream, Rc::clone(connection), Rc::clone(worker)));
     let http2 = {
         let mut http = pin!(exchanges(&wire));

@@ -2,6 +2,7 @@
 //! nothing of Kubernetes, and runs from any sender of snapshots.
 
 pub mod config;
+mod socket;
 mod streams;
 pub mod telemetry;
 pub mod upgrade;

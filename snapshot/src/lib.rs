@@ -8,6 +8,7 @@
 pub mod address;
 pub mod answer;
 pub mod api_versions;
+pub mod authorities;
 pub mod certificate;
 pub mod changes;
 pub mod concealed;
@@ -33,6 +34,7 @@ pub mod why;
 pub use address::{AddressPolicy, Network};
 pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
 pub use api_versions::{ApiVersion, ApiVersions, AskedVersion, JudgedVersion, VersionCondition};
+pub use authorities::Authorities;
 pub use certificate::Certificate;
 pub use concealed::Concealed;
 pub use conditions::{
@@ -53,4 +55,4 @@ pub use snapshot::{
     Semantics, Snapshot, WrongMethod,
 };
 pub use table::{Find, ListenerTable, RouteMatch, RouteRequest, RouteTable};
-pub use upstream::{AddressSets, Speaks, Target, Upstream};
+pub use upstream::{AddressSets, Speaks, Target, Upstream, UpstreamTls};

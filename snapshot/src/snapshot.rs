@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::normalize::Refusal;
 use crate::{
-    ApiVersions, Certificate, Conditions, Filter, HostPattern, ListenerName, MethodMatch, Mirror,
-    Normalization, PathMatch, PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId,
-    Upstream, UpstreamId,
+    ApiVersions, Authorities, Certificate, Conditions, Filter, HostPattern, ListenerName,
+    MethodMatch, Mirror, Normalization, PathMatch, PathTemplate, Policy, Redirect, ResourceId,
+    Respond, RuleId, Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -204,6 +204,12 @@ pub enum InvalidReason {
     ExternalHostNotAllowed,
     /// The Service asks for something that this version cannot do.
     UnsupportedValue,
+    /// The ConfigMap with the authorities that vouch for it does not exist.
+    ConfigMapNotFound,
+    /// A Secret with certificates does not exist.
+    SecretNotFound,
+    /// A certificate cannot be used.
+    InvalidCertificate,
 }
 
 /// A resource in the data plane: what never becomes part of routes.
@@ -212,6 +218,8 @@ pub enum InvalidReason {
 pub enum Resource {
     /// A certificate of a Secret.
     Certificate(Arc<Certificate>),
+    /// Who vouches for backends.
+    Authorities(Arc<Authorities>),
 }
 
 impl Rule {

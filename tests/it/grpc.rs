@@ -6,6 +6,7 @@ use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, route};
 use fairway_tests::origin::Raw;
 use fairway_tests::process::{Process, free_port};
+use fairway_tests::tls::{Authority, config_map};
 use tokio::io::AsyncReadExt;
 
 use super::fastapi::python;
@@ -14,9 +15,28 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/grpc");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_call_passes() {
+    calls(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_call_passes_over_tls() {
+    calls(true).await;
+}
+
+async fn calls(secured: bool) {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
-    let args = [format!("{FOLDER}/service.py"), port.to_string()];
+    let mut args = vec![format!("{FOLDER}/service.py"), port.to_string()];
+    let authority = Authority::new("one");
+    if secured {
+        let identity = authority.issue(&["grpc.example"]);
+        for (name, text) in [("key.pem", identity.key.serialize_pem()), ("crt.pem", identity.pem)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            args.push(path.display().to_string());
+        }
+    }
+    let tls = if secured { ", tls: {serverName: grpc.example, caConfigMap: ca}" } else { "" };
     let service = Process::start_with(&python(), &args, &folder.path().join("service"), &[]);
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     eventually("the service listens", || async {
@@ -29,8 +49,9 @@ async fn every_kind_of_call_passes() {
         let _ = stream.read_to_end(&mut rest).await;
     })
     .await;
-    let grpc = |port: u16| format!("backends: [{{host: 127.0.0.1, port: {port}, protocol: grpc}}]");
-    let gateway = Gateway::start(&route(&format!(
+    let grpc =
+        |port: u16| format!("backends: [{{host: 127.0.0.1, port: {port}, protocol: grpc{tls}}}]");
+    let rules = route(&format!(
         "- match: [{{path: /test.Service/*}}]\n  {}\n\
          - match: [{{path: /down/*}}]\n  {}\n\
          - match: [{{path: /slow/*}}]\n  policy: {{timeouts: {{response: 300ms}}}}\n  {}\n\
@@ -39,8 +60,8 @@ async fn every_kind_of_call_passes() {
         grpc(1),
         grpc(silent.address.port()),
         grpc(port),
-    )))
-    .await;
+    ));
+    let gateway = Gateway::start(&(rules + &config_map("ca", &authority.pem()))).await;
     let output = tokio::process::Command::new(python())
         .args([format!("{FOLDER}/client.py"), gateway.address().to_string()])
         .output()

@@ -79,6 +79,7 @@ impl Verdict {
                     | Reason::SecretNotFound
                     | Reason::InvalidCertificate
                     | Reason::ExternalHostNotAllowed
+                    | Reason::ConfigMapNotFound
             )
         });
         Self::of(&wrong, Reason::ResolvedRefs, "every reference was found")

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId, Upstream, UpstreamId};
+use fairway_snapshot::{
+    Host, HostPattern, ListenerName, ObjectId, Resource, ResourceId, Upstream, UpstreamId,
+};
 
 use super::backends::neighbours;
 use super::conflicts::Overlap;
@@ -14,7 +16,7 @@ use super::route_tests::RouteTest;
 use super::{CompileOptions, Diagnostic, Found, ObjectStatus};
 use crate::Inputs;
 use crate::differences::differences;
-use crate::inputs::{Grant, NoSecret, Objects, Route, Secret, Service};
+use crate::inputs::{Bundle, Grant, NoSecret, Objects, Route, Secret, Service};
 
 /// What compiling remembers of the last time: the lowered form of each object and everything that
 /// it was made from, and each host and the objects that it was made from.
@@ -28,13 +30,14 @@ pub struct Memo {
     grants: Objects<Arc<Grant>>,
     secrets: Objects<Arc<Secret>>,
     secrets_refused: BTreeSet<Arc<str>>,
+    config_maps: Objects<Arc<Bundle>>,
     /// Whether it is the same now.
     same_around: bool,
     objects: BTreeMap<ObjectId, Remembered>,
     /// The lowered form of each of these objects.
     lowered: Arc<BTreeMap<ObjectId, Arc<Lowered>>>,
-    /// The upstreams that their routes lead to, unless those of an object have changed.
-    upstreams: Option<BTreeMap<UpstreamId, Arc<Upstream>>>,
+    /// Where their routes lead to, unless that of an object has changed.
+    led: Option<Led>,
     hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
     shared: Interned,
     next_hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
@@ -42,11 +45,16 @@ pub struct Memo {
     changed: Vec<HostPattern>,
 }
 
+/// What routes lead to: upstreams, and the resources that those refer to.
+pub(super) type Led = (BTreeMap<UpstreamId, Arc<Upstream>>, BTreeMap<ResourceId, Resource>);
+
 #[derive(Debug)]
 struct Remembered {
     route: Arc<Route>,
     /// Every Service that was asked for, with what was found.
     services: Vec<(ObjectId, Option<Arc<Service>>)>,
+    /// Every ConfigMap that was asked for, with what was found.
+    config_maps: Vec<(ObjectId, Option<Arc<Bundle>>)>,
     /// Every Service of another namespace, and whether a grant permitted it.
     grants: Vec<(ObjectId, bool)>,
     /// Every Secret that was asked for, with what was found.
@@ -67,7 +75,7 @@ impl Memo {
         if self.options.as_ref() != Some(options) || self.kept != kept {
             self.objects.clear();
             self.lowered = Arc::default();
-            self.upstreams = None;
+            self.led = None;
             self.hosts.clear();
             self.options = Some(options.clone());
             self.kept = kept;
@@ -77,11 +85,13 @@ impl Memo {
         self.same_around = self.services.is(&inputs.services)
             && self.grants.is(&inputs.grants)
             && self.secrets.is(&inputs.secrets)
-            && self.secrets_refused == inputs.secrets_refused;
+            && self.secrets_refused == inputs.secrets_refused
+            && self.config_maps.is(&inputs.config_maps);
         self.services = inputs.services.clone();
         self.grants = inputs.grants.clone();
         self.secrets = inputs.secrets.clone();
         self.secrets_refused = inputs.secrets_refused.clone();
+        self.config_maps = inputs.config_maps.clone();
     }
 
     /// The lowered form of each object of our class.
@@ -100,25 +110,22 @@ impl Memo {
                 let known = all.get(&id);
                 if known.is_none_or(|known| !Arc::ptr_eq(known, &lowered)) {
                     if known.is_none_or(|known| !known.leads_where(&lowered)) {
-                        self.upstreams = None;
+                        self.led = None;
                     }
                     Arc::make_mut(&mut all).insert(id, lowered);
                 }
             } else if self.objects.remove(&id).is_some() {
                 Arc::make_mut(&mut all).remove(&id);
-                self.upstreams = None;
+                self.led = None;
             }
         }
         self.lowered = Arc::clone(&all);
         all
     }
 
-    /// The upstreams of the last time, as long as they are the same, or else what `collect` finds.
-    pub(super) fn upstreams(
-        &mut self,
-        collect: impl FnOnce() -> BTreeMap<UpstreamId, Arc<Upstream>>,
-    ) -> BTreeMap<UpstreamId, Arc<Upstream>> {
-        self.upstreams.get_or_insert_with(collect).clone()
+    /// Where routes led to the last time, as long as that is the same, or else what `collect` finds.
+    pub(super) fn led(&mut self, collect: impl FnOnce() -> Led) -> Led {
+        self.led.get_or_insert_with(collect).clone()
     }
 
     /// The lowered form of an object, from memory when nothing that it was made from differs.
@@ -141,6 +148,11 @@ impl Memo {
         let remembered = Remembered {
             route: Arc::clone(route),
             services: asked.services.into_iter().map(|id| (id.clone(), look(&id))).collect(),
+            config_maps: asked
+                .config_maps
+                .into_iter()
+                .map(|id| (id.clone(), inputs.config_maps.get(&id).cloned()))
+                .collect(),
             grants: asked.grants,
             secrets: asked.secrets,
             neighbours: asked.neighbours,
@@ -236,6 +248,10 @@ impl Remembered {
         let names = |known: &Vec<Arc<str>>| *known == neighbours(inputs, &id.namespace);
         self.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
             && self.secrets.iter().all(|(id, found)| inputs.secret(id) == *found)
+            && self
+                .config_maps
+                .iter()
+                .all(|(id, found)| inputs.config_maps.get(id) == found.as_ref())
             && self.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
             && self.neighbours.as_ref().is_none_or(names)
     }

@@ -28,6 +28,11 @@ pub(crate) fn namespace(name: &str) -> Option<String> {
     refusal(name, names::is_label(name), LONGEST_LABEL, names::NAMESPACE)
 }
 
+/// What is wrong with the name of a ConfigMap.
+pub(crate) fn config_map(name: &str) -> Option<String> {
+    refusal(name, names::is_object(name), LONGEST_NAME, names::CONFIG_MAP)
+}
+
 /// What is wrong with the name of a ServiceRoute.
 pub(crate) fn object(name: &str) -> Option<String> {
     refusal(name, names::is_object(name), LONGEST_NAME, names::OBJECT)

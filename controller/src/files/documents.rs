@@ -15,7 +15,8 @@ use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
 use crate::compile::names;
 use crate::inputs::{
-    Grant, Route, SECRET_TYPE, Secret, Service, WrittenGrant, WrittenSecret, WrittenService,
+    Bundle, CA_LABEL, Grant, Route, SECRET_TYPE, Secret, Service, WrittenConfigMap, WrittenGrant,
+    WrittenSecret, WrittenService,
 };
 
 /// The versions of ReferenceGrant, which mean the same.
@@ -159,6 +160,9 @@ impl Reader {
         {
             expand(&mut node, lookup, problems);
             self.secret(file, node, problems);
+        } else if version == "v1" && kind == "ConfigMap" && is_bundle(&node) {
+            expand(&mut node, lookup, problems);
+            self.config_map(file, node, problems);
         } else if GRANT_VERSIONS.contains(&version.as_str()) && kind == "ReferenceGrant" {
             expand(&mut node, lookup, problems);
             self.grant(file, node, problems);
@@ -171,7 +175,8 @@ impl Reader {
             let note = Problem::new(
                 node.place,
                 format!(
-                    "{version} {kind} is skipped: Fairway reads ServiceRoute, Service, ReferenceGrant and Secret of type {SECRET_TYPE}"
+                    "{version} {kind} is skipped: Fairway reads ServiceRoute, Service, ReferenceGrant, Secret of type {SECRET_TYPE}, and ConfigMap with the label {}",
+                    CA_LABEL.0
                 ),
             );
             self.loaded.notes.push(at(file, note));
@@ -275,6 +280,22 @@ impl Reader {
         }
     }
 
+    fn config_map(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("ConfigMap", file, &node, problems);
+        let before = problems.len();
+        check_object(&mut node, &known::config_map(), problems);
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
+        match serde_json::from_value::<WrittenConfigMap>(node.value()) {
+            Ok(written) => {
+                let bundle = Arc::new(Bundle::from(written));
+                self.loaded.inputs.config_maps.insert(id, bundle);
+            }
+            Err(error) => {
+                problems.push(Problem::new(node.place, format!("ConfigMap {id}: {error}")));
+            }
+        }
+    }
+
     fn grant(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
         let id = self.name("ReferenceGrant", file, &node, problems);
         let before = problems.len();
@@ -289,6 +310,13 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether a ConfigMap is labelled to hold certificates of authorities.
+fn is_bundle(node: &Node) -> bool {
+    let (name, value) = CA_LABEL;
+    let labels = node.get("metadata").and_then(|metadata| metadata.get("labels"));
+    labels.and_then(|labels| labels.get(name)).and_then(Node::text) == Some(value)
 }
 
 /// The schema of a ServiceRoute, as the CRD has it.

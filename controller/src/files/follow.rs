@@ -149,6 +149,7 @@ fn same(a: &Inputs, b: &Inputs) -> bool {
         && a.services == b.services
         && a.grants == b.grants
         && a.secrets == b.secrets
+        && a.config_maps == b.config_maps
 }
 
 /// Names, sizes and times of everything that is read.

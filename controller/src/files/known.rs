@@ -88,6 +88,12 @@ pub(super) fn secret() -> JSONSchemaProps {
     object([("type", of_type("string"))].into_iter().chain(held))
 }
 
+/// A ConfigMap of Kubernetes.
+pub(super) fn config_map() -> JSONSchemaProps {
+    let flag = || of_type("boolean");
+    object([("data", words()), ("binaryData", words()), ("immutable", flag())])
+}
+
 /// A ReferenceGrant of the Gateway API.
 pub(super) fn reference_grant() -> JSONSchemaProps {
     let text = |name| (name, of_type("string"));

@@ -10,7 +10,7 @@ use fairway_snapshot::ObjectId;
 
 use super::{Keeper, KeptError};
 use crate::Inputs;
-use crate::inputs::{Grant, Permitted, Route, Secret, Service, ServiceKind, ServicePort};
+use crate::inputs::{Bundle, Grant, Permitted, Route, Secret, Service, ServiceKind, ServicePort};
 
 fn inputs() -> Inputs {
     let mut inputs = Inputs::default();
@@ -20,7 +20,8 @@ fn inputs() -> Inputs {
             "metadata": { "name": name, "namespace": "market", "generation": 3,
                 "creationTimestamp": "2026-01-02T03:04:05Z" },
             "spec": { "class": class, "tls": { "secretName": "certificate" }, "rules": [{ "backends": [
-                { "service": "finance", "port": "http" }, { "host": "a.example", "port": 1 }] }] },
+                { "service": "finance", "port": "http" }, { "host": "a.example", "port": 1,
+                    "tls": { "caConfigMap": "ca", "clientSecret": "client" } }] }] },
         });
         let route: ServiceRoute = serde_json::from_value(route).unwrap();
         inputs.routes.insert(ObjectId::new("market", name), Arc::new(Route::from(&route)));
@@ -30,7 +31,10 @@ fn inputs() -> Inputs {
         let service = Service { kind: ServiceKind::Headless, ports: vec![port] };
         inputs.services.insert(ObjectId::new("market", name), Arc::new(service));
     }
-    for name in ["certificate", "unused"] {
+    for name in ["ca", "unused"] {
+        inputs.config_maps.insert(ObjectId::new("market", name), Arc::new(Bundle::new("pem")));
+    }
+    for name in ["certificate", "client", "unused"] {
         let secret = Secret::new(b"x".to_vec(), b"private", Some(b"ca".to_vec()));
         inputs.secrets.insert(ObjectId::new("market", name), Arc::new(secret));
     }
@@ -62,8 +66,12 @@ fn what_our_routes_need_comes_back() {
     assert_eq!(kept.grants.keys().collect::<Vec<_>>(), [&grant]);
     assert_eq!(kept.grants[&grant], inputs().grants[&grant]);
     let certificate = ObjectId::new("market", "certificate");
-    assert_eq!(kept.secrets.keys().collect::<Vec<_>>(), [&certificate]);
+    let client = ObjectId::new("market", "client");
+    assert_eq!(kept.secrets.keys().collect::<Vec<_>>(), [&certificate, &client]);
     assert_eq!(kept.secrets[&certificate], inputs().secrets[&certificate]);
+    let ca = ObjectId::new("market", "ca");
+    assert_eq!(kept.config_maps.keys().collect::<Vec<_>>(), [&ca]);
+    assert_eq!(kept.config_maps[&ca], inputs().config_maps[&ca]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the watches have told so far, reduced to what is needed.
 
+mod bundles;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use super::{Guarded, Watched};
 use crate::Inputs;
 use crate::inputs::{Grant, Route, Service, Unreadable};
 use crate::shared::Shared;
-use crate::versions::{ROUTES, SECRETS, SERVICES, Version, Versions};
+use crate::versions::{CONFIG_MAPS, ROUTES, SECRETS, SERVICES, Version, Versions};
 
 /// The world so far.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub(super) struct Store {
     /// None where Secrets are not watched.
     secrets: Vec<Scope>,
     secrets_progress: Progress,
+    bundles: Vec<Scope>,
+    bundles_progress: Progress,
+    /// Whether ConfigMaps may not be read.
+    bundles_refused: bool,
     /// Services that cannot be read, with what the log said of them.
     unreadable_services: BTreeMap<ObjectId, String>,
     words: Shared<str>,
@@ -58,6 +63,9 @@ impl Store {
             grants: Scope::of(namespaces),
             secrets: if watched.secrets { Scope::of(namespaces) } else { Vec::new() },
             secrets_progress: Progress::new(SECRETS, namespaces),
+            bundles: Scope::of(namespaces),
+            bundles_progress: Progress::new(CONFIG_MAPS, namespaces),
+            bundles_refused: false,
             unreadable_services: BTreeMap::new(),
             words: Shared::default(),
             shapes: Shared::default(),
@@ -69,7 +77,7 @@ impl Store {
     /// The world, when it is complete and differs from what was told last.
     pub(super) fn changed(&mut self) -> Option<Arc<Inputs>> {
         if !self.complete {
-            let others = self.grants.iter().chain(&self.secrets);
+            let others = self.grants.iter().chain(&self.secrets).chain(&self.bundles);
             let mut scopes = self.routes.iter().chain(&self.services).chain(others);
             self.complete = scopes.all(|scope| scope.ready);
             self.dirty = self.complete;

@@ -1,5 +1,6 @@
 //! What the watches tell, and what becomes of it.
 
+mod bundles;
 mod secrets;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ fn started(names: &[&str]) -> Store {
     store.service(0, Event::Init);
     store.service(0, Event::InitDone);
     store.grant(0, GrantEvent::None);
+    bundles::none(&mut store);
     store
 }
 
@@ -66,6 +68,8 @@ fn nothing_is_told_before_every_list_is_complete() {
     store.service(0, Event::InitDone);
     assert_eq!(names(&mut store), None, "whether there are grants is not known yet");
     store.grant(0, GrantEvent::None);
+    assert_eq!(names(&mut store), None, "the authorities are not there yet");
+    bundles::none(&mut store);
     assert_eq!(names(&mut store), Some(vec!["a".to_owned()]));
 }
 
@@ -150,6 +154,7 @@ fn a_service_that_cannot_be_read_counts_as_not_there() {
     store.service(0, Event::InitApply(unreadable(&json!({ "ports": 1 }))));
     store.service(0, Event::InitDone);
     store.grant(0, GrantEvent::None);
+    bundles::none(&mut store);
     assert!(store.changed().unwrap().services.is_empty(), "the world is complete");
     let good: Guarded<Service> = serde_json::from_value(json!({
         "metadata": { "name": "a", "namespace": "ns" }, "spec": { "ports": [{ "port": 80 }] } }))
@@ -173,6 +178,7 @@ fn a_world_says_how_far_it_has_come_and_when_each_object_changed() {
     store.service(0, Event::Init);
     store.service(0, Event::InitDone);
     store.grant(0, GrantEvent::None);
+    bundles::none(&mut store);
     store.route(0, Event::Init);
     store.route(0, Event::InitApply(versioned("a", "a.example", "30")));
     store.route(0, Event::InitApply(versioned("b", "a.example", "9")));

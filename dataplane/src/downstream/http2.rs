@@ -19,11 +19,11 @@ use h2::{Error, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Sleep;
 
-use super::stream::ClientStream;
 use super::{ClientConnection, State};
 use crate::error::{MessageProblem, ProxyError};
 use crate::message::RequestHead;
 use crate::proxy;
+use crate::socket::Socket;
 use crate::worker::{Worker, spawn};
 use io::Io;
 
@@ -62,7 +62,7 @@ struct Connection {
 pub(super) async fn serve(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
-    stream: ClientStream,
+    stream: Socket,
     before: Bytes,
 ) {
     let mut io = Io::new(stream, before);

@@ -17,10 +17,10 @@ use tokio::time::Sleep;
 use super::http2::meter::PREFACE;
 use super::request::{Request, parse};
 use super::source::Broken;
-use super::stream::ClientStream;
 use super::{ClientConnection, State};
 use crate::error::ProxyError;
 use crate::h1::{Decoder, Input, Output, Step};
+use crate::socket::Socket;
 use crate::worker::Worker;
 
 /// How long a connection must have been idle to be closed when the worker closes. A connection
@@ -38,7 +38,7 @@ const HTTP2_BEGINS: usize = 4;
 pub(crate) struct Wire {
     pub(super) connection: Rc<ClientConnection>,
     pub(super) worker: Rc<Worker>,
-    stream: RefCell<ClientStream>,
+    stream: RefCell<Socket>,
     input: RefCell<Input>,
     pub(super) output: RefCell<Output>,
     /// What takes the body of the current request off.
@@ -71,7 +71,7 @@ pub(super) enum End {
 
 impl Wire {
     pub(super) fn new(
-        stream: ClientStream,
+        stream: Socket,
         connection: Rc<ClientConnection>,
         worker: Rc<Worker>,
     ) -> Self {
@@ -92,7 +92,7 @@ impl Wire {
     }
 
     /// The socket, and what was read and not taken.
-    pub(super) fn into_parts(self) -> (ClientStream, Bytes) {
+    pub(super) fn into_parts(self) -> (Socket, Bytes) {
         (self.stream.into_inner(), self.input.into_inner().take(usize::MAX))
     }
 

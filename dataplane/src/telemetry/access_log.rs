@@ -135,6 +135,9 @@ impl Record<'_> {
         if let Some(error) = self.error {
             line.plain("reason", error.reason());
             line.plain("blame", error.blame().as_str());
+            if let ProxyError::UpstreamTls(problem) = error {
+                line.plain("cause", problem.as_str());
+            }
         }
         if let Some(rule) = self.rule {
             line.object("route", &rule.object.namespace, &rule.object.name);

@@ -44,6 +44,7 @@ fn store() -> (Store, Arc<ObservedObjects>) {
     store.service(0, Event::Init);
     store.service(0, Event::InitDone);
     store.grant(0, GrantEvent::None);
+    super::bundles::none(&mut store);
     (store, observed)
 }
 

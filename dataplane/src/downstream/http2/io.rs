@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::meter::{Kind, Meter};
-use crate::downstream::stream::ClientStream;
+use crate::socket::Socket;
 
 /// A socket with what was read from it before, and with a count of what comes.
 #[derive(Clone, Debug)]
@@ -21,12 +21,12 @@ pub(super) struct Io(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     before: RefCell<Bytes>,
-    stream: RefCell<ClientStream>,
+    stream: RefCell<Socket>,
     meter: RefCell<Meter>,
 }
 
 impl Io {
-    pub(super) fn new(stream: ClientStream, before: Bytes) -> Self {
+    pub(super) fn new(stream: Socket, before: Bytes) -> Self {
         let mut meter = Meter::new(Instant::now());
         meter.see(&before, Instant::now());
         Self(Rc::new(Inner {

@@ -1,4 +1,4 @@
-//! A client's socket, with TLS or without.
+//! A socket of a client or to a backend, with TLS or without.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,18 +6,18 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
-/// A client's socket.
+/// A socket, with TLS or without.
 #[derive(Debug)]
-pub(crate) enum ClientStream {
+pub(crate) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl ClientStream {
+impl Socket {
     /// Pending when certainly nothing can be read, and nothing was read and not taken.
-    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Plain(stream) => stream.poll_read_ready(cx).map(|_| ()),
             // What was decrypted may lie in the session, whatever the socket says.
@@ -26,7 +26,7 @@ impl ClientStream {
     }
 }
 
-impl AsyncRead for ClientStream {
+impl AsyncRead for Socket {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -39,7 +39,7 @@ impl AsyncRead for ClientStream {
     }
 }
 
-impl AsyncWrite for ClientStream {
+impl AsyncWrite for Socket {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
