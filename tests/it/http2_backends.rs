@@ -325,7 +325,7 @@ async fn a_body_that_breaks_off_is_broken_off_for_the_backend() {
 #[tokio::test]
 async fn a_burst_gets_as_many_connections_as_it_needs() {
     // No stream is answered before all of them are there.
-    let all = Arc::new(tokio::sync::Barrier::new(60));
+    let all = Arc::new(tokio::sync::Barrier::new(100));
     let backend = Raw::start(move |number, stream| {
         let all = Arc::clone(&all);
         let script = move |_, (_, to): Stream| {
@@ -342,10 +342,10 @@ async fn a_burst_gets_as_many_connections_as_it_needs() {
     })
     .await;
     let gateway = gateway(backend.address, "timeouts: {response: 8s}").await;
-    let many = (0..60).map(|_| get(gateway.address(), "/"));
+    let many = (0..100).map(|_| get(gateway.address(), "/"));
     let answers = futures::future::join_all(many).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
-    assert!((6..=8).contains(&backend.connections()), "{}", backend.connections());
+    assert!((10..=14).contains(&backend.connections()), "{}", backend.connections());
     assert_eq!(gateway.metrics().await["fairway_upstream_retries_total"], 0.0);
 }
 

@@ -1,5 +1,7 @@
 //! Folders as people have them: every mistake at once, with its place.
 
+mod bundles;
+
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;

@@ -61,11 +61,10 @@ impl NamedAuthorities {
         let mut certificates: Vec<Box<[u8]>> = Vec::new();
         let mut roots = RootCertStore::empty();
         for (index, one) in CertificateDer::pem_slice_iter(pem).enumerate() {
-            let wrong = |error: &dyn fmt::Display| {
-                format!("{KEY}: certificate {} cannot be read: {error}", index + 1)
-            };
-            let one = one.map_err(|error| wrong(&error))?;
-            roots.add(one.clone()).map_err(|error| wrong(&error))?;
+            let wrong = |what| format!("{KEY}: certificate {} {what}", index + 1);
+            let one = one.map_err(|_| wrong("is not PEM as it should be"))?;
+            let added = roots.add(one.clone());
+            added.map_err(|_| wrong("is no certificate of X.509 that can vouch for others"))?;
             certificates.push(one.as_ref().into());
         }
         if certificates.is_empty() {

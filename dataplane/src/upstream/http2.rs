@@ -98,13 +98,21 @@ pub(super) async fn handshake(
         .max_header_list_size(MAX_HEAD)
         .max_send_buffer_size(SEND_BUFFER)
         .enable_push(false);
-    let shaken = builder.handshake(stream).await;
-    let (sender, mut codec) = shaken.map_err(|_| ProxyError::UpstreamReset)?;
-    std::future::poll_fn(|cx| match Pin::new(&mut codec).poll(cx) {
-        Poll::Ready(Ok(())) => Poll::Ready(Err(ProxyError::UpstreamReset)),
-        Poll::Ready(Err(error)) => {
-            Poll::Ready(Err(Failure::of(&error, endpoint, tls.as_deref()).error))
+    let ended = |error: Option<Error>| {
+        let error = error.map(|error| Failure::of(&error, endpoint, tls.as_deref()).error);
+        match (error.unwrap_or(ProxyError::UpstreamReset), &tls) {
+            // Who does not take us for who we are may close before its alert can be read.
+            (ProxyError::UpstreamReset, Some(tls)) => {
+                tls.tell(endpoint, TlsProblem::Broken, None);
+                ProxyError::UpstreamTls(TlsProblem::Broken)
+            }
+            (error, _) => error,
         }
+    };
+    let shaken = builder.handshake(stream).await;
+    let (sender, mut codec) = shaken.map_err(|error| ended(Some(error)))?;
+    std::future::poll_fn(|cx| match Pin::new(&mut codec).poll(cx) {
+        Poll::Ready(closed) => Poll::Ready(Err(ended(closed.err()))),
         Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
         Poll::Pending => Poll::Pending,
     })

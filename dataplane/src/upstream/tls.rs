@@ -135,7 +135,7 @@ impl BackendTls {
         if due && self.told.compare_exchange(before, now, Relaxed, Relaxed).is_ok() {
             let (name, cause) = (&self.name, problem.as_str());
             let error = error.map(ToString::to_string);
-            let error = error.as_deref().unwrap_or("it did not agree to HTTP/2, or is not set up");
+            let error = error.as_deref().unwrap_or("it did not go on after the handshake");
             tracing::warn!(%name, %endpoint, cause, error, "no TLS with a backend");
         }
     }
