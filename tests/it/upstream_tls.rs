@@ -276,7 +276,8 @@ async fn what_is_said_over_an_idle_connection_ends_it_or_not() {
                     return;
                 }
                 if head.starts_with("POST /renews ") {
-                    // New keys are no bytes of an answer.
+                    // New keys are no bytes of an answer. They come when the answer is read.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                     stream.get_mut().1.refresh_traffic_keys().unwrap();
                     let _ = stream.flush().await;
                 }
