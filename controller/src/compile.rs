@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{Listener, ObjectId, Snapshot, Upstream, UpstreamId};
+use fairway_snapshot::{Listener, ObjectId, Resource, ResourceId, Snapshot, Upstream, UpstreamId};
 
 pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
@@ -122,7 +122,8 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
         };
         snapshot.listeners.insert(name.clone(), listener);
     }
-    snapshot.upstreams = memo.upstreams(|| upstreams(&objects));
+    (snapshot.upstreams, snapshot.resources) =
+        memo.led(|| (upstreams(&objects), resources(&objects)));
     for (id, found) in found(&objects, &snapshot, memo) {
         if let Some(status) = statuses.get_mut(&id) {
             *status = memo.told(&id, status, found);
@@ -142,6 +143,11 @@ fn wanted(
     all.filter(|(id, _)| snapshot.upstreams.contains_key(*id))
         .map(|(id, wanted)| (id.clone(), wanted.clone()))
         .collect()
+}
+
+/// The resources that upstreams refer to.
+fn resources(objects: &BTreeMap<ObjectId, Arc<Lowered>>) -> BTreeMap<ResourceId, Resource> {
+    objects.values().flat_map(|lowered| &lowered.resources).cloned().collect()
 }
 
 /// The upstreams that routes lead to.

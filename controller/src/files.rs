@@ -114,6 +114,11 @@ impl Loaded {
                 *route = std::sync::Arc::clone(known);
             }
         }
+        for (id, secret) in &mut self.inputs.secrets {
+            if let Some(known) = previous.secrets.get(id).filter(|known| *known == secret) {
+                *secret = std::sync::Arc::clone(known);
+            }
+        }
     }
 }
 

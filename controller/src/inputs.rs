@@ -1,19 +1,26 @@
 //! Everything that is watched, as one value: what `compile` reads.
 
+mod authorities;
 mod grant;
 mod objects;
 mod route;
+mod secret;
 mod written;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::versions::{Version, WorldVersions};
 
+pub use authorities::{Bundle, NamedAuthorities};
+pub(crate) use authorities::{LABEL as CA_LABEL, WrittenConfigMap, digest};
 pub use grant::{Grant, Permitted};
 pub use objects::Objects;
 pub use route::Route;
+pub(crate) use secret::{KeptSecret, TYPE as SECRET_TYPE, WrittenSecret};
+pub use secret::{NoSecret, Secret};
 pub(crate) use written::{WrittenGrant, WrittenService, WrittenSlice};
 
 /// All watched objects by name. A copy is cheap: the objects are shared.
@@ -25,6 +32,13 @@ pub struct Inputs {
     pub services: Objects<Arc<Service>>,
     /// The ReferenceGrants, reduced to what they permit ServiceRoutes.
     pub grants: Objects<Arc<Grant>>,
+    /// The Secrets of type `kubernetes.io/tls`.
+    pub secrets: Objects<Arc<Secret>>,
+    /// The namespaces whose Secrets the API server does not let us read; one without a name stands
+    /// for all of them.
+    pub secrets_refused: BTreeSet<Arc<str>>,
+    /// The ConfigMaps that are labelled to hold certificates of authorities.
+    pub config_maps: Objects<Arc<Bundle>>,
     /// ServiceRoutes that the API server sent and that could not be read.
     pub unreadable: Objects<Arc<Unreadable>>,
     /// Whether they were kept from before the process started: nobody tells the endpoints of

@@ -2,14 +2,16 @@
 //! API server is away serves them rather than nothing.
 //!
 //! What is kept are inputs and never a snapshot: they are compiled anew, by the rules of the version
-//! that reads them. They hold no secrets. A file of another version or class, or one that is not
-//! whole, counts as none.
+//! that reads them. With the certificates that routes name they hold private keys: nobody but the user of the process
+//! may read the file (decision 022). A file of another version or class, or one that is not whole,
+//! counts as none.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::io::{BufWriter, IntoInnerError, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +24,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Inputs;
 use crate::hexadecimal::hexadecimal;
-use crate::inputs::{Grant, Route, Service};
+use crate::inputs::{Bundle, Grant, KeptSecret, Route, Secret, Service};
 use crate::metrics::ControllerMetrics;
 
 /// The form of the file. Another one is not read.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// How long the API server may take at the start, before what was kept serves.
 const WAIT: Duration = Duration::from_secs(3);
 /// How long changes are collected before they are written.
@@ -68,19 +70,23 @@ struct Header {
 }
 
 /// The second, as it is read.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Body {
     routes: Vec<(String, String, Route)>,
     services: Vec<(String, String, Service)>,
     grants: Vec<(String, String, Grant)>,
+    secrets: Vec<(String, String, KeptSecret)>,
+    config_maps: Vec<(String, String, Bundle)>,
 }
 
 /// The same as it is written: thousands of objects are not copied for it.
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 struct BodyRef<'a> {
     routes: Vec<(&'a str, &'a str, &'a Route)>,
     services: Vec<(&'a str, &'a str, &'a Service)>,
     grants: Vec<(&'a str, &'a str, &'a Grant)>,
+    secrets: Vec<(&'a str, &'a str, KeptSecret)>,
+    config_maps: Vec<(&'a str, &'a str, &'a Bundle)>,
 }
 
 /// Counts what is written into a checksum.
@@ -128,12 +134,14 @@ impl Keeper {
         if header.sha256 != checksum(body) {
             return Err(damaged(&"the checksum differs"));
         }
-        let body: Body = serde_json::from_str(body).map_err(|error| damaged(&error))?;
+        // What the reader says may hold some of what it read.
+        let body: Body =
+            serde_json::from_str(body).map_err(|_| damaged(&"it is not what was written"))?;
         Ok(Some(body.into_inputs()))
     }
 
-    /// Keeps inputs: the routes of our class, the Services that they name, and the grants beside
-    /// those.
+    /// Keeps inputs: the routes of our class, the Services, Secrets and ConfigMaps that they name, and
+    /// the grants beside those Services.
     ///
     /// # Errors
     ///
@@ -142,7 +150,7 @@ impl Keeper {
         // Written beside its place and moved there, so that a process that ends meanwhile leaves
         // the file before. A machine that ends loses the folder too.
         let partial = self.folder.join("inputs.json.new");
-        let mut file = std::fs::File::create(&partial)?;
+        let mut file = private(&partial)?;
         self.write_header(&mut file, &"0".repeat(64))?;
         // The checksum is known at the end: the text is never held as a whole.
         let mut body = Summed { to: BufWriter::new(file), sha: Sha256::new() };
@@ -165,6 +173,15 @@ impl Keeper {
     }
 }
 
+/// A new file that nobody else may read, whatever stood there and whatever the mask of the process is.
+fn private(path: &Path) -> std::io::Result<std::fs::File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 fn checksum(text: &str) -> String {
     hexadecimal(&Sha256::digest(text.as_bytes()))
 }
@@ -172,9 +189,12 @@ fn checksum(text: &str) -> String {
 impl<'a> BodyRef<'a> {
     fn of(inputs: &'a Inputs, class: &str) -> Self {
         let mut body = Self::default();
-        let mut named = BTreeSet::new();
+        let (mut named, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        let mut bundles = BTreeSet::new();
         for (id, route) in inputs.routes.iter().filter(|(_, route)| route.class() == class) {
             named.extend(route.services(&id.namespace));
+            secrets.extend(route.secrets(&id.namespace));
+            bundles.extend(route.config_maps(&id.namespace));
             body.routes.push((&id.namespace, &id.name, route));
         }
         for (id, grant) in &inputs.grants {
@@ -185,6 +205,16 @@ impl<'a> BodyRef<'a> {
         for id in named {
             if let Some((id, service)) = inputs.services.get_key_value(&id) {
                 body.services.push((&id.namespace, &id.name, service));
+            }
+        }
+        for id in secrets {
+            if let Some((id, secret)) = inputs.secrets.get_key_value(&id) {
+                body.secrets.push((&id.namespace, &id.name, KeptSecret::from(&**secret)));
+            }
+        }
+        for id in bundles {
+            if let Some((id, bundle)) = inputs.config_maps.get_key_value(&id) {
+                body.config_maps.push((&id.namespace, &id.name, bundle));
             }
         }
         body
@@ -205,6 +235,14 @@ impl Body {
         for (namespace, name, grant) in self.grants {
             let id = ObjectId::new(namespace.as_str(), name.as_str());
             inputs.grants.insert(id, Arc::new(grant));
+        }
+        for (namespace, name, secret) in self.secrets {
+            let id = ObjectId::new(namespace.as_str(), name.as_str());
+            inputs.secrets.insert(id, Arc::new(Secret::from(secret)));
+        }
+        for (namespace, name, bundle) in self.config_maps {
+            let id = ObjectId::new(namespace.as_str(), name.as_str());
+            inputs.config_maps.insert(id, Arc::new(bundle));
         }
         inputs
     }

@@ -22,6 +22,10 @@ pub type Version = Arc<str>;
 pub const ROUTES: &str = "serviceroutes";
 /// What Services are called there.
 pub const SERVICES: &str = "services";
+/// What Secrets are called there.
+pub const SECRETS: &str = "secrets";
+/// What ConfigMaps are called there.
+pub const CONFIG_MAPS: &str = "configmaps";
 
 /// Whether `have` is `need` or newer; `None` when they cannot be compared.
 #[must_use]
@@ -61,12 +65,16 @@ pub struct WorldVersions {
     pub seen: Versions,
     /// For each Service the version at which what is compiled of it changed last.
     pub services: Objects<Version>,
+    /// The same for each Secret.
+    pub secrets: Objects<Version>,
+    /// The same for each ConfigMap.
+    pub config_maps: Objects<Version>,
 }
 
 /// A version that a replica must have seen to serve an object as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// [`ROUTES`] or [`SERVICES`].
+    /// [`ROUTES`], [`SERVICES`], [`SECRETS`] or [`CONFIG_MAPS`].
     pub kind: &'static str,
     /// Of the object that has this version.
     pub namespace: Arc<str>,
@@ -76,23 +84,29 @@ pub struct Need {
 
 impl Inputs {
     /// What a replica must have seen to serve a route as it is: its last change, and those of the
-    /// Services that it refers to. A Service that is gone has no version.
+    /// Services, Secrets and ConfigMaps that it refers to. One that is gone has no version.
     #[must_use]
     pub fn needs(&self, id: &ObjectId) -> Vec<Need> {
         let route = self.routes.get(id);
         let services = route.map_or_else(BTreeSet::new, |route| route.services(&id.namespace));
+        let secrets = route.map_or_else(BTreeSet::new, |route| route.secrets(&id.namespace));
         let version = match route {
             Some(route) => route.version.as_ref(),
             None => self.unreadable.get(id).and_then(|unreadable| unreadable.version.as_ref()),
         };
         let own = version.map(|version| (ROUTES, id, version));
-        let known = &self.versions.services;
-        let others = services.iter().filter_map(|id| Some((SERVICES, id, known.get(id)?)));
+        let known = &self.versions;
+        let services =
+            services.iter().filter_map(|id| Some((SERVICES, id, known.services.get(id)?)));
+        let secrets = secrets.iter().filter_map(|id| Some((SECRETS, id, known.secrets.get(id)?)));
+        let bundles = route.map_or_else(BTreeSet::new, |route| route.config_maps(&id.namespace));
+        let bundles =
+            bundles.iter().filter_map(|id| Some((CONFIG_MAPS, id, known.config_maps.get(id)?)));
         let need = |(kind, id, version): (&'static str, &ObjectId, &Version)| Need {
             kind,
             namespace: Arc::clone(&id.namespace),
             version: Arc::clone(version),
         };
-        own.into_iter().chain(others).map(need).collect()
+        own.into_iter().chain(services).chain(secrets).chain(bundles).map(need).collect()
     }
 }

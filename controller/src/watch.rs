@@ -1,10 +1,11 @@
-//! Watching the API server: every ServiceRoute, every Service and every ReferenceGrant, kept as one
-//! value.
+//! Watching the API server: every ServiceRoute, every Service, every ReferenceGrant, every Secret of
+//! type `kubernetes.io/tls` and every ConfigMap with certificates of authorities, kept as one value.
 //!
 //! A watch survives anything: objects that cannot be read, lost connections, an expired history.
 //! Nothing is told before every watch has its first complete list, and a list that is fetched
 //! again replaces the old one at once, so that no route is lost or left over in between.
 
+mod bundles;
 pub mod endpoints;
 mod grants;
 mod guard;
@@ -12,6 +13,7 @@ mod kinds;
 mod observed;
 mod progress;
 mod scope;
+mod secrets;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -30,9 +32,11 @@ use tokio::sync::watch;
 
 use crate::Inputs;
 use crate::metrics::{ControllerMetrics, KindLabel};
+use bundles::BundleEvent;
 use grants::GrantEvent;
 pub(crate) use guard::Guarded;
 pub use observed::{Observed, ObservedObjects};
+use secrets::SecretEvent;
 use store::Store;
 
 /// The longest pause between two attempts to watch.
@@ -47,21 +51,31 @@ enum Change {
     Route(usize, Event<Guarded<ServiceRoute>>),
     Service(usize, Event<Guarded<Service>>),
     Grant(usize, GrantEvent),
+    Secret(usize, SecretEvent),
+    Bundle(usize, BundleEvent),
 }
 
 type Changes = SelectAll<BoxStream<'static, Result<Change, (&'static str, watcher::Error)>>>;
 
-/// Watches until the receiver of inputs is gone. `namespaces` limits what is watched; none is the
-/// whole cluster.
+/// What of a cluster is watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// In which namespaces; none is the whole cluster.
+    pub namespaces: Vec<String>,
+    /// Whether Secrets are; the right to read them is asked for nothing else.
+    pub secrets: bool,
+}
+
+/// Watches until the receiver of inputs is gone.
 pub async fn run(
     client: Client,
-    namespaces: Vec<String>,
+    watched: Watched,
     inputs: watch::Sender<Option<Arc<Inputs>>>,
     observed: Arc<ObservedObjects>,
     metrics: ControllerMetrics,
 ) {
-    let mut changes = changes(&client, &namespaces);
-    let mut store = Store::new(&namespaces, observed);
+    let mut changes = changes(&client, &watched);
+    let mut store = Store::new(&watched, observed);
     loop {
         let next = tokio::select! {
             next = changes.next() => next,
@@ -88,6 +102,8 @@ fn take(
         Ok(Change::Route(scope, event)) => store.route(scope, event),
         Ok(Change::Service(scope, event)) => store.service(scope, event),
         Ok(Change::Grant(scope, event)) => store.grant(scope, event),
+        Ok(Change::Secret(scope, event)) => store.secret(scope, event),
+        Ok(Change::Bundle(scope, event)) => store.bundle(scope, event),
         Err((kind, error)) => {
             metrics.watch_errors.get_or_create(&KindLabel { kind }).inc();
             tell(kind, &error);
@@ -117,8 +133,9 @@ fn config() -> watcher::Config {
 }
 
 /// The streams of all watches: for each kind one scope, or one for each namespace.
-fn changes(client: &Client, namespaces: &[String]) -> Changes {
+fn changes(client: &Client, watched: &Watched) -> Changes {
     let mut all: Changes = SelectAll::new();
+    let namespaces = &watched.namespaces;
     let scopes: Vec<Option<&str>> = if namespaces.is_empty() {
         vec![None]
     } else {
@@ -147,6 +164,18 @@ fn changes(client: &Client, namespaces: &[String]) -> Changes {
             Ok(event) => Ok(Change::Grant(scope, event)),
             Err(error) => Err(("ReferenceGrant", error)),
         });
+        if watched.secrets {
+            let secrets = secrets::secrets(client, *namespace).map(move |event| match event {
+                Ok(event) => Ok(Change::Secret(scope, event)),
+                Err(error) => Err(("Secret", error)),
+            });
+            all.push(secrets.boxed());
+        }
+        let bundles = bundles::bundles(client, *namespace).map(move |event| match event {
+            Ok(event) => Ok(Change::Bundle(scope, event)),
+            Err(error) => Err(("ConfigMap", error)),
+        });
+        all.push(bundles.boxed());
         all.push(grants.boxed());
         all.push(routes.boxed());
         all.push(services.boxed());

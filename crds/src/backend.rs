@@ -6,6 +6,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::{names, schema};
 
+/// TLS with a backend. Its certificate is always verified.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("!has(self.caConfigMap) || !has(self.caSecret)", names::ONE_CA),
+)]
+pub struct BackendTls {
+    /// The name that is asked for (SNI) and that the certificate must be for. Default: the host of the
+    /// backend; of a Service <service>.<namespace>.svc, and of one of type ExternalName its external
+    /// name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::server_name")]
+    pub server_name: Option<String>,
+
+    /// Name of a ConfigMap in this namespace whose ca.crt holds the certificates (PEM) of those who may
+    /// vouch for the backend. Default: the authorities that the gateway's system trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::config_map_name")]
+    pub ca_config_map: Option<String>,
+
+    /// The same from ca.crt of a Secret of type kubernetes.io/tls in this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::secret_name")]
+    pub ca_secret: Option<String>,
+
+    /// Name of a Secret of type kubernetes.io/tls in this namespace: the certificate that is shown to
+    /// the backend, where it asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::secret_name")]
+    pub client_secret: Option<String>,
+}
+
 /// A Service of the cluster, or a host outside it, with its share of the requests.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -14,6 +46,7 @@ use crate::{names, schema};
     validation = ("!has(self.host) || has(self.port)", names::PORT_OF_HOST),
     validation = ("!has(self.discovery) || has(self.service)", names::DISCOVERY_OF_HOST),
     validation = ("!has(self.__namespace__) || has(self.service)", names::NAMESPACE_OF_HOST),
+    validation = ("!has(self.tls) || !has(self.protocol) || self.protocol != 'h2c'", names::PROTOCOL_OF_TLS),
 )]
 pub struct BackendRef {
     /// Name of a Service.
@@ -45,11 +78,18 @@ pub struct BackendRef {
     #[schemars(schema_with = "schema::discovery")]
     pub discovery: Option<String>,
 
-    /// What is spoken with it: http, which is HTTP/1.1; h2c, which is HTTP/2 without TLS; grpc, which is
-    /// h2c. Default: what appProtocol of the Service's port says (kubernetes.io/h2c, grpc), else http.
+    /// What is spoken with it: http, which is HTTP/1.1; https, which is HTTP/2 or HTTP/1.1 over TLS, as
+    /// the backend chooses; h2c, which is HTTP/2 without TLS; grpc, which is HTTP/2. Beside tls, http
+    /// and grpc are spoken over TLS. Default: what appProtocol of the Service's port says (https,
+    /// kubernetes.io/wss, kubernetes.io/h2c, grpc), else https beside tls, else http.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::protocol")]
     pub protocol: Option<String>,
+
+    /// How it is secured. Given, even as {}, TLS is spoken, whatever the protocol; without it, TLS is
+    /// spoken where the protocol says https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<BackendTls>,
 
     /// Share of the requests, relative to the other backends of the rule. 0: none. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -35,8 +35,14 @@ pub enum Reason {
     PortNotFound,
     /// A reference to another namespace that nobody permitted.
     RefNotPermitted,
+    /// A Secret does not exist, is of another type, or may not be read.
+    SecretNotFound,
+    /// A certificate cannot be used, or not for all of the hosts.
+    InvalidCertificate,
     /// The operator does not allow this host outside the cluster.
     ExternalHostNotAllowed,
+    /// A ConfigMap with certificates of authorities does not exist, or is not labelled as one.
+    ConfigMapNotFound,
     /// `Programmed` is true.
     Programmed,
     /// A data plane has not applied this version yet, ours or that of another replica.
@@ -73,7 +79,10 @@ impl Reason {
             Self::BackendNotFound => "BackendNotFound",
             Self::PortNotFound => "PortNotFound",
             Self::RefNotPermitted => "RefNotPermitted",
+            Self::SecretNotFound => "SecretNotFound",
+            Self::InvalidCertificate => "InvalidCertificate",
             Self::ExternalHostNotAllowed => "ExternalHostNotAllowed",
+            Self::ConfigMapNotFound => "ConfigMapNotFound",
             Self::Programmed => "Programmed",
             Self::Pending => "Pending",
             Self::PartiallyInvalid => "PartiallyInvalid",

@@ -19,12 +19,12 @@ pub mod status;
 mod yaml;
 
 pub use answers::{Redirect, Respond};
-pub use backend::BackendRef;
+pub use backend::{BackendRef, BackendTls};
 pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
 pub use matches::{HeaderMatch, QueryMatch, RouteMatch};
 pub use policy::{HeaderEdits, Headers, Limits, Mirror, Policy, Timeouts};
 pub use route_test::{RouteTest, TestExpect, TestRequest};
-pub use service_route::{Rewrite, RouteRule, ServiceRoute, ServiceRouteSpec};
+pub use service_route::{Rewrite, RouteRule, RouteTls, ServiceRoute, ServiceRouteSpec};
 pub use status::ServiceRouteStatus;
 pub use yaml::{documents, yaml};
 

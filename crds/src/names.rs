@@ -7,6 +7,8 @@ pub const RULE_NAME: &str = "a rule is named with lower case letters, digits and
 pub const CLASS: &str = "a class is named with lower case letters, digits and -: write fairway";
 /// What the name of a Service must be.
 pub const SERVICE: &str = "the name of a Service has lower case letters, digits and -, and begins with a letter: write finance-v1";
+/// What the name of a Secret must be.
+pub const SECRET: &str = "a Secret is named with lower case letters, digits, - and ., beginning and ending with a letter or digit: write api-example-com";
 /// What a namespace must be.
 pub const NAMESPACE: &str = "a namespace has lower case letters, digits and -: write market";
 /// What the name of a ServiceRoute must be.
@@ -16,8 +18,18 @@ pub const OBJECT: &str = "a name has lower case letters, digits, - and ., beginn
 pub const DISCOVERY: &str =
     "the addresses of a Service are learnt from dns or from endpoints: write dns or endpoints";
 /// What a backend is said to speak.
-pub const PROTOCOL: &str =
-    "a backend is spoken to in http, h2c or grpc, which is h2c: write one of them";
+pub const PROTOCOL: &str = "a backend is spoken to in http, https, h2c or grpc: write one of them";
+/// What is said of TLS beside a protocol that has none.
+pub const PROTOCOL_OF_TLS: &str =
+    "h2c is HTTP/2 without TLS: write protocol: https beside tls, or grpc for HTTP/2 alone";
+/// What is said of two sources of authorities.
+pub const ONE_CA: &str =
+    "the certificates of authorities come from one place: write caConfigMap or caSecret, not both";
+/// What the name that a backend's certificate must be for looks like.
+pub const SERVER_NAME: &str =
+    "serverName is one DNS name or address, without scheme, port or *: write api.example.com";
+/// What the name of a ConfigMap must be.
+pub const CONFIG_MAP: &str = "a ConfigMap is named with lower case letters, digits, - and ., beginning and ending with a letter or digit: write finance-ca";
 /// What a header field is named with (RFC 9110 section 5.1).
 pub const HEADER_NAME: &str =
     "a header is named with one word of letters, digits and -: write x-api-version";

@@ -218,6 +218,16 @@ pub(crate) fn service_name(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(crate) fn secret_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+            "message": names::SECRET
+        }]
+    })
+}
+
 pub(crate) fn namespace(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": 63,
@@ -264,8 +274,28 @@ pub(crate) fn protocol(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": 16,
         "x-kubernetes-validations": [{
-            "rule": "self == 'http' || self == 'h2c' || self == 'grpc'",
+            "rule": "self == 'http' || self == 'https' || self == 'h2c' || self == 'grpc'",
             "message": names::PROTOCOL
+        }]
+    })
+}
+
+pub(crate) fn server_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": r"!self.matches('[\\s/@*]')",
+            "message": names::SERVER_NAME
+        }]
+    })
+}
+
+pub(crate) fn config_map_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+            "message": names::CONFIG_MAP
         }]
     })
 }

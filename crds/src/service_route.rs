@@ -6,7 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackendRef, Policy, Redirect, Respond, RouteMatch, RouteTest, ServiceRouteStatus, names, schema,
+    BackendRef, BackendTls, Policy, Redirect, Respond, RouteMatch, RouteTest, ServiceRouteStatus,
+    names, schema,
 };
 
 /// A ServiceRoute sends requests from outside to the Services of its namespace: it says for which
@@ -91,6 +92,11 @@ pub struct ServiceRouteSpec {
     #[schemars(schema_with = "schema::listeners")]
     pub listeners: Vec<String>,
 
+    /// The certificate of the hosts. With it the rules are for clients that come by HTTPS; others
+    /// are answered 308 to the same place there, unless listeners names one that speaks HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RouteTls>,
+
     /// Policy for every rule that does not set the same field itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
@@ -105,6 +111,30 @@ pub struct ServiceRouteSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub tests: Vec<RouteTest>,
+}
+
+/// Where the certificate of the hosts is.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteTls {
+    /// A Secret of type kubernetes.io/tls in the namespace of this object, as cert-manager and
+    /// kubectl create secret tls make it. Its certificate is shown for those of the hosts that it
+    /// names, and without hosts for all names that it has.
+    #[schemars(schema_with = "schema::secret_name")]
+    pub secret_name: String,
+}
+
+impl ServiceRouteSpec {
+    /// How its backends and mirrors are secured, where they say so themselves.
+    #[must_use]
+    pub fn all_tls(&self) -> Vec<&BackendTls> {
+        let backends = self.rules.iter().flat_map(|rule| &rule.backends);
+        let policies = self.rules.iter().filter_map(|rule| rule.policy.as_ref());
+        let policies = policies.chain(&self.policy);
+        let mirrors = policies.filter_map(|policy| policy.mirror.as_ref()).flatten();
+        let backends = backends.filter_map(|backend| backend.tls.as_ref());
+        backends.chain(mirrors.filter_map(|mirror| mirror.tls.as_ref())).collect()
+    }
 }
 
 /// A rule: which requests it takes, and what happens to them. It has one of backends, redirect and

@@ -11,7 +11,7 @@ use crate::error::ProxyError;
 use crate::message::ResponseHead;
 use crate::timers::Timers;
 use crate::upstream::UpstreamRuntime;
-use crate::upstream::exchange::{self, Connection, Outgoing, ResponseBody, SendError, send};
+use crate::upstream::exchange::{self, Connection, Outgoing, ResponseBody, SendError, Wants, send};
 
 /// The head of a response, and its body with the connection that it comes over.
 pub(crate) type Answer = (ResponseHead, ResponseBody);
@@ -54,7 +54,8 @@ pub(crate) async fn attempt(
     let worker = Rc::clone(&context.worker);
     exchange.sending.set(false);
     let answer = async {
-        let connection = connection(context, upstream, fresh).await;
+        let wants = Wants { fresh, http1: request.upgrade.is_some() };
+        let connection = connection(context, upstream, wants).await;
         let connection = connection.map_err(|error| Failed {
             error,
             nothing_sent: true,
@@ -86,7 +87,7 @@ pub(crate) async fn attempt(
 async fn connection(
     context: &mut RequestContext,
     upstream: &UpstreamRuntime,
-    fresh: bool,
+    wants: Wants,
 ) -> Result<Connection, ProxyError> {
     let connect_limit =
         context.rule.as_ref().and_then(|rule| rule.rule.policy.timeouts.connect.value);
@@ -95,7 +96,7 @@ async fn connection(
     context.endpoint = Some(endpoint);
     let worker = &context.worker;
     let metrics = Some(&worker.metrics);
-    exchange::connection(&worker.pool, upstream, endpoint, connect_limit, fresh, metrics).await
+    exchange::connection(&worker.pool, upstream, endpoint, connect_limit, wants, metrics).await
 }
 
 /// Waits for `answer` within the limits.

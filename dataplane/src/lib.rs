@@ -4,6 +4,7 @@
 pub mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod socket;
 mod streams;
 pub mod telemetry;
 pub mod upgrade;

@@ -16,7 +16,7 @@ use fairway_snapshot::{Mirror as Written, MirrorTarget};
 use crate::body::ClientBody;
 use crate::error::ProxyError;
 use crate::rules::RuleRuntime;
-use crate::upstream::exchange::{self, Outgoing, RequestBody, ResponseBody, send};
+use crate::upstream::exchange::{self, Outgoing, RequestBody, ResponseBody, Wants, send};
 use crate::upstream::{UpstreamRegistry, UpstreamRuntime};
 use crate::worker::{self, Worker};
 use queue::Queue;
@@ -172,7 +172,8 @@ async fn exchange(
     let connect_limit = rule.rule.policy.timeouts.connect.value;
     let endpoint = upstream.pick(None, connect_limit).await?;
     let pool = &worker.pool;
-    let connection = exchange::connection(pool, upstream, endpoint, connect_limit, false, None);
+    let connection =
+        exchange::connection(pool, upstream, endpoint, connect_limit, Wants::default(), None);
     let connection = connection.await?;
     let (_, body) = send(connection, copy, None).await.map_err(|failed| failed.error)?;
     discard(worker, body).await

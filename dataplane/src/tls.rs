@@ -21,8 +21,9 @@ use resolver::{Known, Resolver};
 /// How often the folders are looked at: a kubelet brings a changed Secret within a minute anyway.
 const AGAIN: Duration = Duration::from_secs(5);
 /// HTTP/2 before HTTP/1.1 (RFC 7301).
-const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
+const PROTOCOLS: [&[u8]; 2] = [HTTP2, HTTP1];
 pub(crate) const HTTP2: &[u8] = b"h2";
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
 /// When a certificate that ends is spoken of, in days before.
 const WARNINGS: [i64; 3] = [1, 7, 30];
 const DAY: i64 = 24 * 60 * 60;

@@ -7,6 +7,7 @@ pub(crate) mod exchange;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod pool;
+pub(crate) mod tls;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use crate::error::ProxyError;
 use discovery::{Discovery, EndpointSet, EndpointState};
+use tls::BackendTls;
 
 /// An upstream with its endpoints.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct UpstreamRuntime {
     pub(crate) endpoints: Arc<EndpointSet>,
     /// What they speak.
     pub(crate) speaks: Speaks,
+    /// How they are secured; none is plain text.
+    pub(crate) tls: Option<Arc<BackendTls>>,
 }
 
 impl UpstreamRuntime {
@@ -99,6 +103,9 @@ impl UpstreamRegistry {
                     authority: authority(upstream),
                     endpoints: self.discovery.endpoints(upstream),
                     speaks: upstream.speaks,
+                    tls: upstream.tls.as_ref().map(|tls| {
+                        Arc::new(BackendTls::new(tls, upstream.speaks, &snapshot.resources))
+                    }),
                 };
                 self.known.insert(id.clone(), Arc::new(runtime));
             }

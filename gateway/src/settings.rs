@@ -21,6 +21,7 @@ use std::path::PathBuf;
 
 use fairway_controller::compile::{CompileOptions, ExternalHosts, UnknownService};
 use fairway_controller::pod::Pod;
+use fairway_controller::watch::Watched;
 use fairway_dataplane::Config;
 use fairway_snapshot::AddressPolicy;
 use fairway_snapshot::ObjectId;
@@ -85,6 +86,11 @@ impl Settings {
         if mistakes.is_empty() { Ok(settings) } else { Err(Mistakes(mistakes)) }
     }
 
+    /// What of a cluster is watched.
+    pub(crate) fn watched(&self) -> Watched {
+        Watched { namespaces: self.namespaces.clone(), secrets: self.options.secrets }
+    }
+
     fn read(raw: &Raw, mistakes: &mut Vec<String>) -> Self {
         let defaults = Config::default();
         let mut reader = parse::Reader { raw, mistakes };
@@ -101,6 +107,7 @@ impl Settings {
         if let Some(template) = reader.one("service-dns", values::service_dns) {
             options.service_dns = template;
         }
+        options.secrets = reader.or("secrets", values::switch, options.secrets);
         let overrides = reader.backends();
         options.backend_overrides =
             overrides.iter().map(|(id, given)| (id.clone(), given.upstream.clone())).collect();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fairway_controller::compile::UnknownService;
+use fairway_controller::compile::{ExternalHosts, UnknownService};
 use fairway_controller::files::load;
 use fairway_controller::{CompileOptions, Memo, compile};
 use serde_json::Value;
@@ -57,16 +57,24 @@ fn the_host_policy_of_the_docs_is_read_as_the_page_explains_it() {
 }
 
 #[test]
-fn the_manifests_of_the_policies_are_taken_without_a_word() {
-    let page = std::fs::read_to_string(repository().join("docs/policies.md")).unwrap();
-    let blocks = blocks(&page, "yaml");
-    assert_eq!(blocks.len(), 2);
-    for block in blocks {
+fn the_manifests_of_policies_and_backends_are_taken_without_a_word() {
+    let of = |page: &str| {
+        let page = std::fs::read_to_string(repository().join("docs").join(page)).unwrap();
+        blocks(&page, "yaml")
+    };
+    // The others of this page need what is only in a cluster.
+    let mut secured = of("backends.md");
+    secured.retain(|block| block.contains("tls:"));
+    let blocks = [of("policies.md"), secured];
+    assert_eq!(blocks.each_ref().map(Vec::len), [2, 1]);
+    for block in blocks.concat() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.yaml"), &block).unwrap();
         let inputs = load(&[folder.path().to_owned()], &|_| None).expect(&block).inputs;
         let unknown_service = UnknownService::TakeAsNamed;
-        let options = CompileOptions { unknown_service, ..CompileOptions::default() };
+        let external_hosts = ExternalHosts::All;
+        let options =
+            CompileOptions { unknown_service, external_hosts, ..CompileOptions::default() };
         let statuses = compile(&inputs, &options, &mut Memo::default()).statuses;
         assert_eq!(statuses.len(), 1);
         for status in statuses.values() {

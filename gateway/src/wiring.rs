@@ -14,7 +14,7 @@ use fairway_controller::metrics::{ControllerMetrics, ResultLabel};
 use fairway_controller::status::writer::{AppliedState, StatusWriter};
 use fairway_controller::watch::ObservedObjects;
 use fairway_controller::{Inputs, watch as api_watch};
-use fairway_dataplane::{Applied, DataPlane};
+use fairway_dataplane::{Applied, DataPlane, Note};
 use fairway_snapshot::Published;
 use futures::future::join_all;
 use kube::Client;
@@ -118,14 +118,8 @@ impl Gateway {
                 tasks.spawn(writer.run());
                 tasks.spawn(recorder.run(settings.pod.clone()));
                 doubt_overrides(settings, inputs_sender.subscribe(), &mut tasks);
-                let namespaces = settings.namespaces.clone();
-                let (watched_sender, watched) = watch::channel(None);
-                let class = settings.options.class.clone();
-                let keeper = settings.state_dir.clone().map(|folder| Keeper::new(folder, class));
                 let note = plane.note();
-                let tell = move |text| note.set(text);
-                tasks.spawn(kept::run(keeper, watched, inputs_sender, metrics.clone(), tell));
-                tasks.spawn(api_watch::run(client, namespaces, watched_sender, observed, metrics));
+                watch_world(settings, client, observed, inputs_sender, metrics, note, &mut tasks);
             }
         }
         Ok(Self { plane, published, live, tasks, farewells })
@@ -157,6 +151,24 @@ impl Gateway {
         tokio::join!(plane.shutdown(), join_all(farewells));
         tasks.shutdown().await;
     }
+}
+
+/// Watches the API server, and keeps what it tells.
+fn watch_world(
+    settings: &Settings,
+    client: Client,
+    observed: Arc<ObservedObjects>,
+    inputs: watch::Sender<Option<Arc<Inputs>>>,
+    metrics: ControllerMetrics,
+    note: Note,
+    tasks: &mut JoinSet<()>,
+) {
+    let (watched_sender, watched) = watch::channel(None);
+    let class = settings.options.class.clone();
+    let keeper = settings.state_dir.clone().map(|folder| Keeper::new(folder, class));
+    let tell = move |text| note.set(text);
+    tasks.spawn(kept::run(keeper, watched, inputs, metrics.clone(), tell));
+    tasks.spawn(api_watch::run(client, settings.watched(), watched_sender, observed, metrics));
 }
 
 /// Tells of backend overrides that no Service of the first world answers to. The Service may come

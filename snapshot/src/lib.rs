@@ -8,7 +8,10 @@
 pub mod address;
 pub mod answer;
 pub mod api_versions;
+pub mod authorities;
+pub mod certificate;
 pub mod changes;
+pub mod concealed;
 pub mod conditions;
 mod differing;
 pub mod dump;
@@ -33,6 +36,9 @@ pub mod why;
 pub use address::{AddressPolicy, Network};
 pub use answer::{Redirect, RedirectedRequest, Respond, Scheme};
 pub use api_versions::{ApiVersion, ApiVersions, AskedVersion, JudgedVersion, VersionCondition};
+pub use authorities::Authorities;
+pub use certificate::Certificate;
+pub use concealed::Concealed;
 pub use conditions::{
     Conditions, HeaderCondition, Pattern, PatternError, QueryCondition, ValueMatch,
 };
@@ -53,4 +59,4 @@ pub use snapshot::{
     Semantics, Snapshot, WrongMethod,
 };
 pub use table::{Find, ListenerTable, RouteMatch, RouteRequest, RouteTable};
-pub use upstream::{AddressSets, Speaks, Target, Upstream};
+pub use upstream::{AddressSets, Speaks, Target, Upstream, UpstreamTls};

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::normalize::Refusal;
 use crate::{
-    ApiVersions, Conditions, Filter, HeaderFields, HostPattern, ListenerName, MethodMatch, Mirror,
-    Normalization, PathMatch, PathTemplate, Policy, Redirect, ResourceId, Respond, RuleId,
-    Upstream, UpstreamId,
+    ApiVersions, Authorities, Certificate, Conditions, Filter, HeaderFields, HostPattern,
+    ListenerName, MethodMatch, Mirror, Normalization, PathMatch, PathTemplate, Policy, Redirect,
+    ResourceId, Respond, RuleId, Upstream, UpstreamId,
 };
 
 /// Everything that the data plane needs to know, as plain values without indexes.
@@ -206,13 +206,23 @@ pub enum InvalidReason {
     ExternalHostNotAllowed,
     /// The Service asks for something that this version cannot do.
     UnsupportedValue,
+    /// The ConfigMap with the authorities that vouch for it does not exist.
+    ConfigMapNotFound,
+    /// A Secret with certificates does not exist.
+    SecretNotFound,
+    /// A certificate cannot be used.
+    InvalidCertificate,
 }
 
-/// A resource in the data plane. There are no kinds of resources yet; the place is kept so that
-/// keys and certificates never become part of routes.
+/// A resource in the data plane: what never becomes part of routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Resource {}
+pub enum Resource {
+    /// A certificate of a Secret.
+    Certificate(Arc<Certificate>),
+    /// Who vouches for backends.
+    Authorities(Arc<Authorities>),
+}
 
 impl Rule {
     /// The versions of the API that it knows.

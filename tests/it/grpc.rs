@@ -5,8 +5,16 @@ use fairway_tests::grpc::{Service, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_call_passes() {
-    let service = Service::start().await;
-    let gateway = Gateway::start(&route(&service.rules())).await;
+    calls(Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_call_passes_over_tls() {
+    calls(Service::start_secured().await).await;
+}
+
+async fn calls(service: Service) {
+    let gateway = Gateway::start(&(route(&service.rules()) + &service.authority())).await;
     match client(gateway.address()).await {
         Ok(said) => println!("{said}"),
         Err(said) => panic!("{said}"),

@@ -2,15 +2,17 @@
 //! connections are shared.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, route};
 use fairway_tests::http::{Client, ask, get};
-use fairway_tests::http2::{Http2, Stream, answer, next, origin, send, whole};
+use fairway_tests::http2::{Http2, Stream, answer, next, origin, send, serve, whole};
 use fairway_tests::origin::{Raw, read_head, write};
 use h2::Reason;
+use h2::server::Builder;
 use http::{HeaderMap, Request, Response};
 use tokio::io::AsyncReadExt;
 
@@ -318,4 +320,70 @@ async fn a_body_that_breaks_off_is_broken_off_for_the_backend() {
     client.send("zz\r\n").await;
     let reason = tokio::time::timeout(Duration::from_secs(5), tells.recv()).await.unwrap();
     assert_eq!(reason, Some(Some(Reason::CANCEL)));
+}
+
+#[tokio::test]
+async fn a_burst_gets_as_many_connections_as_it_needs() {
+    // No stream is answered before all of them are there.
+    let all = Arc::new(tokio::sync::Barrier::new(100));
+    let backend = Raw::start(move |number, stream| {
+        let all = Arc::clone(&all);
+        let script = move |_, (_, to): Stream| {
+            let all = Arc::clone(&all);
+            async move {
+                all.wait().await;
+                answer(to, ok(), b"x").await;
+                false
+            }
+        };
+        let mut builder = Builder::new();
+        builder.max_concurrent_streams(10);
+        serve(builder, number, stream, script)
+    })
+    .await;
+    let gateway = gateway(backend.address, "timeouts: {response: 8s}").await;
+    let many = (0..100).map(|_| get(gateway.address(), "/"));
+    let answers = futures::future::join_all(many).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert!((10..=14).contains(&backend.connections()), "{}", backend.connections());
+    assert_eq!(gateway.metrics().await["fairway_upstream_retries_total"], 0.0);
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_one_connection_fail_with_it() {
+    let gateway = gateway(SocketAddr::from(([127, 0, 0, 1], 1)), "timeouts: {connect: 1s}").await;
+    let many = (0..20).map(|_| get(gateway.address(), "/"));
+    let answers = futures::future::join_all(many).await;
+    for answer in answers {
+        assert_eq!((answer.status, answer.problem().as_str()), (502, "connect_refused"));
+    }
+    // Each tries five times, and none of them waits for the failures of the others one by one.
+    let name = "fairway_upstream_connect_failures_total{reason=\"connect_refused\"}";
+    let failures = gateway.metrics().await[name];
+    assert!((5.0..=100.0).contains(&failures), "{failures}");
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_is_not_taken() {
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let backend = Raw::start(move |number, stream| {
+        let told = told.clone();
+        async move {
+            let script = |_, (_, to): Stream| async move {
+                answer(to, ok(), b"x").await;
+                true
+            };
+            serve(Builder::new(), number, stream, script).await;
+            let _ = told.send(());
+        }
+    })
+    .await;
+    let gateway = gateway(backend.address, "").await;
+    for _ in 0..3 {
+        assert_eq!(get(gateway.address(), "/").await.status, 200);
+        // The gateway has closed its side.
+        tells.recv().await.unwrap();
+    }
+    assert_eq!(gateway.metrics().await["fairway_upstream_retries_total"], 0.0);
+    assert_eq!(backend.connections(), 3);
 }

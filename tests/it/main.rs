@@ -31,6 +31,9 @@ mod timeouts;
 mod tls;
 mod told;
 mod upgrades;
+mod upstream_identity;
+mod upstream_tls;
+mod upstream_tls_failures;
 mod versions;
 mod why;
 

@@ -2,6 +2,7 @@
 //! found through a real DNS server.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod authorities;
 mod chart;
 mod endpoints;
 mod events;

@@ -162,8 +162,12 @@ fn bad_mirrors() -> Vec<(&'static str, Value, &'static str)> {
         ),
         ("/spec/policy/mirror/1/namespace", json!("x"), "namespace goes with service"),
         ("/spec/policy/mirror/1/discovery", json!("dns"), "discovery goes with service"),
-        ("/spec/policy/mirror/1/protocol", json!("h2"), "spoken to in http, h2c or grpc"),
-        ("/spec/rules/0/backends/0/protocol", json!("https"), "spoken to in http, h2c or grpc"),
+        ("/spec/policy/mirror/1/protocol", json!("h2"), "spoken to in http, https, h2c or grpc"),
+        (
+            "/spec/rules/0/backends/0/protocol",
+            json!("tls"),
+            "spoken to in http, https, h2c or grpc",
+        ),
         ("/spec/policy/mirror/0/percent", json!(100.5), "a percent is a number from 0 to 100"),
         ("/spec/policy/mirror/0/percent", json!(-1), "a percent is a number from 0 to 100"),
         ("/spec/policy/mirror/0/percent", json!(0.00009), "of at least 0.0001 when it is not 0"),
@@ -171,6 +175,28 @@ fn bad_mirrors() -> Vec<(&'static str, Value, &'static str)> {
             "/spec/rules/0",
             json!({ "respond": {}, "policy": { "mirror": [{ "service": "finance" }] } }),
             "mirror goes with backends",
+        ),
+    ]
+}
+
+/// The same for TLS with backends.
+fn bad_tls() -> Vec<(&'static str, Value, &'static str)> {
+    let plain = json!({ "service": "finance", "protocol": "h2c", "tls": {} });
+    vec![
+        ("/spec/rules/0/backends/0", plain.clone(), "h2c is HTTP/2 without TLS"),
+        ("/spec/policy/mirror/0", plain, "h2c is HTTP/2 without TLS"),
+        (
+            "/spec/rules/0/backends/0/tls",
+            json!({ "caConfigMap": "a", "caSecret": "b" }),
+            "write caConfigMap or caSecret, not both",
+        ),
+        ("/spec/rules/0/backends/0/tls", json!({ "caConfigMap": "A" }), "a ConfigMap is named"),
+        ("/spec/rules/0/backends/0/tls", json!({ "caSecret": "a/b" }), "a Secret is named"),
+        ("/spec/rules/0/backends/0/tls", json!({ "clientSecret": ".a" }), "a Secret is named"),
+        (
+            "/spec/rules/0/backends/0/tls",
+            json!({ "serverName": "*.example.com" }),
+            "serverName is one DNS name or address",
         ),
     ]
 }
@@ -220,7 +246,8 @@ async fn every_rule_refuses_its_bad_object_with_its_message() {
     create(good()).await.unwrap();
     let typed: ServiceRoute = serde_json::from_value(good()).unwrap();
     api.create(&dry, &typed).await.unwrap();
-    for (pointer, value, expected) in [bad(), bad_policies(), bad_mirrors(), bad_answers()].concat()
+    for (pointer, value, expected) in
+        [bad(), bad_policies(), bad_mirrors(), bad_tls(), bad_answers()].concat()
     {
         let mut object = good();
         let (parent, key) = pointer.rsplit_once('/').unwrap();

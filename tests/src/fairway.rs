@@ -80,6 +80,12 @@ impl Fairway {
         Starting { process, folder }
     }
 
+    /// One that was started otherwise, when it is ready.
+    pub async fn started(process: Process) -> Self {
+        let folder = TempDir::with_prefix("fairway-run-").unwrap();
+        Starting { process, folder }.ready().await
+    }
+
     /// The value of a metric, added up over its labels; `name` as it is scraped.
     pub async fn metric(&self, name: &str) -> f64 {
         let text = crate::http::get(self.status, "/metrics").await.body;

@@ -238,27 +238,34 @@ where
     S: Fn(usize, Stream) -> F + Clone + Send + 'static,
 {
     Raw::start(move |number, stream| {
-        let script = script.clone();
-        async move {
-            let Ok(mut codec) = h2::server::handshake(stream).await else { return };
-            let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
-            loop {
-                tokio::select! {
-                    stream = codec.accept() => {
-                        let Some(Ok(stream)) = stream else { break };
-                        let (ends, script) = (ends.clone(), script.clone());
-                        tokio::spawn(async move {
-                            if script(number, stream).await {
-                                let _ = ends.send(());
-                            }
-                        });
-                    }
-                    _ = ended.recv() => codec.graceful_shutdown(),
-                }
-            }
-        }
+        serve(h2::server::Builder::new(), number, stream, script.clone())
     })
     .await
+}
+
+/// Serves a connection of HTTP/2 by such a script.
+pub async fn serve<T, F, S>(builder: h2::server::Builder, number: usize, stream: T, script: S)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = bool> + Send + 'static,
+    S: Fn(usize, Stream) -> F + Clone + Send + 'static,
+{
+    let Ok(mut codec) = builder.handshake(stream).await else { return };
+    let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    loop {
+        tokio::select! {
+            stream = codec.accept() => {
+                let Some(Ok(stream)) = stream else { break };
+                let (ends, script) = (ends.clone(), script.clone());
+                tokio::spawn(async move {
+                    if script(number, stream).await {
+                        let _ = ends.send(());
+                    }
+                });
+            }
+            _ = ended.recv() => codec.graceful_shutdown(),
+        }
+    }
 }
 
 /// Sends a whole answer.

@@ -370,7 +370,7 @@ fn certificates(folder: &Path) {
     let tokens = KeyPair::generate().unwrap();
     std::fs::write(folder.join("sa.key"), tokens.serialize_pem()).unwrap();
     std::fs::write(folder.join("sa.pub"), tokens.public_key_pem()).unwrap();
-    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - level: Metadata\n    resources: [{group: fairway.dev}, {group: coordination.k8s.io}, {group: discovery.k8s.io}, {group: events.k8s.io}, {group: gateway.networking.k8s.io}, {group: \"\", resources: [services]}]\n  - level: None\n";
+    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n  - level: Metadata\n    resources: [{group: fairway.dev}, {group: coordination.k8s.io}, {group: discovery.k8s.io}, {group: events.k8s.io}, {group: gateway.networking.k8s.io}, {group: \"\", resources: [services, configmaps]}]\n  - level: None\n";
     std::fs::write(folder.join("audit.yaml"), policy).unwrap();
 }
 

@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio_rustls::TlsAcceptor;
 
 /// A backend that answers with what it got, as JSON.
 pub struct Echo {
@@ -34,6 +35,20 @@ impl Echo {
     pub async fn start(name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        Self::over(name, listener, address)
+    }
+
+    /// The same over TLS; `acceptor` is asked for each connection.
+    pub async fn secured(name: &str, acceptor: impl Fn() -> TlsAcceptor + Send + 'static) -> Self {
+        let listener = crate::tls::Listener::start(acceptor).await;
+        let address = listener.address();
+        Self::over(name, listener, address)
+    }
+
+    fn over<L>(name: &str, listener: L, address: SocketAddr) -> Self
+    where
+        L: axum::serve::Listener<Addr = SocketAddr>,
+    {
         let requests = Arc::new(AtomicUsize::new(0));
         let state = Named { name: name.into(), requests: Arc::clone(&requests) };
         let router = Router::new()
@@ -55,6 +70,7 @@ async fn echo(
     State(state): State<Named>,
     method: Method,
     uri: Uri,
+    version: Version,
     headers: HeaderMap,
     body: Bytes,
 ) -> Json<Value> {
@@ -76,6 +92,8 @@ async fn echo(
         "method": method.as_str(),
         "path": uri.path(),
         "query": uri.query(),
+        "version": format!("{version:?}"),
+        "scheme": uri.scheme_str(),
         "headers": headers,
         "body": String::from_utf8_lossy(&body),
     }))
@@ -163,7 +181,7 @@ impl Raw {
 }
 
 /// Reads the head of a request.
-pub async fn read_head(stream: &mut TcpStream) -> String {
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -175,7 +193,7 @@ pub async fn read_head(stream: &mut TcpStream) -> String {
 }
 
 /// Writes text as it is.
-pub async fn write(stream: &mut TcpStream, text: &str) {
+pub async fn write(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
     let _ = stream.write_all(text.as_bytes()).await;
     let _ = stream.flush().await;
 }

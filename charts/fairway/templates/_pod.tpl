@@ -108,6 +108,10 @@ spec:
     {{- if .Values.keptInputs.enabled }}
     - name: state
       emptyDir:
+        {{- if .Values.secrets }}
+        # It holds private keys: they are written to no disk.
+        medium: Memory
+        {{- end }}
         sizeLimit: {{ .Values.keptInputs.sizeLimit }}
     {{- end }}
   {{- with .Values.nodeSelector }}

@@ -40,6 +40,7 @@ certificates:
   - {{ printf "/etc/fairway-certificates/%s" . | quote }}
 {{- end }}
 {{- end }}
+secrets: {{ .Values.secrets }}
 allowAddresses: {{ toJson .Values.allowAddresses }}
 trustedHops: {{ int .Values.trustedHops }}
 trustedCidrs: {{ toJson .Values.trustedCidrs }}

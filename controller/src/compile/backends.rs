@@ -1,6 +1,8 @@
 //! The backends of a rule: references, resolved against the Services that there are.
 
 mod ports;
+mod secrets;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,7 +11,8 @@ use std::sync::Arc;
 use fairway_crds::conditions::Reason;
 use fairway_crds::{BackendRef, DEFAULT_WEIGHT, MAX_WEIGHT};
 use fairway_snapshot::{
-    Backend, HostPattern, InvalidReason, ObjectId, Speaks, Target, Upstream, UpstreamId,
+    Backend, HostPattern, InvalidReason, ObjectId, Resource, ResourceId, Target, Upstream,
+    UpstreamId,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -17,8 +20,9 @@ use super::interned::Interned;
 use super::{CompileOptions, Discovery, ExternalHosts, Severity, UnknownService, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
-use crate::inputs::ServiceKind;
+use crate::inputs::{NoSecret, Secret, ServiceKind};
 use ports::{Port, number, port_of, undescribed_port};
+use tls::{Protocol, Spoken};
 
 /// Resolves the backends of one object.
 pub(super) struct Resolver<'a> {
@@ -27,14 +31,20 @@ pub(super) struct Resolver<'a> {
     pub(super) options: &'a CompileOptions,
     /// The upstreams that were found.
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
+    /// What they refer to.
+    pub(super) resources: Vec<(ResourceId, Resource)>,
     /// What all objects share.
     pub(super) shared: &'a mut Interned,
     /// The upstreams whose endpoints must be told, and which those are.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     /// Every Service that was asked for, found or not.
     pub(super) asked: Vec<ObjectId>,
+    /// Every ConfigMap that was asked for, found or not.
+    pub(super) config_maps: Vec<ObjectId>,
     /// Every Service of another namespace that was named, and whether a grant permits it.
     pub(super) grants: Vec<(ObjectId, bool)>,
+    /// Every Secret that was asked for, with what was found.
+    pub(super) secrets: Vec<(ObjectId, Result<Arc<Secret>, NoSecret>)>,
     /// The names of all Services of the namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -61,6 +71,9 @@ impl Problem {
             Reason::RefNotPermitted => Some(InvalidReason::RefNotPermitted),
             Reason::ExternalHostNotAllowed => Some(InvalidReason::ExternalHostNotAllowed),
             Reason::UnsupportedValue => Some(InvalidReason::UnsupportedValue),
+            Reason::ConfigMapNotFound => Some(InvalidReason::ConfigMapNotFound),
+            Reason::SecretNotFound => Some(InvalidReason::SecretNotFound),
+            Reason::InvalidCertificate => Some(InvalidReason::InvalidCertificate),
             Reason::Accepted
             | Reason::InvalidRule
             | Reason::ListenerNotFound
@@ -78,15 +91,6 @@ impl Problem {
             | Reason::TestFailed => None,
         }
     }
-}
-
-/// What the backend is said to speak.
-fn speaks(written: &BackendRef) -> Result<Option<Speaks>, Problem> {
-    let Some(given) = &written.protocol else { return Ok(None) };
-    given.parse().map(Some).map_err(|()| {
-        let message = format!("{given:?}: {}", fairway_crds::names::PROTOCOL);
-        Problem::new(".protocol", Reason::InvalidRule, message)
-    })
 }
 
 impl Resolver<'_> {
@@ -184,23 +188,31 @@ impl Resolver<'_> {
         if known.is_none() && self.options.unknown_service == UnknownService::Refuse {
             return Err(self.not_found(&id));
         }
-        let named = speaks(written)?;
+        let named = Protocol::of_backend(written)?;
+        let name = format!("{}.{}.svc", id.name, id.namespace);
         if let Some(upstream) = self.options.backend_overrides.get(&id) {
-            return Ok(upstream.clone().speaking(named.unwrap_or_default()));
+            let spoken = Spoken::new(written, named, None)?;
+            let tls = self.secured(&spoken, &name)?;
+            return Ok(upstream.clone().speaking(spoken.speaks).secured(tls));
         }
-        let Port { number: port, name: port_name, speaks } = match known {
-            Some(service) => port_of(service, written.port.as_ref(), named, &id)?,
-            None => undescribed_port(written.port.as_ref(), named, &id)?,
+        let Port { number: port, name: port_name, said } = match known {
+            Some(service) => port_of(service, written.port.as_ref(), &id)?,
+            None => undescribed_port(written.port.as_ref(), &id)?,
         };
+        let spoken = Spoken::new(written, named, said)?;
         let kind = known.map(|service| &service.kind);
         if let Some(ServiceKind::ExternalName(target)) = kind {
             self.allowed(target, ".service")?;
-            return Ok(Upstream::new(Target::Name(absolute(target)), port).speaking(speaks));
+            let tls = self.secured(&spoken, target)?;
+            let upstream = Upstream::new(Target::Name(absolute(target)), port);
+            return Ok(upstream.speaking(spoken.speaks).secured(tls));
         }
+        let tls = self.secured(&spoken, &name)?;
         let told = self.options.endpoints_told() && !self.inputs.kept;
         if discovery == Discovery::Endpoints && kind.is_some() && told {
             let name = format!("{}.{}", id.name, id.namespace).into();
-            let upstream = Upstream::new(Target::Told(name), port).speaking(speaks);
+            let upstream = Upstream::new(Target::Told(name), port);
+            let upstream = upstream.speaking(spoken.speaks).secured(tls);
             self.wanted.insert(upstream.id(), Wanted { service: id, port: port_name });
             return Ok(upstream);
         }
@@ -213,7 +225,7 @@ impl Resolver<'_> {
             Ok(address) => Target::Address(address),
             Err(_) => Target::Name(name.into()),
         };
-        Ok(Upstream::new(target, port).speaking(speaks))
+        Ok(Upstream::new(target, port).speaking(spoken.speaks).secured(tls))
     }
 
     /// Whether the name of a Service that nobody described is probably a described one, misspelt.
@@ -274,7 +286,7 @@ impl Resolver<'_> {
         Problem::new(".service", Reason::BackendNotFound, message)
     }
 
-    fn host(&self, written: &BackendRef, host: &str) -> Result<Upstream, Problem> {
+    fn host(&mut self, written: &BackendRef, host: &str) -> Result<Upstream, Problem> {
         let invalid = |field, message: String| Problem::new(field, Reason::InvalidRule, message);
         if written.namespace.is_some() {
             return Err(invalid(".namespace", fairway_crds::names::NAMESPACE_OF_HOST.to_owned()));
@@ -282,7 +294,7 @@ impl Resolver<'_> {
         if written.discovery.is_some() {
             return Err(invalid(".discovery", fairway_crds::names::DISCOVERY_OF_HOST.to_owned()));
         }
-        let speaks = speaks(written)?.unwrap_or_default();
+        let spoken = Spoken::new(written, Protocol::of_backend(written)?, None)?;
         let port = match &written.port {
             Some(IntOrString::Int(port)) => number(*port),
             Some(IntOrString::String(_)) | None => None,
@@ -299,7 +311,9 @@ impl Resolver<'_> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = bare.parse::<IpAddr>() {
             self.allowed(host, ".host")?;
-            return Ok(Upstream::new(Target::Address(address), port).speaking(speaks));
+            let tls = self.secured(&spoken, host)?;
+            let upstream = Upstream::new(Target::Address(address), port);
+            return Ok(upstream.speaking(spoken.speaks).secured(tls));
         }
         if let Err(error) = host.parse::<HostPattern>() {
             return Err(invalid(".host", error.to_string()));
@@ -312,7 +326,8 @@ impl Resolver<'_> {
         self.allowed(host, ".host")?;
         // The name of a single label may need the search list, as in a compose file.
         let name = if host.contains('.') { absolute(host) } else { host.into() };
-        Ok(Upstream::new(Target::Name(name), port).speaking(speaks))
+        let tls = self.secured(&spoken, host)?;
+        Ok(Upstream::new(Target::Name(name), port).speaking(spoken.speaks).secured(tls))
     }
 
     /// Whether the operator lets a backend name this host.

@@ -76,7 +76,10 @@ impl Verdict {
                 Reason::BackendNotFound
                     | Reason::PortNotFound
                     | Reason::RefNotPermitted
+                    | Reason::SecretNotFound
+                    | Reason::InvalidCertificate
                     | Reason::ExternalHostNotAllowed
+                    | Reason::ConfigMapNotFound
             )
         });
         Self::of(&wrong, Reason::ResolvedRefs, "every reference was found")

@@ -7,6 +7,7 @@ mod outcome;
 mod permitted;
 mod rewrites;
 mod routes;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use fairway_crds::conditions::Reason;
 use fairway_crds::{RouteRule, ServiceRouteSpec};
 use fairway_snapshot::{
-    Action, Filter, HostPattern, ListenerName, Mirror, ObjectId, PathTemplate, Route, RuleId,
-    Sourced, Upstream, UpstreamId,
+    Action, Filter, HostPattern, ListenerName, Mirror, ObjectId, PathTemplate, Resource,
+    ResourceId, Route, RuleId, Sourced, Upstream, UpstreamId,
 };
 
 use super::answers;
@@ -27,7 +28,7 @@ use super::route_tests::{self, RouteTest};
 use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
 use crate::endpoints::Wanted;
-use crate::inputs::{Route as WrittenRoute, Unreadable};
+use crate::inputs::{NoSecret, Route as WrittenRoute, Secret, Unreadable};
 
 pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
@@ -44,6 +45,8 @@ pub(super) struct Lowered {
     refused: Refused,
     /// Those that its routes lead to, where they are served.
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
+    /// What those refer to.
+    pub(super) resources: Vec<(ResourceId, Resource)>,
     /// Those of them whose endpoints must be told.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
     pub(super) tests: Box<[RouteTest]>,
@@ -55,8 +58,12 @@ pub(super) struct Lowered {
 pub(super) struct Asked {
     /// The Services, found or not.
     pub(super) services: Vec<ObjectId>,
+    /// The ConfigMaps, found or not.
+    pub(super) config_maps: Vec<ObjectId>,
     /// Services of other namespaces, and whether a grant permits them.
     pub(super) grants: Vec<(ObjectId, bool)>,
+    /// The Secrets, with what was found.
+    pub(super) secrets: Vec<(ObjectId, Result<Arc<Secret>, NoSecret>)>,
     /// The names of all Services of its namespace, when a message was made from them.
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
@@ -121,10 +128,13 @@ pub(super) fn lower(
             inputs,
             options,
             upstreams: Vec::new(),
+            resources: Vec::new(),
             shared,
             wanted: BTreeMap::new(),
             asked: Vec::new(),
+            config_maps: Vec::new(),
             grants: Vec::new(),
+            secrets: Vec::new(),
             neighbours: None,
         },
         diagnostics: Vec::new(),
@@ -134,6 +144,7 @@ pub(super) fn lower(
     let listeners = lowering.listeners();
     let parsed = lowering.rules();
     let (hosts, refused) = lowering.permitted(hosts, &parsed);
+    lowering.tls();
     let mut groups: Vec<_> = by_policy(&listeners, options)
         .into_iter()
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
@@ -150,11 +161,23 @@ pub(super) fn lower(
     // Without a listener no host is served.
     let served = hosts.iter().filter(|_| !groups.is_empty()).map(ToString::to_string).collect();
     let status = status(route.generation, served, &share, hash, lowering.diagnostics);
-    let Resolver { mut upstreams, wanted, asked, grants, neighbours, .. } = lowering.resolver;
+    let Resolver {
+        mut upstreams,
+        mut resources,
+        wanted,
+        asked,
+        config_maps,
+        grants,
+        secrets,
+        neighbours,
+        ..
+    } = lowering.resolver;
     upstreams.shrink_to_fit();
-    let asked = Asked { services: asked, grants, neighbours };
+    resources.retain(|(id, _)| upstreams.iter().any(|(_, upstream)| upstream.refers_to(id)));
+    let asked = Asked { services: asked, config_maps, grants, secrets, neighbours };
     let tests = route_tests::read(&spec, &hosts);
-    (Lowered { hosts, groups, refused, upstreams, wanted, tests, status: Arc::new(status) }, asked)
+    let status = Arc::new(status);
+    (Lowered { hosts, groups, refused, upstreams, resources, wanted, tests, status }, asked)
 }
 
 /// An object whose text cannot be read serves nothing and is told.
@@ -168,6 +191,7 @@ fn unreadable(id: &ObjectId, route: &WrittenRoute, error: &serde_json::Error) ->
         groups: Vec::new(),
         refused: Refused::default(),
         upstreams: Vec::new(),
+        resources: Vec::new(),
         wanted: BTreeMap::new(),
         tests: Box::default(),
         status,

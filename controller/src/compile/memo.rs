@@ -1,9 +1,11 @@
 //! What compiling remembers of the last time. It changes the cost, never the result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fairway_snapshot::{Host, HostPattern, ListenerName, ObjectId, Upstream, UpstreamId};
+use fairway_snapshot::{
+    Host, HostPattern, ListenerName, ObjectId, Resource, ResourceId, Upstream, UpstreamId,
+};
 
 use super::backends::neighbours;
 use super::conflicts::Overlap;
@@ -14,7 +16,7 @@ use super::route_tests::RouteTest;
 use super::{CompileOptions, Diagnostic, Found, ObjectStatus};
 use crate::Inputs;
 use crate::differences::differences;
-use crate::inputs::{Grant, Objects, Route, Service};
+use crate::inputs::{Bundle, Grant, NoSecret, Objects, Route, Secret, Service};
 
 /// What compiling remembers of the last time: the lowered form of each object and everything that
 /// it was made from, and each host and the objects that it was made from.
@@ -26,13 +28,16 @@ pub struct Memo {
     /// What else objects are made from, as it was the last time.
     services: Objects<Arc<Service>>,
     grants: Objects<Arc<Grant>>,
+    secrets: Objects<Arc<Secret>>,
+    secrets_refused: BTreeSet<Arc<str>>,
+    config_maps: Objects<Arc<Bundle>>,
     /// Whether it is the same now.
     same_around: bool,
     objects: BTreeMap<ObjectId, Remembered>,
     /// The lowered form of each of these objects.
     lowered: Arc<BTreeMap<ObjectId, Arc<Lowered>>>,
-    /// The upstreams that their routes lead to, unless those of an object have changed.
-    upstreams: Option<BTreeMap<UpstreamId, Arc<Upstream>>>,
+    /// Where their routes lead to, unless that of an object has changed.
+    led: Option<Led>,
     hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
     shared: Interned,
     next_hosts: BTreeMap<(ListenerName, HostPattern), HostRoutes>,
@@ -40,13 +45,20 @@ pub struct Memo {
     changed: Vec<HostPattern>,
 }
 
+/// What routes lead to: upstreams, and the resources that those refer to.
+pub(super) type Led = (BTreeMap<UpstreamId, Arc<Upstream>>, BTreeMap<ResourceId, Resource>);
+
 #[derive(Debug)]
 struct Remembered {
     route: Arc<Route>,
     /// Every Service that was asked for, with what was found.
     services: Vec<(ObjectId, Option<Arc<Service>>)>,
+    /// Every ConfigMap that was asked for, with what was found.
+    config_maps: Vec<(ObjectId, Option<Arc<Bundle>>)>,
     /// Every Service of another namespace, and whether a grant permitted it.
     grants: Vec<(ObjectId, bool)>,
+    /// Every Secret that was asked for, with what was found.
+    secrets: Vec<(ObjectId, Result<Arc<Secret>, NoSecret>)>,
     /// The names of all Services of its namespace, when a message was made from them.
     neighbours: Option<Vec<Arc<str>>>,
     lowered: Arc<Lowered>,
@@ -63,16 +75,23 @@ impl Memo {
         if self.options.as_ref() != Some(options) || self.kept != kept {
             self.objects.clear();
             self.lowered = Arc::default();
-            self.upstreams = None;
+            self.led = None;
             self.hosts.clear();
             self.options = Some(options.clone());
             self.kept = kept;
         }
         self.next_hosts.clear();
         self.changed.clear();
-        self.same_around = self.services.is(&inputs.services) && self.grants.is(&inputs.grants);
+        self.same_around = self.services.is(&inputs.services)
+            && self.grants.is(&inputs.grants)
+            && self.secrets.is(&inputs.secrets)
+            && self.secrets_refused == inputs.secrets_refused
+            && self.config_maps.is(&inputs.config_maps);
         self.services = inputs.services.clone();
         self.grants = inputs.grants.clone();
+        self.secrets = inputs.secrets.clone();
+        self.secrets_refused = inputs.secrets_refused.clone();
+        self.config_maps = inputs.config_maps.clone();
     }
 
     /// The lowered form of each object of our class.
@@ -91,25 +110,22 @@ impl Memo {
                 let known = all.get(&id);
                 if known.is_none_or(|known| !Arc::ptr_eq(known, &lowered)) {
                     if known.is_none_or(|known| !known.leads_where(&lowered)) {
-                        self.upstreams = None;
+                        self.led = None;
                     }
                     Arc::make_mut(&mut all).insert(id, lowered);
                 }
             } else if self.objects.remove(&id).is_some() {
                 Arc::make_mut(&mut all).remove(&id);
-                self.upstreams = None;
+                self.led = None;
             }
         }
         self.lowered = Arc::clone(&all);
         all
     }
 
-    /// The upstreams of the last time, as long as they are the same, or else what `collect` finds.
-    pub(super) fn upstreams(
-        &mut self,
-        collect: impl FnOnce() -> BTreeMap<UpstreamId, Arc<Upstream>>,
-    ) -> BTreeMap<UpstreamId, Arc<Upstream>> {
-        self.upstreams.get_or_insert_with(collect).clone()
+    /// Where routes led to the last time, as long as that is the same, or else what `collect` finds.
+    pub(super) fn led(&mut self, collect: impl FnOnce() -> Led) -> Led {
+        self.led.get_or_insert_with(collect).clone()
     }
 
     /// The lowered form of an object, from memory when nothing that it was made from differs.
@@ -132,7 +148,13 @@ impl Memo {
         let remembered = Remembered {
             route: Arc::clone(route),
             services: asked.services.into_iter().map(|id| (id.clone(), look(&id))).collect(),
+            config_maps: asked
+                .config_maps
+                .into_iter()
+                .map(|id| (id.clone(), inputs.config_maps.get(&id).cloned()))
+                .collect(),
             grants: asked.grants,
+            secrets: asked.secrets,
             neighbours: asked.neighbours,
             lowered: Arc::clone(&lowered),
             tested: None,
@@ -225,6 +247,11 @@ impl Remembered {
     fn is_made_from(&self, id: &ObjectId, inputs: &Inputs) -> bool {
         let names = |known: &Vec<Arc<str>>| *known == neighbours(inputs, &id.namespace);
         self.services.iter().all(|(id, found)| inputs.services.get(id) == found.as_ref())
+            && self.secrets.iter().all(|(id, found)| inputs.secret(id) == *found)
+            && self
+                .config_maps
+                .iter()
+                .all(|(id, found)| inputs.config_maps.get(id) == found.as_ref())
             && self.grants.iter().all(|(to, was)| inputs.permitted(&id.namespace, to) == *was)
             && self.neighbours.as_ref().is_none_or(names)
     }

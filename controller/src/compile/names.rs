@@ -18,9 +18,19 @@ pub(crate) fn service(name: &str) -> Option<String> {
     refusal(name, names::is_service(name), LONGEST_LABEL, names::SERVICE)
 }
 
+/// What is wrong with the name of a Secret.
+pub(crate) fn secret(name: &str) -> Option<String> {
+    refusal(name, names::is_object(name), LONGEST_NAME, names::SECRET)
+}
+
 /// What is wrong with the name of a namespace.
 pub(crate) fn namespace(name: &str) -> Option<String> {
     refusal(name, names::is_label(name), LONGEST_LABEL, names::NAMESPACE)
+}
+
+/// What is wrong with the name of a ConfigMap.
+pub(crate) fn config_map(name: &str) -> Option<String> {
+    refusal(name, names::is_object(name), LONGEST_NAME, names::CONFIG_MAP)
 }
 
 /// What is wrong with the name of a ServiceRoute.

@@ -31,6 +31,8 @@ pub struct CompileOptions {
     pub backend_overrides: BTreeMap<ObjectId, Upstream>,
     /// Which hosts and paths each namespace may use; everything when there is none.
     pub host_policy: Option<HostPolicy>,
+    /// Whether routes may name Secrets.
+    pub secrets: bool,
     /// Which hosts outside the cluster a backend may name.
     pub external_hosts: ExternalHosts,
     /// Which addresses a backend may have.
@@ -126,6 +128,7 @@ impl Default for CompileOptions {
             unknown_service: UnknownService::Refuse,
             backend_overrides: BTreeMap::new(),
             host_policy: None,
+            secrets: true,
             external_hosts: ExternalHosts::Only(Vec::new()),
             addresses: AddressPolicy::NotReserved { except: Vec::new() },
         }

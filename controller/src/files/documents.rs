@@ -14,7 +14,10 @@ use super::schema::check_object;
 use super::tree::{Kind, Node, Problem, parse};
 use super::{FileProblem, LoadErrors, Loaded, Source};
 use crate::compile::names;
-use crate::inputs::{Grant, Route, Service, WrittenGrant, WrittenService};
+use crate::inputs::{
+    Bundle, CA_LABEL, Grant, Route, SECRET_TYPE, Secret, Service, WrittenConfigMap, WrittenGrant,
+    WrittenSecret, WrittenService,
+};
 
 /// The versions of ReferenceGrant, which mean the same.
 const GRANT_VERSIONS: [&str; 2] =
@@ -151,6 +154,15 @@ impl Reader {
         } else if version == "v1" && kind == "Service" {
             expand(&mut node, lookup, problems);
             self.service(file, node, problems);
+        } else if version == "v1"
+            && kind == "Secret"
+            && text("type").as_deref() == Some(SECRET_TYPE)
+        {
+            expand(&mut node, lookup, problems);
+            self.secret(file, node, problems);
+        } else if version == "v1" && kind == "ConfigMap" && is_bundle(&node) {
+            expand(&mut node, lookup, problems);
+            self.config_map(file, node, problems);
         } else if GRANT_VERSIONS.contains(&version.as_str()) && kind == "ReferenceGrant" {
             expand(&mut node, lookup, problems);
             self.grant(file, node, problems);
@@ -163,7 +175,8 @@ impl Reader {
             let note = Problem::new(
                 node.place,
                 format!(
-                    "{version} {kind} is skipped: Fairway reads ServiceRoute, Service and ReferenceGrant"
+                    "{version} {kind} is skipped: Fairway reads ServiceRoute, Service, ReferenceGrant, Secret of type {SECRET_TYPE}, and ConfigMap with the label {}",
+                    CA_LABEL.0
                 ),
             );
             self.loaded.notes.push(at(file, note));
@@ -248,6 +261,41 @@ impl Reader {
         }
     }
 
+    fn secret(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("Secret", file, &node, problems);
+        let before = problems.len();
+        check_object(&mut node, &known::secret(), problems);
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
+        // What the reader says may hold some of what it read.
+        match serde_json::from_value::<WrittenSecret>(node.value()) {
+            Ok(secret) => {
+                self.loaded.inputs.put_secret(&id, Secret::from(secret), None);
+            }
+            Err(_) => {
+                let message = format!(
+                    "Secret {id}: data holds names with values in Base64, and stringData names with text"
+                );
+                problems.push(Problem::new(node.place, message));
+            }
+        }
+    }
+
+    fn config_map(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
+        let id = self.name("ConfigMap", file, &node, problems);
+        let before = problems.len();
+        check_object(&mut node, &known::config_map(), problems);
+        let Some(id) = id.filter(|_| problems.len() == before) else { return };
+        match serde_json::from_value::<WrittenConfigMap>(node.value()) {
+            Ok(written) => {
+                let bundle = Arc::new(Bundle::from(written));
+                self.loaded.inputs.config_maps.insert(id, bundle);
+            }
+            Err(error) => {
+                problems.push(Problem::new(node.place, format!("ConfigMap {id}: {error}")));
+            }
+        }
+    }
+
     fn grant(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
         let id = self.name("ReferenceGrant", file, &node, problems);
         let before = problems.len();
@@ -262,6 +310,13 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether a ConfigMap is labelled to hold certificates of authorities.
+fn is_bundle(node: &Node) -> bool {
+    let (name, value) = CA_LABEL;
+    let labels = node.get("metadata").and_then(|metadata| metadata.get("labels"));
+    labels.and_then(|labels| labels.get(name)).and_then(Node::text) == Some(value)
 }
 
 /// The schema of a ServiceRoute, as the CRD has it.

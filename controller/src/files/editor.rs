@@ -140,15 +140,25 @@ fn meaning(rule: &str) -> Option<Value> {
     }
 }
 
-/// Fields of which one at least has to be there, or, behind a `!`, not to be there.
+/// Fields of which one at least has to be there, or, behind a `!`, not to be there, or to be another
+/// text.
 fn any_of(shape: &str, names: &[&str]) -> Option<Value> {
-    let choices = shape.split(" || ").zip(names).map(|(part, name)| match part {
-        "_" => Some(there(name)),
-        "!_" => Some(json!({ "not": there(name) })),
-        _ => None,
+    let mut names = names.iter();
+    let choices = shape.split(" || ").map(|part| match part {
+        "_" => names.next().map(|name| there(name)),
+        "!_" => names.next().map(|name| json!({ "not": there(name) })),
+        other => differs(other),
     });
     let choices: Vec<Value> = choices.collect::<Option<_>>()?;
-    (choices.len() == names.len()).then(|| json!({ "anyOf": choices }))
+    names.next().is_none().then(|| json!({ "anyOf": choices }))
+}
+
+/// That a field is not a text: `self.protocol != 'h2c'`.
+fn differs(part: &str) -> Option<Value> {
+    let (name, text) = part.strip_prefix("self.")?.split_once(" != '")?;
+    let text = text.strip_suffix('\'')?;
+    let same = json!({ "required": [name], "properties": { name: { "const": text } } });
+    Some(json!({ "not": same }))
 }
 
 /// That a field is there: `backends`, or `policy.mirror` below another one.

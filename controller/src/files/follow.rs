@@ -145,7 +145,11 @@ fn parent(path: &Path) -> &Path {
 
 /// Whether two loads hold the same objects.
 fn same(a: &Inputs, b: &Inputs) -> bool {
-    a.routes == b.routes && a.services == b.services && a.grants == b.grants
+    a.routes == b.routes
+        && a.services == b.services
+        && a.grants == b.grants
+        && a.secrets == b.secrets
+        && a.config_maps == b.config_maps
 }
 
 /// Names, sizes and times of everything that is read.

@@ -82,6 +82,18 @@ pub(super) fn service() -> JSONSchemaProps {
     object([("spec", spec), ("status", anything())])
 }
 
+/// A Secret of Kubernetes. What it holds is not looked at here: a mistake is told with the value.
+pub(super) fn secret() -> JSONSchemaProps {
+    let held = ["data", "stringData", "immutable"].map(|name| (name, anything()));
+    object([("type", of_type("string"))].into_iter().chain(held))
+}
+
+/// A ConfigMap of Kubernetes.
+pub(super) fn config_map() -> JSONSchemaProps {
+    let flag = || of_type("boolean");
+    object([("data", words()), ("binaryData", words()), ("immutable", flag())])
+}
+
 /// A ReferenceGrant of the Gateway API.
 pub(super) fn reference_grant() -> JSONSchemaProps {
     let text = |name| (name, of_type("string"));

@@ -1,6 +1,8 @@
 //! The structural schema of the CRD, walked over a tree: what the API server would refuse at
 //! apply is refused here with the same table, all mistakes at once.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -20,11 +22,18 @@ pub(super) fn check_object(node: &mut Node, schema: &JSONSchemaProps, problems: 
             "metadata" => check(value, &metadata(), "metadata", problems),
             name => match properties.and_then(|known| known.get(name)) {
                 Some(schema) => check(value, schema, name, problems),
-                None => unknown(key, name, &["metadata", "spec"], problems),
+                None => {
+                    let names = properties.into_iter().flat_map(BTreeMap::keys);
+                    let names = names.map(String::as_str).filter(|name| *name != "status");
+                    let names: Vec<&str> = ["metadata"].into_iter().chain(names).collect();
+                    unknown(key, name, &names, problems);
+                }
             },
         }
     }
-    if !entries.iter().any(|(key, _)| key.text == "spec") {
+    if properties.is_none_or(|known| known.contains_key("spec"))
+        && !entries.iter().any(|(key, _)| key.text == "spec")
+    {
         let spec = properties.and_then(|known| known.get("spec")?.properties.as_ref());
         let has = |field| spec.is_some_and(|spec| spec.contains_key(field));
         let written = if has("rules") {

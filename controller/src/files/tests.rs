@@ -1,5 +1,7 @@
 //! Folders as people have them: every mistake at once, with its place.
 
+mod bundles;
+
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -177,7 +179,7 @@ fn documents_of_others_are_noted_and_skipped() {
     assert_eq!((loaded.inputs.routes.len(), loaded.inputs.services.len()), (1, 1));
     assert_eq!(loaded.notes.len(), 1);
     assert!(loaded.notes[0].to_string().ends_with(
-        "b.yaml:1:1: apps/v1 Deployment is skipped: Fairway reads ServiceRoute, Service and ReferenceGrant"
+        "b.yaml:1:1: apps/v1 Deployment is skipped: Fairway reads ServiceRoute, Service, ReferenceGrant, Secret of type kubernetes.io/tls, and ConfigMap with the label fairway.dev/ca"
     ));
 }
 

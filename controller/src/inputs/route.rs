@@ -78,6 +78,26 @@ impl Route {
         });
         named.collect()
     }
+
+    /// The Secrets that it names; `namespace` is its own.
+    #[must_use]
+    pub fn secrets(&self, namespace: &Arc<str>) -> BTreeSet<ObjectId> {
+        let Ok(spec) = self.spec() else { return BTreeSet::new() };
+        let own = spec.tls.as_ref().map(|tls| &tls.secret_name);
+        let all = spec.all_tls().into_iter();
+        let named = all.flat_map(|tls| [&tls.ca_secret, &tls.client_secret]).flatten().chain(own);
+        named.map(|name| ObjectId::new(Arc::clone(namespace), name.as_str())).collect()
+    }
+
+    /// The ConfigMaps that it names; `namespace` is its own.
+    #[must_use]
+    pub fn config_maps(&self, namespace: &Arc<str>) -> BTreeSet<ObjectId> {
+        // Most name none, and reading a spec is work.
+        let spec = self.spec.contains("\"caConfigMap\"").then(|| self.spec().ok()).flatten();
+        let all = spec.as_ref().map(ServiceRouteSpec::all_tls).unwrap_or_default();
+        let named = all.into_iter().filter_map(|tls| tls.ca_config_map.as_deref());
+        named.map(|name| ObjectId::new(Arc::clone(namespace), name)).collect()
+    }
 }
 
 impl From<&ServiceRoute> for Route {

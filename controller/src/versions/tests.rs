@@ -43,12 +43,13 @@ fn the_highest_version_is_kept() {
 }
 
 #[test]
-fn a_route_needs_itself_and_the_services_that_are_there() {
+fn a_route_needs_itself_and_what_it_names_that_is_there() {
     let route: ServiceRoute = serde_json::from_value(json!({
         "apiVersion": "fairway.dev/v1alpha1", "kind": "ServiceRoute",
         "metadata": { "name": "a", "namespace": "market" },
         "spec": { "rules": [
-            { "backends": [{ "service": "one" }, { "service": "gone" }, { "host": "example.com", "port": 80 }] },
+            { "backends": [{ "service": "one" }, { "service": "gone" }, { "host": "example.com", "port": 80,
+                "tls": { "caConfigMap": "ca", "clientSecret": "client" } }] },
             { "backends": [{ "service": "one" }, { "service": "two", "namespace": "other" }] },
         ] },
     }))
@@ -61,10 +62,16 @@ fn a_route_needs_itself_and_the_services_that_are_there() {
     {
         inputs.versions.services.insert(ObjectId::new(namespace, name), version.into());
     }
+    let named = |name: &str| ObjectId::new("market", name);
+    inputs.versions.secrets.insert(named("client"), "9".into());
+    inputs.versions.config_maps.insert(named("ca"), "10".into());
+    inputs.versions.config_maps.insert(named("unrelated"), "11".into());
     let needs: Vec<String> = inputs
         .needs(&id)
         .iter()
         .map(|need| format!("{} {} {}", need.kind, need.namespace, need.version))
         .collect();
-    assert_eq!(needs, ["serviceroutes market 5", "services market 6", "services other 8"]);
+    let own = ["serviceroutes market 5", "services market 6", "services other 8"];
+    let others = ["secrets market 9", "configmaps market 10"];
+    assert_eq!(needs, [&own[..], &others].concat());
 }

@@ -178,7 +178,7 @@ async fn served(client: &Client) -> kube::Result<Option<&'static str>> {
 }
 
 /// What the API server said, when it said no.
-fn code(error: &watcher::Error) -> Option<u16> {
+pub(super) fn code(error: &watcher::Error) -> Option<u16> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => Some(status.code),

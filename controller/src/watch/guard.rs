@@ -30,12 +30,19 @@ pub(crate) struct Guarded<K: Watched> {
 }
 
 /// An object that could not be read as a whole, with all its fields.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Raw {
     /// Why it could not be read.
     pub(crate) error: String,
     /// The whole object.
     pub(crate) value: Value,
+}
+
+/// The object itself is not shown: it may be a Secret.
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Raw").finish_non_exhaustive()
+    }
 }
 
 impl Raw {

@@ -3,11 +3,11 @@
 use fairway_crds::{
     GatewayReplica, GatewayReplicaSpec, ServiceRoute, ServiceRouteSpec, ServiceRouteStatus,
 };
-use k8s_openapi::api::core::v1::Service as KubeService;
+use k8s_openapi::api::core::v1::{Secret as KubeSecret, Service as KubeService};
 use serde::Deserialize;
 
 use super::guard::Watched;
-use crate::inputs::WrittenService;
+use crate::inputs::{WrittenSecret, WrittenService};
 
 /// A ServiceRoute without its metadata.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +23,10 @@ impl Watched for ServiceRoute {
 
 impl Watched for KubeService {
     type Content = WrittenService;
+}
+
+impl Watched for KubeSecret {
+    type Content = WrittenSecret;
 }
 
 /// A GatewayReplica without its metadata.

@@ -44,6 +44,11 @@ impl Scope {
         ours.filter(|id| !listing.contains(*id)).cloned().collect()
     }
 
+    /// Whose objects it tells of; empty: of every namespace.
+    pub(super) fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or_default()
+    }
+
     fn covers(&self, id: &ObjectId) -> bool {
         self.namespace.as_deref().is_none_or(|namespace| namespace == &*id.namespace)
     }

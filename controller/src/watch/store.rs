@@ -1,5 +1,8 @@
 //! What the watches have told so far, reduced to what is needed.
 
+mod bundles;
+mod secrets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,15 +12,15 @@ use k8s_openapi::api::core::v1::Service as KubeService;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::watcher::Event;
 
-use super::Guarded;
 use super::grants::{GrantEvent, ReferenceGrant};
 use super::observed::{Observed, ObservedObjects};
 use super::progress::Progress;
 use super::scope::Scope;
+use super::{Guarded, Watched};
 use crate::Inputs;
 use crate::inputs::{Grant, Route, Service, Unreadable};
 use crate::shared::Shared;
-use crate::versions::{ROUTES, SERVICES, Version, Versions};
+use crate::versions::{CONFIG_MAPS, ROUTES, SECRETS, SERVICES, Version, Versions};
 
 /// The world so far.
 #[derive(Debug)]
@@ -30,6 +33,13 @@ pub(super) struct Store {
     routes_progress: Progress,
     services_progress: Progress,
     grants: Vec<Scope>,
+    /// None where Secrets are not watched.
+    secrets: Vec<Scope>,
+    secrets_progress: Progress,
+    bundles: Vec<Scope>,
+    bundles_progress: Progress,
+    /// Whether ConfigMaps may not be read.
+    bundles_refused: bool,
     /// Services that cannot be read, with what the log said of them.
     unreadable_services: BTreeMap<ObjectId, String>,
     words: Shared<str>,
@@ -40,7 +50,8 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(namespaces: &[String], observed: Arc<ObservedObjects>) -> Self {
+    pub(super) fn new(watched: &Watched, observed: Arc<ObservedObjects>) -> Self {
+        let namespaces = &watched.namespaces;
         Self {
             inputs: Inputs::default(),
             observed,
@@ -50,6 +61,11 @@ impl Store {
             routes_progress: Progress::new(ROUTES, namespaces),
             services_progress: Progress::new(SERVICES, namespaces),
             grants: Scope::of(namespaces),
+            secrets: if watched.secrets { Scope::of(namespaces) } else { Vec::new() },
+            secrets_progress: Progress::new(SECRETS, namespaces),
+            bundles: Scope::of(namespaces),
+            bundles_progress: Progress::new(CONFIG_MAPS, namespaces),
+            bundles_refused: false,
             unreadable_services: BTreeMap::new(),
             words: Shared::default(),
             shapes: Shared::default(),
@@ -61,7 +77,8 @@ impl Store {
     /// The world, when it is complete and differs from what was told last.
     pub(super) fn changed(&mut self) -> Option<Arc<Inputs>> {
         if !self.complete {
-            let mut scopes = self.routes.iter().chain(&self.services).chain(&self.grants);
+            let others = self.grants.iter().chain(&self.secrets).chain(&self.bundles);
+            let mut scopes = self.routes.iter().chain(&self.services).chain(others);
             self.complete = scopes.all(|scope| scope.ready);
             self.dirty = self.complete;
         }

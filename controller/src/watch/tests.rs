@@ -1,5 +1,8 @@
 //! What the watches tell, and what becomes of it.
 
+mod bundles;
+mod secrets;
+
 use std::sync::Arc;
 
 use fairway_crds::{ServiceRoute, ServiceRouteSpec, ServiceRouteStatus};
@@ -9,12 +12,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::watcher::Event;
 use serde_json::json;
 
-use super::Guarded;
 use super::grants::{GrantEvent, ReferenceGrant};
 use super::guard::Watched;
 use super::kinds::RouteContent;
 use super::observed::ObservedObjects;
 use super::store::Store;
+use super::{Guarded, Watched as WatchedWorld};
 use crate::shared::Shared;
 use crate::status::Told;
 use crate::{CompileOptions, Inputs, Memo, compile};
@@ -30,12 +33,17 @@ fn route(name: &str, host: &str, generation: i64) -> Guarded<ServiceRoute> {
     Guarded { metadata, content: Ok(Box::new(RouteContent { spec, status: None })) }
 }
 
+/// Watches of one namespace, without Secrets.
+fn of_namespace() -> WatchedWorld {
+    WatchedWorld { namespaces: vec!["ns".to_owned()], secrets: false }
+}
+
 fn names(store: &mut Store) -> Option<Vec<String>> {
     store.changed().map(|inputs| inputs.routes.keys().map(|id| id.name.to_string()).collect())
 }
 
 fn started(names: &[&str]) -> Store {
-    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&WatchedWorld::default(), Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     for name in names {
         store.route(0, Event::InitApply(route(name, "a.example", 1)));
@@ -44,12 +52,13 @@ fn started(names: &[&str]) -> Store {
     store.service(0, Event::Init);
     store.service(0, Event::InitDone);
     store.grant(0, GrantEvent::None);
+    bundles::none(&mut store);
     store
 }
 
 #[test]
 fn nothing_is_told_before_every_list_is_complete() {
-    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&WatchedWorld::default(), Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     store.route(0, Event::InitApply(route("a", "a.example", 1)));
     assert_eq!(names(&mut store), None);
@@ -59,6 +68,8 @@ fn nothing_is_told_before_every_list_is_complete() {
     store.service(0, Event::InitDone);
     assert_eq!(names(&mut store), None, "whether there are grants is not known yet");
     store.grant(0, GrantEvent::None);
+    assert_eq!(names(&mut store), None, "the authorities are not there yet");
+    bundles::none(&mut store);
     assert_eq!(names(&mut store), Some(vec!["a".to_owned()]));
 }
 
@@ -106,7 +117,7 @@ fn unreadable<K: Watched>(spec: &serde_json::Value) -> Guarded<K> {
 #[test]
 fn an_object_that_cannot_be_read_keeps_its_status() {
     let observed = Arc::new(ObservedObjects::default());
-    let mut store = Store::new(&[], Arc::clone(&observed));
+    let mut store = Store::new(&WatchedWorld::default(), Arc::clone(&observed));
     store.route(0, Event::Apply(unreadable(&json!({ "rules": 1 }))));
     let known = observed.get(&ObjectId::new("ns", "a")).unwrap();
     assert_eq!(known.resource_version.as_deref(), Some("7"));
@@ -136,13 +147,14 @@ fn an_object_that_cannot_be_read_is_told_by_its_class_only() {
 
 #[test]
 fn a_service_that_cannot_be_read_counts_as_not_there() {
-    let mut store = Store::new(&[], Arc::new(ObservedObjects::default()));
+    let mut store = Store::new(&WatchedWorld::default(), Arc::new(ObservedObjects::default()));
     store.route(0, Event::Init);
     store.route(0, Event::InitDone);
     store.service(0, Event::Init);
     store.service(0, Event::InitApply(unreadable(&json!({ "ports": 1 }))));
     store.service(0, Event::InitDone);
     store.grant(0, GrantEvent::None);
+    bundles::none(&mut store);
     assert!(store.changed().unwrap().services.is_empty(), "the world is complete");
     let good: Guarded<Service> = serde_json::from_value(json!({
         "metadata": { "name": "a", "namespace": "ns" }, "spec": { "ports": [{ "port": 80 }] } }))
@@ -162,10 +174,11 @@ fn versioned(name: &str, host: &str, version: &str) -> Guarded<ServiceRoute> {
 #[test]
 fn a_world_says_how_far_it_has_come_and_when_each_object_changed() {
     let observed = Arc::new(ObservedObjects::default());
-    let mut store = Store::new(&["ns".to_owned()], Arc::clone(&observed));
+    let mut store = Store::new(&of_namespace(), Arc::clone(&observed));
     store.service(0, Event::Init);
     store.service(0, Event::InitDone);
     store.grant(0, GrantEvent::None);
+    bundles::none(&mut store);
     store.route(0, Event::Init);
     store.route(0, Event::InitApply(versioned("a", "a.example", "30")));
     store.route(0, Event::InitApply(versioned("b", "a.example", "9")));

@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::{BackendRef, names, schema};
+use crate::{BackendRef, BackendTls, names, schema};
 
 /// A Service of the cluster, or a host outside it, that gets copies of requests. Its answers are
 /// thrown away, and whatever becomes of a copy changes nothing for the client.
@@ -16,6 +16,7 @@ use crate::{BackendRef, names, schema};
     validation = ("!has(self.host) || has(self.port)", names::PORT_OF_HOST),
     validation = ("!has(self.discovery) || has(self.service)", names::DISCOVERY_OF_HOST),
     validation = ("!has(self.__namespace__) || has(self.service)", names::NAMESPACE_OF_HOST),
+    validation = ("!has(self.tls) || !has(self.protocol) || self.protocol != 'h2c'", names::PROTOCOL_OF_TLS),
 )]
 pub struct Mirror {
     /// Name of a Service.
@@ -46,11 +47,15 @@ pub struct Mirror {
     #[schemars(schema_with = "schema::discovery")]
     pub discovery: Option<String>,
 
-    /// What is spoken with it, as for a backend: http, which is HTTP/1.1; h2c, which is HTTP/2 without TLS; grpc, which is
-    /// h2c. Default: what appProtocol of the Service's port says (kubernetes.io/h2c, grpc), else http.
+    /// What is spoken with it, as for a backend: http, https, h2c or grpc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::protocol")]
     pub protocol: Option<String>,
+
+    /// How it is secured. Given, even as {}, TLS is spoken, whatever the protocol; without it, TLS is
+    /// spoken where the protocol says https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<BackendTls>,
 
     /// How many of a hundred requests are copied, from 0 to 100; 0.5 is one of two hundred. Four
     /// decimals count. Default: 100.
@@ -63,7 +68,8 @@ impl Mirror {
     /// The reference, as a backend has it.
     #[must_use]
     pub fn backend(&self) -> BackendRef {
-        let Self { service, namespace, host, port, discovery, protocol, percent: _ } = self.clone();
-        BackendRef { service, namespace, host, port, discovery, protocol, weight: None }
+        let Self { service, namespace, host, port, discovery, protocol, tls, percent: _ } =
+            self.clone();
+        BackendRef { service, namespace, host, port, discovery, protocol, tls, weight: None }
     }
 }

@@ -71,6 +71,7 @@ impl ProxyError {
             Self::ConnectRefused => row(502, "The backend refused the connection", Upstream, true),
             Self::ConnectFailed => row(502, "The backend cannot be reached", Upstream, true),
             Self::ConnectTimeout => row(504, "The backend did not accept in time", Upstream, true),
+            Self::UpstreamTls(_) => row(502, "TLS with the backend failed", Upstream, true),
             Self::UpstreamReset => row(502, "The backend closed the connection", Upstream, true),
             Self::UpstreamProtocolError => {
                 row(502, "The backend's answer is malformed", Upstream, false)

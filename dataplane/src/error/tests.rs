@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Blame, ProxyError, wants_json};
+use rustls::{AlertDescription, Error};
+
+use super::{Blame, ProxyError, TlsProblem, wants_json};
 
 #[test]
 fn every_error_has_a_status_a_reason_of_its_own_and_a_problem_that_parses() {
@@ -47,4 +49,31 @@ fn json_is_sent_to_those_who_accept_it() {
         assert_eq!(wants_json(Some(accept.as_bytes())), expected, "{accept}");
     }
     assert!(wants_json(None));
+}
+
+#[test]
+fn what_a_backend_says_of_our_certificate_is_told_apart() {
+    use std::io::{Error as Io, ErrorKind};
+    use {AlertDescription as Alert, TlsProblem as Problem};
+    for (alert, expected) in [
+        (Alert::CertificateRequired, Problem::ClientCertificateRefused),
+        (Alert::UnknownCA, Problem::ClientCertificateRefused),
+        (Alert::AccessDenied, Problem::ClientCertificateRefused),
+        (Alert::NoApplicationProtocol, Problem::ProtocolRefused),
+        (Alert::ProtocolVersion, Problem::NothingInCommon),
+        (Alert::InternalError, Problem::Broken),
+    ] {
+        let error = Error::AlertReceived(alert);
+        assert_eq!(Problem::from(&error), expected, "{alert:?}");
+        // The codec of HTTP/2 keeps the text alone.
+        let text = Io::new(ErrorKind::InvalidData, error.to_string());
+        let expected = match expected {
+            Problem::ClientCertificateRefused => expected,
+            _ => Problem::Broken,
+        };
+        assert_eq!(Problem::of_text(&text), Some(expected), "{alert:?}");
+        assert_eq!(Problem::of(&Io::new(ErrorKind::InvalidData, error)), Some(alert.into()));
+    }
+    let reset = Io::from(ErrorKind::ConnectionReset);
+    assert_eq!((Problem::of(&reset), Problem::of_text(&reset)), (None, None));
 }

@@ -142,6 +142,9 @@ impl Record<'_> {
         if let Some(error) = self.error {
             line.plain(quoted!("reason"), error.reason());
             line.plain(quoted!("blame"), error.blame().as_str());
+            if let ProxyError::UpstreamTls(problem) = error {
+                line.plain(quoted!("cause"), problem.as_str());
+            }
         }
         if let Some(rule) = self.rule {
             line.object(quoted!("route"), &rule.object.namespace, &rule.object.name);

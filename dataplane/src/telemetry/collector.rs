@@ -72,6 +72,8 @@ metrics! {
         "Connections that were opened to backends; many beside few requests mean that they are not kept";
     CONNECT_FAILURES: "fairway_upstream_connect_failures", Counter, "reason",
         "Connections to backends that could not be opened";
+    UPSTREAM_HANDSHAKES: "fairway_upstream_tls_handshakes", Counter, "result",
+        "Handshakes of TLS with backends, by result: full, resumed or failed";
     RETRIES: "fairway_upstream_retries", Counter, "",
         "Tries of requests after the first";
     OBSERVED: "fairway_policy_observed", Counter, "reason",
@@ -136,6 +138,9 @@ impl Collector for DataPlaneCollector {
 
 impl DataPlaneCollector {
     fn encode_tls(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let words = ["full", "resumed", "failed"];
+        let counts = [0, 1, 2].map(|index| self.0.sum(|worker| &worker.upstream_tls[index]));
+        encode_by_word(encoder, UPSTREAM_HANDSHAKES, "result", words, counts)?;
         let certificates = self.0.certificates();
         if certificates.is_empty() {
             return Ok(());
@@ -145,7 +150,6 @@ impl DataPlaneCollector {
             let labels: Labels<'_, 1> = [("certificate", label)];
             ends.encode_family(&labels)?.encode_gauge(end)?;
         }
-        let words = ["full", "resumed", "failed"];
         let counts = [0, 1, 2].map(|index| self.0.sum(|worker| &worker.tls[index]));
         encode_by_word(encoder, TLS_HANDSHAKES, "result", words, counts)
     }

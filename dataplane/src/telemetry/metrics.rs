@@ -52,6 +52,8 @@ pub struct WorkerCounters {
     pub(super) connections_closed: AtomicU64,
     /// Handshakes of TLS: whole ones, resumed ones, failed ones.
     pub(super) tls: [AtomicU64; 3],
+    /// The same with backends.
+    pub(super) upstream_tls: [AtomicU64; 3],
     pub(super) accept_failures: AtomicU64,
     /// Connections that were refused, by the reason.
     pub(super) refused: [AtomicU64; 3],
@@ -207,6 +209,11 @@ impl WorkerMetrics {
     /// A handshake of TLS has ended.
     pub(crate) fn tls_handshake(&self, handshake: Handshake) {
         add(&self.0.tls[handshake as usize], 1);
+    }
+
+    /// The same with a backend.
+    pub(crate) fn upstream_tls_handshake(&self, handshake: Handshake) {
+        add(&self.0.upstream_tls[handshake as usize], 1);
     }
 
     pub(crate) fn connection_refused(&self, full: Full) {

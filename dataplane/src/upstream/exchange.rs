@@ -13,8 +13,8 @@ use http::StatusCode;
 use http_body::Frame;
 use tokio::time::Sleep;
 
-use super::connect::{UpstreamConnection, connect};
-use super::http2::Http2Connection;
+use super::connect::{Opened, Opening, UpstreamConnection};
+use super::http2::{Http2Connection, Taken};
 use super::pool::Pool;
 use super::{UpstreamRuntime, http1, http2};
 use crate::body::ClientBody;
@@ -79,33 +79,49 @@ pub(crate) enum ResponseBody {
     Http2(Box<http2::ResponseBody>),
 }
 
-/// An idle connection to an endpoint of an upstream, or a new one. `fresh` asks for a new one; `metrics`
-/// counts it.
+/// What a request asks of its connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wants {
+    /// A new one.
+    pub(crate) fresh: bool,
+    /// One of HTTP/1.1, for a protocol that is switched to, wherever the backend has the choice.
+    pub(crate) http1: bool,
+}
+
+/// An idle connection to an endpoint of an upstream, or a new one. `metrics` counts it.
 pub(crate) async fn connection(
     pool: &Pool,
     upstream: &UpstreamRuntime,
     endpoint: SocketAddr,
     limit: Option<Duration>,
-    fresh: bool,
+    wants: Wants,
     metrics: Option<&WorkerMetrics>,
 ) -> Result<Connection, ProxyError> {
-    let count = |failed: Option<ProxyError>| {
-        if let Some(metrics) = metrics {
-            metrics.connect(failed);
-        }
+    let offers = match upstream.speaks {
+        Speaks::Either if wants.http1 || upstream.tls.is_none() => Speaks::Http1,
+        speaks => speaks,
     };
-    match upstream.speaks {
-        Speaks::Http1 => {
-            if !fresh && let Some(connection) = pool.take(upstream.number, endpoint) {
-                return Ok(Connection::Http1(connection));
-            }
-            let connected = connect(upstream, endpoint, limit).await;
-            count(connected.as_ref().err().copied());
-            connected.map(Connection::Http1)
+    if offers != Speaks::Http2
+        && !wants.fresh
+        && let Some(connection) = pool.take(upstream.number, endpoint)
+    {
+        return Ok(Connection::Http1(connection));
+    }
+    let opening = || Opening::new(upstream, endpoint, offers, limit, metrics);
+    if offers != Speaks::Http1 {
+        match pool.http2().take(opening(), wants.fresh).await? {
+            Taken::Shared(connection) => return Ok(Connection::Http2(connection)),
+            Taken::Own(Some(connection)) => return Ok(Connection::Http1(connection)),
+            Taken::Own(None) => {}
         }
-        Speaks::Http2 => {
-            let pool = pool.http2();
-            pool.take(upstream, endpoint, limit, fresh, count).await.map(Connection::Http2)
+    }
+    let opening = opening();
+    // Requests that find a connection need not have the room for opening one.
+    match Box::pin(opening.run()).await? {
+        Opened::Http1(connection) => Ok(Connection::Http1(connection)),
+        Opened::Http2(connection) => {
+            pool.http2().adopt(&opening, &connection);
+            Ok(Connection::Http2(connection))
         }
     }
 }

@@ -8,19 +8,21 @@ mod tests;
 mod upload;
 
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::Method;
 use http::header::HeaderValue;
 use http_body::Frame;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::connect::UpstreamConnection;
 use super::exchange::{Interims, Outgoing, SendError};
-use crate::error::ProxyError;
+use crate::error::{ProxyError, TlsProblem};
 use crate::h1::{Decoder, Malformed, Step};
 use crate::message::ResponseHead;
+use crate::socket::Socket;
 use response::{Head, Parsed};
 use upload::Upload;
 
@@ -62,6 +64,7 @@ pub(super) async fn send(
             let (error, closed) = match error {
                 HeadError::Closed => (ProxyError::UpstreamReset, true),
                 HeadError::Reset => (ProxyError::UpstreamReset, false),
+                HeadError::Tls(problem) => (ProxyError::UpstreamTls(problem), false),
                 HeadError::Malformed(Malformed(problem)) => {
                     let endpoint = connection.endpoint;
                     tracing::debug!(%endpoint, problem, "malformed answer");
@@ -80,6 +83,8 @@ enum HeadError {
     Closed,
     /// It ended in the middle of the head.
     Reset,
+    /// The backend does not take us for who we are, or broke TLS.
+    Tls(TlsProblem),
     Malformed(Malformed),
     /// The request's body broke off.
     Upload(ProxyError),
@@ -99,12 +104,13 @@ impl Wait<'_> {
         upload: &mut Upload,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Head, HeadError>> {
-        let UpstreamConnection { stream, input, output, .. } = connection;
+        let UpstreamConnection { stream, output, .. } = connection;
         // A backend that does not read on may have answered already: it is listened to all the same.
         if let Poll::Ready(Err(error)) = upload.poll(output, stream, cx) {
             return Poll::Ready(Err(HeadError::Upload(error)));
         }
         loop {
+            let UpstreamConnection { stream, input, .. } = connection;
             match response::parse(input, &self.method, self.upgrade.as_ref())
                 .map_err(HeadError::Malformed)?
             {
@@ -116,6 +122,12 @@ impl Wait<'_> {
                 Parsed::Partial => {}
             }
             let Poll::Ready(filled) = input.poll_fill(stream, cx) else { break };
+            if let Err(error) = &filled
+                && let Some(problem) = connection.tls_problem(error)
+            {
+                return Poll::Ready(Err(HeadError::Tls(problem)));
+            }
+            let input = &connection.input;
             match filled {
                 Ok(0) | Err(_) if input.is_empty() => return Poll::Ready(Err(HeadError::Closed)),
                 Ok(0) | Err(_) => return Poll::Ready(Err(HeadError::Reset)),
@@ -197,11 +209,20 @@ impl ResponseBody {
 
 /// Whether an idle connection has nothing to say: no end, no error, and no bytes that nobody asked
 /// for. Costs a system call only when there is something.
-pub(super) fn is_silent(stream: &TcpStream) -> bool {
+pub(super) fn is_silent(socket: &mut Socket) -> bool {
     let mut noop = Context::from_waker(std::task::Waker::noop());
-    if stream.poll_read_ready(&mut noop).is_pending() {
-        return true;
+    match socket {
+        Socket::Plain(stream) => {
+            if stream.poll_read_ready(&mut noop).is_pending() {
+                return true;
+            }
+            let read = stream.try_read(&mut [0]);
+            read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        }
+        // What came may be no byte of a message: tickets, or new keys.
+        Socket::Tls(stream) => {
+            let mut byte = [0];
+            Pin::new(&mut **stream).poll_read(&mut noop, &mut ReadBuf::new(&mut byte)).is_pending()
+        }
     }
-    let read = stream.try_read(&mut [0]);
-    read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -5,8 +5,10 @@ mod pool;
 mod upload;
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -17,16 +19,17 @@ use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::Frame;
-use tokio::net::TcpStream;
 
 use super::exchange::{Interims, Outgoing, RequestBody, SendError};
-use crate::error::ProxyError;
+use super::tls::BackendTls;
+use crate::error::{ProxyError, TlsProblem};
 use crate::fields::Fields;
 use crate::h1::content_length;
 use crate::message::ResponseHead;
+use crate::socket::Socket;
 use crate::streams::{StreamBody, has_outer_blanks};
 use crate::worker::spawn;
-pub(super) use pool::Http2Pool;
+pub(super) use pool::{Http2Pool, Taken};
 use upload::Upload;
 
 /// What a stream may hold that the client has not taken yet.
@@ -44,6 +47,8 @@ const MAX_HEAD: u32 = 64 * 1024;
 /// An open connection, for all requests of its worker.
 pub(crate) struct Http2Connection {
     sender: SendRequest<Bytes>,
+    endpoint: SocketAddr,
+    tls: Option<Arc<BackendTls>>,
     opened: Instant,
     /// Whether it takes no more streams.
     closed: Cell<bool>,
@@ -67,7 +72,7 @@ struct Counted {
 pub(crate) struct ResponseBody {
     stream: StreamBody,
     upload: Upload,
-    _counted: Counted,
+    counted: Counted,
 }
 
 /// Why there is no head.
@@ -79,19 +84,44 @@ struct Failure {
     closed: bool,
 }
 
-/// Speaks HTTP/2 over a new socket.
-async fn handshake(stream: TcpStream) -> Result<Rc<Http2Connection>, ProxyError> {
+/// Speaks HTTP/2 over a new socket. It is open when the backend has said how many streams it takes: until
+/// then nobody knows how many requests may share it (RFC 9113 section 5.1.2).
+pub(super) async fn handshake(
+    stream: Socket,
+    endpoint: SocketAddr,
+    tls: Option<Arc<BackendTls>>,
+) -> Result<Rc<Http2Connection>, ProxyError> {
     let mut builder = Builder::new();
     builder
+        .initial_max_send_streams(0)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEAD)
         .max_send_buffer_size(SEND_BUFFER)
         .enable_push(false);
+    let ended = |error: Option<Error>| {
+        let error = error.map(|error| Failure::of(&error, endpoint, tls.as_deref()).error);
+        match (error.unwrap_or(ProxyError::UpstreamReset), &tls) {
+            // Who does not take us for who we are may close before its alert can be read.
+            (ProxyError::UpstreamReset, Some(tls)) => {
+                tls.tell(endpoint, TlsProblem::Broken, None);
+                ProxyError::UpstreamTls(TlsProblem::Broken)
+            }
+            (error, _) => error,
+        }
+    };
     let shaken = builder.handshake(stream).await;
-    let (sender, codec) = shaken.map_err(|_| ProxyError::UpstreamReset)?;
+    let (sender, mut codec) = shaken.map_err(|error| ended(Some(error)))?;
+    std::future::poll_fn(|cx| match Pin::new(&mut codec).poll(cx) {
+        Poll::Ready(closed) => Poll::Ready(Err(ended(closed.err()))),
+        Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
+        Poll::Pending => Poll::Pending,
+    })
+    .await?;
     let connection = Rc::new(Http2Connection {
         sender,
+        endpoint,
+        tls,
         opened: Instant::now(),
         closed: Cell::new(false),
         doubtful: Cell::new(false),
@@ -120,7 +150,7 @@ pub(super) async fn send(
     interims: Interims<'_>,
 ) -> Result<(ResponseHead, ResponseBody), SendError> {
     let unsent = |error| SendError { error, nothing_sent: true, closed: false };
-    let head = head(request).map_err(unsent)?;
+    let head = head(request, connection.tls.is_some()).map_err(unsent)?;
     let mut sender = connection.sender.clone();
     let mut counted = Counted::new(connection);
     let ready = std::future::poll_fn(|cx| sender.poll_ready(cx)).await;
@@ -131,11 +161,11 @@ pub(super) async fn send(
         unsent(ProxyError::UpstreamReset)
     })?;
     let mut upload = Upload::begin(stream, request.body.take());
-    let mut wait = Wait { response, interims };
+    let mut wait = Wait { connection: &counted.connection, response, interims };
     match std::future::poll_fn(|cx| wait.poll(&mut upload, cx)).await {
         Ok((head, stream)) => {
             counted.answered();
-            Ok((head, ResponseBody { stream, upload, _counted: counted }))
+            Ok((head, ResponseBody { stream, upload, counted }))
         }
         Err(Failure { error, refused, closed }) => {
             if closed || refused {
@@ -150,11 +180,11 @@ pub(super) async fn send(
 }
 
 /// The head of a request as HTTP/2 has it (section 8.3.1).
-fn head(request: &Outgoing) -> Result<Request<()>, ProxyError> {
+fn head(request: &Outgoing, secured: bool) -> Result<Request<()>, ProxyError> {
     let mut headers = request.head.headers.to_map();
     let host = headers.remove(HOST);
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(if secured { Scheme::HTTPS } else { Scheme::HTTP });
     let authority = host.and_then(|host| host.as_bytes().try_into().ok());
     parts.authority = Some(authority.ok_or(ProxyError::BadHost)?);
     let path = request.head.target.path_and_query().cloned();
@@ -175,6 +205,7 @@ fn head(request: &Outgoing) -> Result<Request<()>, ProxyError> {
 
 /// The wait for a head.
 struct Wait<'a> {
+    connection: &'a Http2Connection,
     response: ResponseFuture,
     interims: Interims<'a>,
 }
@@ -198,7 +229,9 @@ impl Wait<'_> {
         }
         self.interims.poll_patience(cx).map_err(|_| Failure::malformed())?;
         let answer = ready!(Pin::new(&mut self.response).poll(cx));
-        Poll::Ready(answer.map_err(|error| Failure::of(&error)).and_then(check))
+        let connection = self.connection;
+        let failure = |error| Failure::of(&error, connection.endpoint, connection.tls.as_deref());
+        Poll::Ready(answer.map_err(failure).and_then(check))
     }
 }
 
@@ -234,8 +267,15 @@ impl Failure {
         Self { error: ProxyError::UpstreamProtocolError, refused: false, closed: false }
     }
 
-    fn of(error: &Error) -> Self {
+    fn of(error: &Error, endpoint: SocketAddr, tls: Option<&BackendTls>) -> Self {
         tracing::debug!(%error, "no answer over HTTP/2");
+        if let (Some(tls), Some(io)) = (tls, error.get_io())
+            && let Some(problem) = TlsProblem::of_text(io)
+        {
+            tls.tell(endpoint, problem, Some(io));
+            let error = ProxyError::UpstreamTls(problem);
+            return Self { error, refused: false, closed: false };
+        }
         let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
         // Only streams behind the last one that was taken end with it (section 6.8).
         let behind = error.is_go_away() && error.is_remote();
@@ -283,8 +323,13 @@ impl Http2Connection {
 
     /// Whether one more request can be sent over it.
     fn has_room(&self) -> bool {
-        let most = self.sender.current_max_send_streams().min(MAX_STREAMS);
-        !self.closed.get() && !self.doubtful.get() && self.streams.get() < most
+        let free = self.streams.get() < self.most_streams();
+        free && !self.closed.get() && !self.doubtful.get()
+    }
+
+    /// How many streams it takes at once.
+    fn most_streams(&self) -> usize {
+        self.sender.current_max_send_streams().min(MAX_STREAMS)
     }
 }
 
@@ -297,7 +342,11 @@ impl ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
         let _ = self.upload.poll(cx);
         let next = self.stream.poll_frame(cx);
-        next.map(|next| next.map(|next| next.map_err(|error| Failure::of(&error).error)))
+        let connection = &self.counted.connection;
+        let (endpoint, tls) = (connection.endpoint, connection.tls.as_deref());
+        next.map(|next| {
+            next.map(|next| next.map_err(|error| Failure::of(&error, endpoint, tls).error))
+        })
     }
 
     pub(super) fn is_end_stream(&self) -> bool {

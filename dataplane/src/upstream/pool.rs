@@ -54,7 +54,7 @@ impl Pool {
         let mut pools = self.by_upstream.borrow_mut();
         let endpoints = pools.get_mut(&upstream)?;
         let (_, idle) = endpoints.iter_mut().find(|(address, _)| *address == endpoint)?;
-        while let Some(candidate) = idle.pop() {
+        while let Some(mut candidate) = idle.pop() {
             if candidate.connection.is_open() {
                 return Some(candidate.connection);
             }
@@ -64,9 +64,9 @@ impl Pool {
 
     /// Keeps a connection for the next request, unless it is old or there are enough. One that the
     /// backend has closed meanwhile is noticed when it is taken.
-    pub(crate) fn put(&self, connection: Box<UpstreamConnection>, now: Instant) {
+    pub(crate) fn put(&self, mut connection: Box<UpstreamConnection>, now: Instant) {
         if now.saturating_duration_since(connection.opened) > MAX_AGE {
-            return;
+            return connection.farewell();
         }
         let mut pools = self.by_upstream.borrow_mut();
         let endpoints = pools.entry(connection.upstream).or_default();
@@ -78,6 +78,8 @@ impl Pool {
         let idle = &mut endpoints[index].1;
         if idle.len() < self.per_endpoint {
             idle.push(Idle { connection, since: now });
+        } else {
+            connection.farewell();
         }
     }
 
@@ -88,11 +90,14 @@ impl Pool {
         self.http2.sweep(now, self.idle);
         self.by_upstream.borrow_mut().retain(|_, endpoints| {
             endpoints.retain(|(_, idle)| {
-                if idle.first().is_some_and(|first| !first.connection.is_current()) {
-                    return false;
-                }
-                idle.retain(|idle| {
-                    idle.connection.is_open() && now.duration_since(idle.since) < self.idle
+                let current = idle.first().is_some_and(|first| first.connection.is_current());
+                idle.retain_mut(|idle| {
+                    let rested = now.duration_since(idle.since) >= self.idle;
+                    let stays = current && !rested && idle.connection.is_open();
+                    if !stays {
+                        idle.connection.farewell();
+                    }
+                    stays
                 });
                 !idle.is_empty()
             });

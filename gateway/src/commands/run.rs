@@ -16,6 +16,9 @@ use crate::settings::{SettingArgs, Settings};
 use crate::wiring::{Gateway, Source};
 use crate::{COULD_NOT_RUN, output, overrides};
 
+/// Who is not heard at any level: see [`filter`].
+const SILENT: &str = "kube_client::client";
+
 pub(crate) fn main(args: &RunArgs) -> anyhow::Result<u8> {
     let settings = Settings::load(&args.settings)?;
     if args.print_config {
@@ -108,7 +111,7 @@ fn print_config(settings: &Settings, format: Output) -> anyhow::Result<u8> {
 /// Logs to stderr: text for people, JSON for collectors. Stdout belongs to the access log. Gives
 /// what sets the level later.
 pub(crate) fn start_log(settings: &Settings) -> SetLevel {
-    let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(&settings.log_level).unwrap_or_else(|| EnvFilter::new("info"));
     let json = settings.log_json.unwrap_or_else(|| !std::io::stderr().is_terminal());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json {
@@ -125,11 +128,40 @@ pub(crate) fn start_log(settings: &Settings) -> SetLevel {
     }
 }
 
+/// What is told at a level. Never what the client of Kubernetes tells of answers that it cannot read,
+/// for it tells them whole, and they may hold Secrets.
+fn filter(level: &str) -> Option<EnvFilter> {
+    EnvFilter::try_new(format!("{level},{SILENT}=off")).ok()
+}
+
 fn setter<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> SetLevel {
     Box::new(move |level| {
         // The settings have been checked, and the log lives as long as the process.
-        if let Ok(filter) = EnvFilter::try_new(level) {
+        if let Some(filter) = filter(level) {
             let _ = handle.reload(filter);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::subscriber::with_default;
+    use tracing::{Level, enabled};
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::filter;
+
+    #[test]
+    fn the_client_of_kubernetes_shows_no_answers_at_any_level() {
+        for level in ["trace", "warn,kube_client=trace", "kube_client::client=trace"] {
+            let subscriber = tracing_subscriber::registry().with(filter(level).unwrap());
+            with_default(subscriber, || {
+                assert!(!enabled!(target: "kube_client::client", Level::WARN), "{level}");
+                assert!(!enabled!(target: "kube_client::client::body", Level::WARN), "{level}");
+                let others = !level.starts_with("kube_client::");
+                assert_eq!(enabled!(target: "kube_client::api", Level::WARN), others, "{level}");
+            });
+        }
+        assert!(filter("fairway=loud").is_none());
+    }
 }

@@ -43,8 +43,7 @@ pub(crate) async fn cluster(settings: &Settings) -> anyhow::Result<Inputs> {
     let (sender, mut receiver) = tokio::sync::watch::channel(None);
     let observed = Arc::new(ObservedObjects::default());
     let metrics = ControllerMetrics::default();
-    let task =
-        tokio::spawn(watch::run(client, settings.namespaces.clone(), sender, observed, metrics));
+    let task = tokio::spawn(watch::run(client, settings.watched(), sender, observed, metrics));
     let first = tokio::time::timeout(
         std::time::Duration::from_secs(30),
         receiver.wait_for(Option::is_some),

@@ -147,6 +147,8 @@ settings! {
         "Copies of requests that each worker may have on their way to mirrors; beyond it requests are not copied";
     "certificates", "FAIRWAY_CERTIFICATES", "DIR", "", [many],
         "Folders of certificates for HTTPS, each with tls.crt and tls.key; the first is for clients that name no other";
+    "secrets", "FAIRWAY_SECRETS", "", "true", [],
+        "Read the Secrets of type kubernetes.io/tls that ServiceRoutes name; without, none is watched, and the right to read them is not needed";
     "upgrades", "FAIRWAY_UPGRADES", "PROTOCOL", "websocket", [many],
         "Protocols that a request may switch to with Upgrade; none for none";
     "takeover", "FAIRWAY_TAKEOVER", "", "false", [],

@@ -58,6 +58,7 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ("trustedHops", "1", &[]),
     ("trustedCidrs", "[\"10.0.0.0/8\"]", &[]),
     ("certificates", "[\"example-com\"]", &[]),
+    ("secrets", "false", &[]),
     ("statusPort", "9903", &[]),
     ("adminPort", "9904", &[]),
     ("keptInputs.enabled", "false", &[]),
@@ -173,6 +174,7 @@ fn pods_restart_only_for_what_a_running_gateway_cannot_take_up() {
     ];
     let restarts = [
         "class",
+        "secrets",
         "allowAddresses",
         "log.format",
         "log.redact",

@@ -55,6 +55,12 @@ handlers = {
     "Aborted": grpc.unary_unary_rpc_method_handler(aborted),
 }
 server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", handlers),))
-assert server.add_insecure_port(f"127.0.0.1:{sys.argv[1]}")
+address = f"127.0.0.1:{sys.argv[1]}"
+if len(sys.argv) > 2:
+    # A key and its certificate: TLS, and nothing without it.
+    key, certificate = (open(path, "rb").read() for path in sys.argv[2:4])
+    assert server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+else:
+    assert server.add_insecure_port(address)
 server.start()
 server.wait_for_termination()

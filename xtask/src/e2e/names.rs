@@ -16,7 +16,7 @@ const OTHER: &str = "reports";
 const EXTERNAL: &str = "finance.market.svc.cluster.local";
 
 /// Services beside the team's own: without a cluster address, a name for another name, once
-/// allowed and once not, one that is spoken to as HTTP/2, and one with a protocol that we lack.
+/// allowed and once not, one that is spoken to as HTTP/2, and one that says TLS and speaks none.
 const SERVICES: &str = "
 apiVersion: v1
 kind: Service
@@ -45,7 +45,7 @@ spec:
 ---
 apiVersion: v1
 kind: Service
-metadata: {name: later, namespace: market}
+metadata: {name: secured, namespace: market}
 spec:
   selector: {app: finance}
   ports: [{name: http, port: 8000, targetPort: http, appProtocol: kubernetes.io/wss}]
@@ -79,7 +79,7 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
         ("alias", "alias", "8000"),
         ("stranger", "stranger", "443"),
         ("modern", "modern", "http"),
-        ("later", "later", "http"),
+        ("secured", "secured", "http"),
     ] {
         let route = team::route(name, &format!("/{name}"), "");
         cluster::apply(&route.replace(
@@ -96,17 +96,14 @@ pub(super) fn run(_: Extent) -> anyhow::Result<Figures> {
     if said["protocol"] != "HTTP/2.0" {
         bail!("a port with appProtocol kubernetes.io/h2c was asked by {}", said["protocol"]);
     }
-    for (name, condition, reason) in [
-        ("stranger", "ResolvedRefs", "ExternalHostNotAllowed"),
-        ("later", "Accepted", "UnsupportedValue"),
-    ] {
-        tools::answers(&format!("http://{address}/{name}/quotes"), 500, patience)?;
-        refused(TEAM, name, condition, reason)?;
-    }
+    tools::answers(&format!("http://{address}/stranger/quotes"), 500, patience)?;
+    refused(TEAM, "stranger", "ResolvedRefs", "ExternalHostNotAllowed")?;
+    // It is not spoken to in plain text.
+    tools::answers(&format!("http://{address}/secured/quotes"), 502, patience)?;
     let moved = headless_follows(&address)?;
     let granted = grants(&address)?;
     Ok(vec![
-        "200 by port name, port number, headless, ExternalName and HTTP/2 (kubernetes.io/h2c); 500 with ExternalHostNotAllowed and UnsupportedValue (kubernetes.io/wss)".to_owned(),
+        "200 by port name, port number, headless, ExternalName and HTTP/2 (kubernetes.io/h2c); 500 with ExternalHostNotAllowed; 502 where kubernetes.io/wss speaks no TLS".to_owned(),
         moved,
         granted,
     ])

@@ -4,10 +4,11 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{ObjectId, Speaks};
+use fairway_snapshot::ObjectId;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Problem;
+use super::tls::Protocol;
 use crate::inputs::{Service, ServiceKind, ServicePort};
 
 /// A port of a Service.
@@ -15,18 +16,18 @@ pub(super) struct Port {
     pub(super) number: NonZeroU16,
     /// Its name, by which endpoints know it; a single port may have none.
     pub(super) name: Option<Arc<str>>,
-    pub(super) speaks: Speaks,
+    /// What is said to be spoken there.
+    pub(super) said: Option<Protocol>,
 }
 
 pub(super) fn number(port: i32) -> Option<NonZeroU16> {
     u16::try_from(port).ok().and_then(NonZeroU16::new)
 }
 
-/// The port of a Service that is known; `named` is what the backend says that it speaks.
+/// The port of a Service that is known.
 pub(super) fn port_of(
     service: &Service,
     written: Option<&IntOrString>,
-    named: Option<Speaks>,
     id: &ObjectId,
 ) -> Result<Port, Problem> {
     let problem = |message: String| Problem::new(".port", Reason::PortNotFound, message);
@@ -55,7 +56,7 @@ pub(super) fn port_of(
         && service.ports.is_empty()
         && let Some(port) = number(*wanted)
     {
-        return Ok(Port { number: port, name: None, speaks: named.unwrap_or_default() });
+        return Ok(Port { number: port, name: None, said: None });
     }
     let Some(found) = found else {
         let wanted = match written {
@@ -65,9 +66,9 @@ pub(super) fn port_of(
         };
         return Err(problem(format!("Service {id} has no port {wanted}: write one of {ports}")));
     };
-    let speaks = named.map_or_else(|| speaks(found, id), Ok)?;
+    let said = found.app_protocol.as_deref().and_then(Protocol::of_port);
     match NonZeroU16::new(found.port) {
-        Some(number) => Ok(Port { number, name: found.name.clone(), speaks }),
+        Some(number) => Ok(Port { number, name: found.name.clone(), said }),
         None => Err(problem(format!("Service {id} has port 0"))),
     }
 }
@@ -75,12 +76,10 @@ pub(super) fn port_of(
 /// The port of a Service that nobody described.
 pub(super) fn undescribed_port(
     written: Option<&IntOrString>,
-    named: Option<Speaks>,
     id: &ObjectId,
 ) -> Result<Port, Problem> {
     let problem = |message: String| Problem::new(".port", Reason::PortNotFound, message);
-    let speaks = named.unwrap_or_default();
-    let unnamed = |number| Port { number, name: None, speaks };
+    let unnamed = |number| Port { number, name: None, said: None };
     match written {
         Some(IntOrString::Int(port)) => number(*port).map(unnamed).ok_or_else(|| {
             problem(format!("{port} is not a port: write a number from 1 to 65535"))
@@ -94,23 +93,6 @@ pub(super) fn undescribed_port(
         None => Err(problem(format!(
             "no Service document says which port {id} has: write the number, or add the document of the Service"
         ))),
-    }
-}
-
-/// What a port says that it speaks. Words that we do not know are those of others: HTTP/1.1 then.
-fn speaks(port: &ServicePort, id: &ObjectId) -> Result<Speaks, Problem> {
-    let unsupported = ["https", "kubernetes.io/wss"];
-    match port.app_protocol.as_deref() {
-        Some("kubernetes.io/h2c" | "grpc") => Ok(Speaks::Http2),
-        Some(protocol) if unsupported.contains(&protocol) => Err(Problem::new(
-            ".port",
-            Reason::UnsupportedValue,
-            format!(
-                "port {} of Service {id} speaks {protocol}, which is not supported yet: choose a port that speaks http or h2c",
-                port.port
-            ),
-        )),
-        _ => Ok(Speaks::Http1),
     }
 }
 

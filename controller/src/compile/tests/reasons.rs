@@ -101,3 +101,28 @@ fn a_service_that_nobody_described_and_somebody_nearly_did_is_doubted() {
         assert_eq!(found(&text, &options), []);
     }
 }
+
+#[test]
+fn a_backend_outside_is_known_by_its_own_name() {
+    let options =
+        CompileOptions { external_hosts: ExternalHosts::All, ..CompileOptions::default() };
+    for (backend, name) in [
+        ("{host: API.example.com, port: 443, protocol: https}", "api.example.com"),
+        ("{host: api.example.com., port: 443, tls: {}}", "api.example.com"),
+        ("{host: \"[2001:DB8::1]\", port: 443, tls: {}}", "2001:db8::1"),
+        ("{host: 192.0.2.7, port: 443, tls: {}}", "192.0.2.7"),
+        ("{service: outside, port: 80, tls: {}}", "db.example.net"),
+        ("{service: finance, port: secure}", "finance.market.svc"),
+        ("{host: 192.0.2.7, port: 443, tls: {serverName: a.example}}", "a.example"),
+    ] {
+        let text = GOOD.replacen("{service: finance, port: 8000}", backend, 1);
+        assert_eq!(found(&text, &options), [], "{backend}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+        let loaded = load(&[folder.path().to_owned()], &|_| None).unwrap();
+        let snapshot = compile(&loaded.inputs, &options, &mut Memo::default()).snapshot;
+        let names = snapshot.upstreams.values().filter_map(|upstream| upstream.tls.as_ref());
+        let names: Vec<&str> = names.map(|tls| &*tls.server_name).collect();
+        assert_eq!(names, [name], "{backend}");
+    }
+}

@@ -32,6 +32,14 @@ fn which_fields_go_together_is_read() {
             ] })),
         ),
         ("has(self.a) || self.b > 1 || has(self.c)", None),
+        (
+            "!has(self.a) || !has(self.b) || self.b != 'x'",
+            Some(json!({ "anyOf": [
+                { "not": { "required": ["a"] } },
+                { "not": { "required": ["b"] } },
+                { "not": { "required": ["b"], "properties": { "b": { "const": "x" } } } },
+            ] })),
+        ),
         ("has(self.a", None),
     ] {
         assert_eq!(meaning(rule), expected, "{rule}");

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 
 use http::HeaderMap;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
 use crate::body::ClientBody;
 use crate::error::ProxyError;
 use crate::fields::Known;
 use crate::h1::{Framing, Output};
 use crate::headers::strip_trailers;
+use crate::socket::Socket;
 use crate::upstream::exchange::{Outgoing, RequestBody};
 
 /// What is left to be sent.
@@ -79,7 +79,7 @@ impl Upload {
     pub(super) fn poll(
         &mut self,
         output: &mut Output,
-        stream: &mut TcpStream,
+        stream: &mut Socket,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ProxyError>> {
         while !self.is_over() {

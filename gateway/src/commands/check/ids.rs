@@ -1,7 +1,7 @@
 //! The ids of findings, and what each means.
 
 /// An id and what it means, for machines that list rules; the page on `check` has the same.
-pub(super) const IDS: [(&str, &str); 15] = [
+pub(super) const IDS: [(&str, &str); 18] = [
     ("InvalidManifest", "A file or document cannot be read, or the API server would refuse it"),
     ("InvalidRule", "A rule, or something of the object, cannot be compiled"),
     ("UnsupportedValue", "A value is well formed, but this version cannot do it"),
@@ -10,6 +10,9 @@ pub(super) const IDS: [(&str, &str); 15] = [
     ("PortNotFound", "A Service does not have that port, or has several and none is named"),
     ("RefNotPermitted", "A Service of another namespace that no ReferenceGrant permits"),
     ("ExternalHostNotAllowed", "A host outside the cluster that the operator does not allow"),
+    ("ConfigMapNotFound", "Certificates of authorities are not there, or not labelled"),
+    ("SecretNotFound", "A Secret with a certificate is not there"),
+    ("InvalidCertificate", "A certificate or its key cannot be used"),
     ("Unreachable", "Another rule takes every request that a rule asks for"),
     ("PartlyTaken", "A rule of another object takes some of them, by age or name alone"),
     ("TakesFromAnother", "A rule takes what a rule of another object asks for"),

@@ -102,7 +102,7 @@ pub(super) async fn read(args: &DiffArgs, settings: &Settings) -> anyhow::Result
 
 /// What a cluster would hold once manifests are applied to it: an object that is there keeps its
 /// age, and one that is not yet is younger than all. With `prune` the ServiceRoutes that the
-/// manifests do not name are gone; Services and grants stay, for others than teams apply them.
+/// manifests do not name are gone; Services, grants and Secrets stay, for others than teams apply them.
 pub(super) fn applied(cluster: &Inputs, manifests: &Inputs, prune: bool) -> Inputs {
     let mut world = cluster.clone();
     for (id, _) in &cluster.routes {
@@ -127,6 +127,9 @@ pub(super) fn applied(cluster: &Inputs, manifests: &Inputs, prune: bool) -> Inpu
     }
     for (id, grant) in &manifests.grants {
         world.grants.insert(id.clone(), Arc::clone(grant));
+    }
+    for (id, secret) in &manifests.secrets {
+        world.secrets.insert(id.clone(), Arc::clone(secret));
     }
     world
 }

@@ -1,0 +1,15 @@
+//! The certificate of an object's hosts.
+
+use super::Lowering;
+
+impl Lowering<'_> {
+    /// Looks at the Secret that the object names.
+    pub(super) fn tls(&mut self) {
+        let Some(written) = &self.spec.tls else { return };
+        let field = "spec.tls.secretName".to_owned();
+        match self.resolver.secret(&written.secret_name) {
+            Err(problem) => self.tell(None, field, problem.reason, problem.message),
+            Ok(_) => {}
+        }
+    }
+}
