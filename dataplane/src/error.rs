@@ -14,7 +14,6 @@ use http::StatusCode;
 
 pub use message::MessageProblem;
 pub(crate) use problem::wants_json;
-use table::Row;
 pub use tls::TlsProblem;
 
 /// Whose fault an error is.

@@ -131,6 +131,11 @@ impl Fields {
         self.ambiguous
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// All of them, in their order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Seen<'_>> {
         self.list.iter().map(|field| self.seen(field))

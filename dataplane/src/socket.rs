@@ -1,4 +1,4 @@
-//! A socket of a client or to a backend, with TLS or without.
+//! A socket to a backend, with TLS or without.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,17 +13,6 @@ use tokio_rustls::TlsStream;
 pub(crate) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Socket {
-    /// Pending when certainly nothing can be read, and nothing was read and not taken.
-    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Self::Plain(stream) => stream.poll_read_ready(cx).map(|_| ()),
-            // What was decrypted may lie in the session, whatever the socket says.
-            Self::Tls(_) => Poll::Ready(()),
-        }
-    }
 }
 
 impl AsyncRead for Socket {

@@ -7,9 +7,8 @@ impl Lowering<'_> {
     pub(super) fn tls(&mut self) {
         let Some(written) = &self.spec.tls else { return };
         let field = "spec.tls.secretName".to_owned();
-        match self.resolver.secret(&written.secret_name) {
-            Err(problem) => self.tell(None, field, problem.reason, problem.message),
-            Ok(_) => {}
+        if let Err(problem) = self.resolver.secret(&written.secret_name) {
+            self.tell(None, field, problem.reason, problem.message);
         }
     }
 }
