@@ -120,6 +120,11 @@ impl ClientBody {
         self.body.remaining()
     }
 
+    /// The backend takes nothing now: what comes in small parts is gathered.
+    pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) {
+        self.body.poll_gather(cx);
+    }
+
     /// Whether nothing comes any more.
     pub(crate) fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()

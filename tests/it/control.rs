@@ -30,6 +30,9 @@ async fn the_admin_port_shows_routes_to_those_who_may_see_them() {
     let echo = Echo::start("a").await;
     let gateway = Gateway::start(&everything_to(echo.address)).await;
     assert_eq!(get(gateway.address(), "/").await.status, 200);
+    // A request is counted at its end, which its client may see before.
+    let rule = "namespace=\"default\",route=\"test\",rule=\"rule-0\"";
+    gateway.metric(&format!("fairway_requests_total{{{rule},code=\"200\"}}"), 1.0).await;
     let admin = gateway.plane.admin_address();
     let view = ask(admin, "GET /routes HTTP/1.1\r\nHost: localhost:1\r\n\r\n").await.json();
     let route = &view["listeners"][0]["routes"][0];

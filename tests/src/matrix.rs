@@ -44,6 +44,7 @@ pub enum Row {
     LargeUp,
     LargeDown,
     LargeBoth,
+    SmallParts,
     GrpcUnary,
     GrpcServerStream,
     GrpcClientStream,
@@ -132,13 +133,14 @@ impl Upstream {
 // === impl Row ===
 
 impl Row {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Get,
         Self::Post,
         Self::Trailers,
         Self::LargeUp,
         Self::LargeDown,
         Self::LargeBoth,
+        Self::SmallParts,
         Self::GrpcUnary,
         Self::GrpcServerStream,
         Self::GrpcClientStream,
@@ -162,6 +164,7 @@ impl Row {
             Self::LargeUp => "large body up",
             Self::LargeDown => "large body down",
             Self::LargeBoth => "large body both ways",
+            Self::SmallParts => "small parts to a slow backend",
             Self::GrpcUnary => "gRPC unary",
             Self::GrpcServerStream => "gRPC server stream",
             Self::GrpcClientStream => "gRPC client stream",

@@ -32,6 +32,10 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// The same for all streams of a connection, well above one of them: a body that nobody reads must not
 /// hold up the others.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What frames may cost that were read and not taken, in bytes. The codec counts nearly 256 for each small
+/// one, and closes the connection beyond: a client that streams small messages sends a whole window of them
+/// at once, and all of that may be read before anybody has a turn to take it.
+const FRAMES_COST: usize = 8 * 1024 * 1024;
 /// What waits of an answer for a stream to be sent.
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams that a client has reset and that we have not seen the end of.
@@ -101,6 +105,7 @@ fn builder(worker: &Worker) -> Builder {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(worker.config.http2_streams)
         .max_header_list_size(u32::try_from(heads).unwrap_or(u32::MAX))
+        .data_frame_budget(FRAMES_COST)
         .max_send_buffer_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .max_local_error_reset_streams(Some(OWN_RESETS));

@@ -36,6 +36,15 @@ impl ClientSource {
         }
     }
 
+    /// Nobody takes a part now: what comes in small ones is gathered.
+    pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) {
+        match self {
+            // Bytes that were not read cost nothing.
+            Self::Http1(_) => {}
+            Self::Http2(body) => body.poll_gather(cx),
+        }
+    }
+
     /// From here on everything that comes is of another protocol.
     pub(crate) fn open(&mut self) {
         match self {

@@ -229,6 +229,14 @@ impl RequestBody {
             Self::Copy(body) => body.poll_frame(cx),
         }
     }
+
+    /// The backend takes nothing now: what comes in small parts is gathered.
+    pub(super) fn poll_gather(&mut self, cx: &mut Context<'_>) {
+        match self {
+            Self::Client(body) => body.poll_gather(cx),
+            Self::Copy(_) => {}
+        }
+    }
 }
 
 // === impl ResponseBody ===

@@ -127,6 +127,10 @@ async fn answer(exchange: Exchange) {
     let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
     match what {
         "hash" => hash(exchange).await,
+        "late" => {
+            exchange.signals.steps.acquire().await.unwrap().forget();
+            hash(exchange).await;
+        }
         "bytes" => bytes(exchange, number()).await,
         "echo" => echo(exchange).await,
         "events" => events(exchange, number()).await,

@@ -1,11 +1,14 @@
 //! What each cell of the matrix does, and what must come of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
 use http::{HeaderMap, Method};
 
+use super::call::Call;
 use super::wire::{Broken, Part};
 use super::{Client, Digest, Downstream, Outcome, Parts, Place, Row, Upstream, grpc, tokens};
 
@@ -41,6 +44,7 @@ pub(super) async fn run(
         Row::LargeUp => cell.large_up().await,
         Row::LargeDown => cell.get(place.large).await,
         Row::LargeBoth => cell.large_both().await,
+        Row::SmallParts => cell.small_parts().await,
         Row::GrpcUnary => grpc::unary(&cell).await,
         Row::GrpcServerStream => grpc::server_stream(&cell).await,
         Row::GrpcClientStream => grpc::client_stream(&cell).await,
@@ -141,6 +145,40 @@ impl Cell<'_> {
         assert!(sends.await.unwrap(), "the body was not taken");
         assert_eq!(told, Ok(Digest::of(size)));
         good(format!("hash of {size} bytes, sent and read at once"))
+    }
+
+    /// More than all windows hold, in parts of few bytes; the backend reads nothing until nothing moves.
+    async fn small_parts(&self) -> Outcome {
+        const COUNT: usize = 20_000;
+        let path = self.path("late");
+        let call = self.client.begin(Method::POST, &path, &[], true).await;
+        let Call { mut writer, answer } = call;
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counts = Arc::clone(&sent);
+        let sends = tokio::spawn(async move {
+            let mut digest = Digest::default();
+            for number in 0..COUNT {
+                let part = Bytes::from(format!("a part of few bytes, {number:8}\n"));
+                digest.add(&part);
+                if !writer.send(part).await {
+                    return Err(number);
+                }
+                counts.fetch_add(1, Relaxed);
+            }
+            writer.end().await;
+            Ok(digest.told())
+        });
+        let mut before = usize::MAX;
+        while before != sent.load(Relaxed) {
+            before = sent.load(Relaxed);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        self.goes_on().await;
+        self.place.backend(self.upstream).signals.steps.add_permits(1);
+        let expected = sends.await.unwrap().expect("each part is taken");
+        let (told, _) = answer.ok().await.all().await.unwrap();
+        assert_eq!(String::from_utf8(told).unwrap(), expected);
+        good(format!("hash of {COUNT} parts, and another request while they wait"))
     }
 
     async fn socket(&self) -> Outcome {

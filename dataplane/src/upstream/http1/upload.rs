@@ -83,7 +83,11 @@ impl Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ProxyError>> {
         while !self.is_over() {
-            if ready!(output.poll_flush(stream, cx)).is_err() {
+            let flushed = output.poll_flush(stream, cx);
+            if let Some(body) = self.body.as_mut().filter(|_| flushed.is_pending()) {
+                body.poll_gather(cx);
+            }
+            if ready!(flushed).is_err() {
                 self.state = State::Broken;
                 break;
             }

@@ -38,6 +38,9 @@ impl Upload {
         while let Some(body) = &mut self.body {
             if !self.waiting.is_empty() {
                 let sent = poll_send(&mut self.stream, &mut self.waiting, self.last, cx);
+                if sent.is_pending() {
+                    body.poll_gather(cx);
+                }
                 if !ready!(sent) || self.last {
                     self.body = None;
                 }
