@@ -18,14 +18,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use fairway_snapshot::{Published, Redaction};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::{Applied, Config};
 use crate::telemetry::collector::DataPlaneCollector;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::discovery::Discovery;
-use reserved::Reserved;
+pub(crate) use reserved::Reserved;
 
 /// What both ports show.
 #[derive(Debug)]
@@ -90,7 +89,7 @@ impl AdminState {
 }
 
 /// Serves the status port for as long as it lives.
-pub(crate) async fn serve_status(listener: TcpListener, state: Arc<AdminState>) {
+pub(crate) async fn serve_status(listener: Reserved, state: Arc<AdminState>) {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -100,7 +99,7 @@ pub(crate) async fn serve_status(listener: TcpListener, state: Arc<AdminState>) 
 }
 
 /// Serves the admin port for as long as it lives.
-pub(crate) async fn serve_admin(listener: TcpListener, state: Arc<AdminState>) {
+pub(crate) async fn serve_admin(listener: Reserved, state: Arc<AdminState>) {
     let router = Router::new()
         .route("/", get(|| async { Html(include_str!("admin/page.html")) }))
         .route("/routes", get(routes::show))
@@ -110,8 +109,8 @@ pub(crate) async fn serve_admin(listener: TcpListener, state: Arc<AdminState>) {
     serve(listener, router).await;
 }
 
-async fn serve(listener: TcpListener, router: Router) {
-    if let Err(error) = axum::serve(Reserved::new(listener), router).await {
+async fn serve(listener: Reserved, router: Router) {
+    if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "control port ended");
     }
 }

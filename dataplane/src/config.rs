@@ -86,6 +86,8 @@ pub struct Config {
     /// New requests are refused while the process uses more than this percentage of the memory that its
     /// cgroup gives it; 0: never. Default: 95.
     pub shed_memory_percent: u8,
+    /// What memory the process may use, in bytes. Default: what its cgroup gives it.
+    pub memory_limit: Option<u64>,
     /// Protocols that a request may switch to (`Upgrade`, RFC 9110 section 7.8), in lower case.
     /// Default: `websocket`.
     pub upgrades: Vec<String>,
@@ -156,6 +158,7 @@ impl Default for Config {
             max_connections_per_client: 0,
             max_requests: 0,
             shed_memory_percent: 95,
+            memory_limit: None,
             upgrades: vec!["websocket".to_owned()],
             takeover: false,
         }

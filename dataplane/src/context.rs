@@ -219,7 +219,10 @@ impl RequestContext {
     fn outcome(&self) -> Option<ProxyError> {
         match self.error {
             Some(error) => Some(error),
-            None if self.complete => None,
+            // The backend's part is complete; whether the client took it is another question.
+            None if self.complete => self.exchange.broken.get().filter(|error| {
+                matches!(error, ProxyError::ClientReadsSlowly | ProxyError::ClientIdleTimeout)
+            }),
             None if self.worker.cut.get() => Some(ProxyError::ShuttingDown),
             None => Some(self.exchange.broken.get().unwrap_or(ProxyError::ClientClosed)),
         }

@@ -95,7 +95,9 @@ pub(crate) async fn serve(
     let mut ahead = Bytes::new();
     if entrance.announced {
         let limit = open.config.client_head;
-        let read = match tokio::time::timeout(limit, announced::read(&mut stream)).await {
+        // What it needs is gone when it is over, too.
+        let read = Box::pin(tokio::time::timeout(limit, announced::read(&mut stream)));
+        let read = match read.await {
             Ok(read) => read.map_err(ProxyError::from),
             Err(_) => Err(ProxyError::ClientHeadTimeout),
         };

@@ -14,6 +14,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
+/// What of an answer may lie in the kernel and not be sent yet; connections have it from their listening
+/// socket. More would be memory for clients that take little, and would hide how little: the kernel asks
+/// for more once half of it is sent.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
+
 /// Binds `address` once for each worker. Port 0 becomes one free port for all.
 ///
 /// `SO_REUSEPORT` lets a second process take the same port without an error; unless `shared` is
@@ -45,6 +51,8 @@ fn socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     // Otherwise connections of the process before us keep the port for a minute.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(reuse_port)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     Ok(socket)
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Gate {
     by_client: Mutex<HashMap<IpAddr, usize>>,
     /// Whether memory is nearly used up.
     short: AtomicBool,
+    /// How many descriptors the control ports lack of those that they keep for themselves.
+    pub(crate) lacking: AtomicUsize,
 }
 
 /// A place that is given back when this is dropped.
@@ -57,6 +59,7 @@ impl Gate {
             open: AtomicUsize::new(0),
             by_client: Mutex::default(),
             short: AtomicBool::new(false),
+            lacking: AtomicUsize::new(0),
         })
     }
 
@@ -72,6 +75,11 @@ impl Gate {
         Ok(admitted)
     }
 
+    /// Whether the next descriptor that is free belongs to the control ports.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.lacking.load(Relaxed) > 0
+    }
+
     /// Whether memory is nearly used up: new requests are refused until it is not.
     pub(crate) fn is_short(&self) -> bool {
         self.short.load(Relaxed)
@@ -79,12 +87,12 @@ impl Gate {
 
     /// Looks at the memory of the process for ever; says so when it comes to be short, and when it is
     /// not any more.
-    pub(crate) async fn watch(self: Arc<Self>, percent: u8) {
-        let Some(limit) = memory_limit().filter(|_| percent > 0) else { return };
-        let most = limit / 100 * u64::from(percent);
+    pub(crate) async fn watch(self: Arc<Self>, percent: u8, limit: Option<u64>) {
+        let limit = limit.or_else(memory_limit);
+        let Some(limit) = limit.filter(|_| percent > 0) else { return };
         loop {
             let used = resident().unwrap_or(0);
-            let short = used > most;
+            let short = is_more_than(used, percent, limit);
             if self.short.swap(short, Relaxed) != short {
                 tracing::warn!(used, limit, short, "memory");
             }
@@ -124,6 +132,11 @@ impl Drop for Admitted {
             }
         }
     }
+}
+
+/// Whether so much is more than this part of a limit.
+fn is_more_than(used: u64, percent: u8, limit: u64) -> bool {
+    u128::from(used) * 100 > u128::from(limit) * u128::from(percent)
 }
 
 /// Half of the files that may be open: behind each client may stand a backend.

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::admin::{self, AdminState};
+use crate::admin::{self, AdminState, Reserved};
 use crate::apply::{Applier, Bound, Live};
 use crate::config::{Applied, Config};
 use crate::listener::bind_message;
@@ -136,8 +136,10 @@ impl DataPlane {
         if let Some(certificates) = certificates {
             tasks.spawn(certificates.watch());
         }
-        tasks.spawn(gate.watch(config.shed_memory_percent));
+        tasks.spawn(Arc::clone(&gate).watch(config.shed_memory_percent, config.memory_limit));
         tasks.spawn(applier.run(snapshots));
+        let keeping = |listener| Reserved::new(listener, Arc::clone(&gate));
+        let (status, admin) = (keeping(status), keeping(admin));
         tasks.spawn(admin::serve_status(status, Arc::clone(&admin_state)));
         tasks.spawn(admin::serve_admin(admin, Arc::clone(&admin_state)));
         Ok(Self {

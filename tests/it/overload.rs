@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use fairway_dataplane::Config;
+use fairway_tests::eventually::eventually;
 use fairway_tests::gateway::{Gateway, config, everything_to, options};
 use fairway_tests::http::{Client, get};
 use fairway_tests::http2::Http2;
@@ -109,4 +110,27 @@ async fn a_slow_client_costs_little_and_is_gone_in_time() {
         assert!(told.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&told));
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn requests_are_refused_while_memory_is_short() {
+    let echo = Echo::start("a").await;
+    // This process always uses more than a byte, and never more than all that there is.
+    for (percent, limit, status) in [(95, 1, 503), (95, u64::MAX, 200), (0, 1, 200)] {
+        let config = Config { shed_memory_percent: percent, memory_limit: Some(limit), ..config() };
+        let gateway = Gateway::start_with(&everything_to(echo.address), config, options()).await;
+        if status == 503 {
+            let name = "fairway_unrouted_requests_total{reason=\"overloaded\",code=\"503\"}";
+            eventually("memory is looked at", || async {
+                let answer = get(gateway.address(), "/").await;
+                (answer.status == 503).then(|| assert_eq!(answer.problem(), "overloaded"))
+            })
+            .await;
+            assert!(gateway.metrics().await[name] >= 1.0);
+        } else {
+            // Longer than it takes to look.
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            assert_eq!(get(gateway.address(), "/").await.status, 200);
+        }
+    }
 }

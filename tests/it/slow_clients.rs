@@ -59,7 +59,7 @@ async fn a_body_that_comes_too_slowly_is_answered_408() {
     assert_eq!(answer.header("connection"), Some("close"));
     counted(&gateway, "client_sends_too_slowly").await;
     let total =
-        "fairway_requests_total{namespace=\"default\",route=\"test\",rule=\"0\",code=\"408\"}";
+        "fairway_requests_total{namespace=\"default\",route=\"test\",rule=\"rule-0\",code=\"408\"}";
     gateway.metric(total, 1.0).await;
 }
 
@@ -130,9 +130,9 @@ async fn a_slow_backend_is_not_its_clients_fault() {
 }
 
 /// A connection whose kernel takes little before it is read.
-async fn narrow(address: SocketAddr) -> TcpStream {
+async fn narrow(address: SocketAddr, room: u32) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(8 * 1024).unwrap();
+    socket.set_recv_buffer_size(room).unwrap();
     socket.connect(address).await.unwrap()
 }
 
@@ -157,8 +157,8 @@ async fn an_answer_that_is_read_too_slowly_is_cut() {
     let echo = Echo::start("a").await;
     let gateway = gateway(echo.address, 0, 10_000_000).await;
     // It is read all the time: whoever looks for a standstill alone sees none.
-    let mut stream = narrow(gateway.address()).await;
-    let total = read_slowly(&mut stream, 2000).await;
+    let mut stream = narrow(gateway.address(), 64 * 1024).await;
+    let total = read_slowly(&mut stream, 64_000).await;
     assert!(total < 9_000_000, "the whole answer came");
     counted(&gateway, "client_reads_too_slowly").await;
 }
@@ -167,7 +167,7 @@ async fn an_answer_that_is_read_too_slowly_is_cut() {
 async fn an_answer_that_is_read_fast_enough_comes_whole() {
     let echo = Echo::start("a").await;
     let gateway = gateway(echo.address, 0, 10_000).await;
-    let mut stream = narrow(gateway.address()).await;
+    let mut stream = narrow(gateway.address(), 128 * 1024).await;
     assert!(read_slowly(&mut stream, 400_000).await > 9_000_000);
     nobody_was_slow(&gateway).await;
 }

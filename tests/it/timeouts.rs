@@ -36,11 +36,13 @@ async fn slow() -> Raw {
 }
 
 async fn gateway(origin: &Raw, timeouts: &str) -> Gateway {
-    Gateway::start(&route(&format!(
+    let manifest = route(&format!(
         "- policy: {{timeouts: {{{timeouts}}}}}\n  backends: [{{host: 127.0.0.1, port: {}}}]",
         origin.address.port()
-    )))
-    .await
+    ));
+    // Bodies move by ten bytes a second here.
+    let config = fairway_dataplane::Config { client_send_rate: 5, ..config() };
+    Gateway::start_with(&manifest, config, options()).await
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! A listener that keeps descriptors for itself: when clients and backends have taken all others, operators
 //! and probes still get in.
 
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::serve::Listener;
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::overload::Gate;
 
 /// How many connections still get in.
 const SPARE: usize = 8;
@@ -16,26 +20,53 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener with descriptors that stand for nothing until they are needed.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(crate) struct Reserved {
     listener: TcpListener,
-    spare: Vec<File>,
+    spare: Vec<Socket>,
+    /// How many there were in the beginning.
+    most: usize,
+    /// Where it is told how many of them are missing: meanwhile nobody else takes one for a client.
+    gate: Arc<Gate>,
+}
+
+/// A descriptor that stands for nothing.
+fn placeholder() -> Option<Socket> {
+    Socket::new(Domain::UNIX, Type::DGRAM, None).ok()
 }
 
 impl Reserved {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        let mut reserved = Self { listener, spare: Vec::with_capacity(SPARE) };
-        reserved.fill();
-        reserved
+    pub(crate) fn new(listener: TcpListener, gate: Arc<Gate>) -> Self {
+        let spare: Vec<Socket> =
+            std::iter::repeat_with(placeholder).take(SPARE).flatten().collect();
+        Self { listener, most: spare.len(), spare, gate }
     }
 
-    /// Takes descriptors back, as far as there are any.
-    fn fill(&mut self) {
-        while self.spare.len() < SPARE {
-            match File::open("/dev/null") {
-                Ok(file) => self.spare.push(file),
-                Err(_) => return,
+    /// Takes descriptors back, as far as there are any; says whether it has all.
+    fn fill(&mut self) -> bool {
+        while self.spare.len() < self.most {
+            let Some(socket) = placeholder() else { return false };
+            self.spare.push(socket);
+            self.gate.lacking.fetch_sub(1, Relaxed);
+        }
+        true
+    }
+
+    /// Gives one up, if there is one.
+    fn give(&mut self) -> bool {
+        let given = self.spare.pop().is_some();
+        self.gate.lacking.fetch_add(usize::from(given), Relaxed);
+        given
+    }
+
+    /// The next connection. Until it has all descriptors again, it tries to take them back all the while.
+    async fn next(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        while !self.fill() {
+            let accepted = tokio::time::timeout(PAUSE, self.listener.accept());
+            if let Ok(accepted) = accepted.await {
+                return accepted;
             }
         }
+        self.listener.accept().await
     }
 }
 
@@ -45,12 +76,10 @@ impl Listener for Reserved {
 
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
-            // Connections that have ended since have left theirs.
-            self.fill();
-            match self.listener.accept().await {
+            match self.next().await {
                 Ok(accepted) => return accepted,
                 // One is given up for it; somebody else may be faster, and then another one is.
-                Err(_) if self.spare.pop().is_some() => {
+                Err(_) if self.give() => {
                     if let Ok(accepted) = self.listener.accept().await {
                         return accepted;
                     }

@@ -23,6 +23,11 @@ impl Socket {
         Self { stream, ahead, written: 0 }
     }
 
+    /// The connection ends at once when it is dropped: what the kernel holds for it is thrown away.
+    pub(super) fn give_up(&self) {
+        let _ = self.stream.set_zero_linger();
+    }
+
     pub(super) const fn written(&self) -> u64 {
         self.written
     }

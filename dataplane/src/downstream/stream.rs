@@ -17,6 +17,14 @@ pub(crate) enum ClientStream {
 }
 
 impl ClientStream {
+    /// The connection ends at once when it is dropped.
+    pub(super) fn give_up(&self) {
+        match self {
+            Self::Plain(stream) => stream.give_up(),
+            Self::Tls(stream) => stream.get_ref().0.give_up(),
+        }
+    }
+
     /// How many bytes the socket took.
     pub(super) fn written(&self) -> u64 {
         match self {

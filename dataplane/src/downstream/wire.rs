@@ -51,6 +51,8 @@ pub(crate) struct Wire {
     /// The exchange whose answer is written now.
     answers: RefCell<Option<Rc<Exchange>>>,
     timer: RefCell<Option<Pin<Box<Sleep>>>>,
+    /// Whether the client was given up: there is nothing more to say to it.
+    gone: Cell<bool>,
     /// Whether nothing was taken yet: a client may begin with HTTP/2.
     fresh: Cell<bool>,
 }
@@ -85,6 +87,7 @@ impl Wire {
             switched: Cell::new(false),
             answers: RefCell::default(),
             timer: RefCell::default(),
+            gone: Cell::new(false),
             fresh: Cell::new(true),
         }
     }
@@ -191,6 +194,8 @@ impl Wire {
         exchange.reads.wait();
         ready!(self.poll_deadline(cx));
         exchange.gives_up();
+        self.stream.borrow().give_up();
+        self.gone.set(true);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -231,6 +236,9 @@ impl Wire {
     /// time to read our answer: closing a socket with unread bytes resets the connection, and the
     /// answer with it (RFC 9112 section 9.6).
     pub(super) async fn close(&self) {
+        if self.gone.get() {
+            return;
+        }
         let shut =
             std::future::poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx));
         if shut.await.is_err() || !self.connection.linger.get() {

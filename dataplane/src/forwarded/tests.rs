@@ -120,6 +120,69 @@ fn the_client_is_found_behind_whom_the_operator_trusts() {
     assert_eq!(trust.read(&headers).client(), Some("1.1.1.1".parse().unwrap()));
 }
 
+#[test]
+fn who_is_believed_and_who_may_announce() {
+    for (hops, networks, peer, believed, named) in [
+        (0, "", "10.0.0.2", false, false),
+        (1, "", "10.0.0.2", true, false),
+        (0, "10.0.0.0/8", "10.0.0.2", true, true),
+        (0, "10.0.0.0/8", "::ffff:10.0.0.2", true, true),
+        (0, "10.0.0.0/8", "11.0.0.2", false, false),
+        (3, "10.0.0.0/8", "11.0.0.2", false, false),
+        (3, "10.0.0.0/8 2001:db8::/32", "2001:db8::1", true, true),
+        (0, "0.0.0.0/0", "2001:db8::1", false, false),
+    ] {
+        let networks = networks.split_terminator(' ').map(|text| text.parse().unwrap()).collect();
+        let trust = Trust { hops, networks };
+        let peer = std::net::SocketAddr::new(peer.parse().unwrap(), 1);
+        assert_eq!((trust.believes(peer), trust.names(peer)), (believed, named), "{peer}");
+    }
+}
+
+#[test]
+fn a_list_without_end_is_read_so_far() {
+    let near: fairway_snapshot::Network = "10.0.0.0/8".parse().unwrap();
+    let trust = Trust { hops: 0, networks: vec![near] };
+    let all: Vec<String> = (0..40).map(|number| format!("10.0.0.{number}")).collect();
+    let mut headers = HeaderMap::new();
+    headers.insert("x-forwarded-for", all.join(", ").parse().unwrap());
+    // The last 32 are looked at.
+    assert_eq!(trust.read(&headers).client(), Some("10.0.0.8".parse().unwrap()));
+}
+
+#[test]
+fn what_stands_twice_or_is_no_such_value_is_not_believed() {
+    let trust = Trust { hops: 1, networks: Vec::new() };
+    for (name, values, expected) in [
+        ("x-forwarded-proto", &["https", "https"][..], ["http", "a.example", "8080"]),
+        ("x-forwarded-proto", &["ftp"], ["http", "a.example", "8080"]),
+        ("x-forwarded-proto", &[" https "], ["https", "a.example", "443"]),
+        ("x-forwarded-host", &["b.example", "b.example"], ["http", "a.example", "8080"]),
+        ("x-forwarded-host", &["b.example:1"], ["http", "b.example:1", "8080"]),
+        ("x-forwarded-port", &["1", "1"], ["http", "a.example", "8080"]),
+        ("x-forwarded-port", &["65536"], ["http", "a.example", "8080"]),
+        ("x-forwarded-port", &["0"], ["http", "a.example", "8080"]),
+        ("x-forwarded-port", &["81"], ["http", "a.example", "81"]),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "a.example".parse().unwrap());
+        for value in values {
+            headers.append(name, value.parse().unwrap());
+        }
+        let told = trust.read(&headers);
+        Forwarded::new("10.0.0.2:4711".parse().unwrap(), "10.0.0.1:8080".parse().unwrap(), false)
+            .apply(&mut headers, Some(&told));
+        let names = ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"];
+        let got = names.map(|name| headers[name].to_str().unwrap());
+        assert_eq!(got, expected, "{name} {values:?}");
+    }
+    let mut headers = HeaderMap::new();
+    for _ in 0..2 {
+        headers.append("x-request-id", "abc".parse().unwrap());
+    }
+    assert!(trust.read(&headers).id().is_none());
+}
+
 /// Scheme, host and port, as a trusted peer names them, and what `Forwarded` says of it.
 #[test]
 fn a_trusted_peer_says_how_the_client_came() {

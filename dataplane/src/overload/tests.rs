@@ -1,6 +1,6 @@
 //! Places are counted, and given back whatever becomes of them.
 
-use super::{Full, Gate, memory_limit, resident, usual_connections};
+use super::{Full, Gate, is_more_than, memory_limit, resident, usual_connections};
 use crate::config::Config;
 
 #[test]
@@ -38,4 +38,42 @@ fn the_memory_of_this_process_is_found() {
     let used = resident().unwrap();
     assert!(used > 100_000 && used < 1 << 40, "{used}");
     assert!(memory_limit().is_none_or(|limit| limit > used));
+}
+
+#[test]
+fn memory_is_short_beyond_its_part_of_the_limit() {
+    for (used, percent, limit, short) in [
+        (95, 95, 100, false),
+        (96, 95, 100, true),
+        (0, 95, 0, false),
+        (1, 95, 0, true),
+        (100, 100, 100, false),
+        (u64::MAX, 100, u64::MAX, false),
+        (u64::MAX, 99, u64::MAX, true),
+        (199, 1, 19_999, false),
+        (200, 1, 19_999, true),
+    ] {
+        assert_eq!(is_more_than(used, percent, limit), short, "{used} {percent} {limit}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_announced_is_counted_for_its_client_once() {
+    let config = Config { max_connections_per_client: 1, ..Config::default() };
+    let gate = Gate::new(&config);
+    let (a, b) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+    let balancer = "10.0.0.1".parse().unwrap();
+    let mut first = gate.admit(balancer, true).unwrap();
+    assert_eq!(first.count(a, false), Ok(()));
+    // Whose it is does not change any more.
+    assert_eq!(first.count(b, false), Ok(()));
+    let mut second = gate.admit(balancer, true).unwrap();
+    assert_eq!(second.count(a, false), Err(Full::OfClient));
+    assert_eq!(second.count(a, true), Ok(()));
+    assert_eq!(second.count(b, false), Ok(()));
+    drop(first);
+    assert_eq!(gate.admit(balancer, true).unwrap().count(a, false), Ok(()));
+    assert!(gate.by_client.lock().unwrap().contains_key(&b));
+    drop(second);
+    assert!(gate.by_client.lock().unwrap().is_empty(), "nobody is remembered");
 }

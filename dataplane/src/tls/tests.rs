@@ -26,6 +26,7 @@ fn the_name_that_is_asked_for_chooses() {
         &["*.example.com", "example.com"],
         &["api.example.com"],
         &["API.example.com", "Other.Example"],
+        &["*.wild.example"],
     ]
     .into_iter()
     .enumerate()
@@ -46,6 +47,9 @@ fn the_name_that_is_asked_for_chooses() {
         (Some("a.b.example.com"), 0),
         (Some("api.example.com"), 2),
         (Some("other.example"), 3),
+        (Some("x.other.example"), 0),
+        (Some("x.wild.example"), 4),
+        (Some("wild.example"), 0),
         (Some(""), 0),
     ] {
         let found = known.find(name).unwrap();
@@ -54,6 +58,7 @@ fn the_name_that_is_asked_for_chooses() {
     assert!(Known::new(Vec::new()).find(Some("a")).is_none());
     assert!(!known.differs(&all));
     assert!(known.differs(&all[1..]));
+    assert!(known.differs(&all[..4]));
     write(&folders[0], &["default.example"]);
     assert!(known.differs(&read(&folders).unwrap()));
 }

@@ -7,7 +7,7 @@ mod tests;
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -20,6 +20,9 @@ use crate::overload::Full;
 /// would spin.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How often that is told.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Accepts connections until it is told to stop.
 pub(super) async fn accept(
     worker: Rc<Worker>,
@@ -28,26 +31,26 @@ pub(super) async fn accept(
     stop: Rc<Notify>,
 ) {
     let name = &entrance.listener;
-    let mut failing = false;
+    let mut told: Option<Instant> = None;
     loop {
+        // Operators and probes come first when descriptors are free again.
+        while worker.gate.gives_way() && !worker.closed.get() {
+            tokio::time::sleep(PAUSE).await;
+        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.notified() => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                if std::mem::take(&mut failing) {
-                    tracing::warn!(listener = %name, "accepting again");
-                }
-                begin(&worker, &entrance, stream, peer);
-            }
+            Ok((stream, peer)) => begin(&worker, &entrance, stream, peer),
             Err(error) => {
                 worker.metrics.accept_failed();
                 if is_of_connection(&error) {
                     continue;
                 }
-                // Once: it may go on for long, twenty times a second.
-                if !std::mem::replace(&mut failing, true) {
+                // It may go on for long, twenty times a second.
+                if told.is_none_or(|told| told.elapsed() > SILENCE) {
+                    told = Some(Instant::now());
                     tracing::warn!(listener = %name, %error, "accept failed, trying again");
                 }
                 tokio::time::sleep(PAUSE).await;

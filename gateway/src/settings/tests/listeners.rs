@@ -42,3 +42,48 @@ fn names_of_credentials_are_added_and_the_built_in_ones_can_be_done_without() {
         );
     }
 }
+
+#[test]
+fn who_may_announce_connections_is_said_with_it() {
+    let listener = "listeners: {web: {bind: '0.0.0.0:1', proxyProtocol: true}, http: '0.0.0.0:2'}";
+    let known = read(&[("trusted-cidrs", "10.0.0.0/8")], &[], listener).unwrap().options.listeners;
+    let wants: Vec<bool> = known.values().map(|settings| settings.proxy_protocol).collect();
+    assert_eq!(wants, [false, true]);
+    let unknown = "listener web has proxyProtocol, and nobody is trusted to speak it: write --trusted-cidrs and the networks of the load balancers in front of it, for example 10.0.0.0/8";
+    assert_eq!(mistake(&[], &[], listener), unknown);
+    // Hops name nobody.
+    assert_eq!(mistake(&[("trusted-hops", "1")], &[], listener), unknown);
+    assert_eq!(
+        mistake(&[], &[], "listeners: {web: {bind: '0.0.0.0:1', proxyProtocol: 2}}"),
+        "FILE: listeners.web.proxyProtocol is 2: write true or false"
+    );
+    let off = "listeners: {web: {bind: '0.0.0.0:1', proxyProtocol: false}}";
+    assert!(read(&[], &[], off).is_ok());
+}
+
+#[test]
+fn limits_have_bounds() {
+    for (name, wrong, advice) in [
+        ("client-send-rate", "1000001", "write a number from 0 to 1000000"),
+        ("client-read-rate", "-1", "write a number from 0 to 1000000"),
+        ("client-head-fields", "0", "write a number from 1 to 256"),
+        ("client-head-fields", "257", "write a number from 1 to 256"),
+        ("client-target-bytes", "1023", "write a number from 1024 to 65534"),
+        ("client-target-bytes", "65535", "write a number from 1024 to 65534"),
+        ("max-requests-per-connection", "x", "write a whole number"),
+    ] {
+        let told = mistake(&[(name, wrong)], &[], "");
+        assert!(told.starts_with(&format!("--{name}: ")) && told.ends_with(advice), "{told}");
+    }
+    let given = [
+        ("client-send-rate", "0"),
+        ("client-read-rate", "1000000"),
+        ("client-head-fields", "256"),
+        ("client-target-bytes", "1024"),
+        ("max-requests-per-connection", "7"),
+    ];
+    let config = read(&given, &[], "").unwrap().config;
+    assert_eq!((config.client_send_rate, config.client_read_rate), (0, 1_000_000));
+    assert_eq!((config.client_head_fields, config.client_target_bytes), (256, 1024));
+    assert_eq!(config.max_requests_per_connection, 7);
+}
