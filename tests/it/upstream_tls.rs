@@ -124,6 +124,10 @@ async fn a_backend_that_begins_to_speak_http2_is_spoken_to_so() {
     let both = futures::future::join_all((0..8).map(|_| version("/"))).await;
     assert!(both.iter().all(|version| version == "HTTP/1.1" || version == "HTTP/2.0"), "{both:?}");
     assert!(both.iter().any(|version| version == "HTTP/2.0"), "{both:?}");
+    // They share it, however many come.
+    let opened = gateway.metrics().await[OPENED];
+    futures::future::join_all((0..8).map(|_| version("/"))).await;
+    assert_eq!(gateway.metrics().await[OPENED], opened);
 }
 
 #[tokio::test]

@@ -1,9 +1,14 @@
 //! One bad field for each reason: a good manifest, one change, and the message that it gives.
 
+use std::sync::Arc;
+
 use fairway_crds::conditions::Reason;
+use fairway_snapshot::ObjectId;
 
 use super::super::{CompileOptions, ExternalHosts, Memo, UnknownService, compile};
+use crate::Inputs;
 use crate::files::load;
+use crate::inputs::Bundle;
 
 const GOOD: &str = include_str!("../../../../tests/testdata/compile/reasons.yaml");
 
@@ -125,4 +130,23 @@ fn a_backend_outside_is_known_by_its_own_name() {
         let names: Vec<&str> = names.map(|tls| &*tls.server_name).collect();
         assert_eq!(names, [name], "{backend}");
     }
+}
+
+#[test]
+fn authorities_that_change_are_compiled_anew() {
+    let text = GOOD.replacen("port: 8000}", "port: 8000, tls: {caConfigMap: ca}}", 1);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+    let mut inputs = load(&[folder.path().to_owned()], &|_| None).unwrap().inputs;
+    let (options, mut memo) = (CompileOptions::default(), Memo::default());
+    let mut resolved = |inputs: &Inputs| {
+        let statuses = compile(inputs, &options, &mut memo).statuses;
+        statuses.into_values().next().unwrap().resolved_refs.reason
+    };
+    assert_eq!(resolved(&inputs), Reason::ConfigMapNotFound);
+    let id = ObjectId::new("market", "ca");
+    inputs.config_maps.insert(id.clone(), Arc::new(Bundle::new("no certificate")));
+    assert_eq!(resolved(&inputs), Reason::InvalidCertificate);
+    inputs.config_maps.remove(&id);
+    assert_eq!(resolved(&inputs), Reason::ConfigMapNotFound);
 }
