@@ -78,9 +78,11 @@ impl Listener for Reserved {
         loop {
             match self.next().await {
                 Ok(accepted) => return accepted,
-                // One is given up for it; somebody else may be faster, and then another one is.
+                // One is given up for it. Without descriptors the kernel says so even where nobody waits:
+                // then it is taken back.
                 Err(_) if self.give() => {
-                    if let Ok(accepted) = self.listener.accept().await {
+                    let accepted = tokio::time::timeout(PAUSE, self.listener.accept());
+                    if let Ok(Ok(accepted)) = accepted.await {
                         return accepted;
                     }
                 }
