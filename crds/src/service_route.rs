@@ -92,8 +92,8 @@ pub struct ServiceRouteSpec {
     #[schemars(schema_with = "schema::listeners")]
     pub listeners: Vec<String>,
 
-    /// The certificate of the hosts. With it the rules are for clients that come by HTTPS; others
-    /// are answered 308 to the same place there, unless listeners names one that speaks HTTP.
+    /// The certificate of the hosts. Not served yet: who writes it is told so, and where the gateway
+    /// takes certificates from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<RouteTls>,
 

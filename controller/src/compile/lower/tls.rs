@@ -1,14 +1,15 @@
 //! The certificate of an object's hosts.
 
 use super::Lowering;
+use crate::compile::diagnostic::Reason;
 
 impl Lowering<'_> {
-    /// Looks at the Secret that the object names.
+    /// Tells whoever gives hosts a certificate of their own where it is taken from meanwhile.
     pub(super) fn tls(&mut self) {
-        let Some(written) = &self.spec.tls else { return };
-        let field = "spec.tls.secretName".to_owned();
-        if let Err(problem) = self.resolver.secret(&written.secret_name) {
-            self.tell(None, field, problem.reason, problem.message);
+        if self.spec.tls.is_none() {
+            return;
         }
+        let message = "is not served yet: give the certificate to the gateway (--certificates, or certificates of the chart), and leave tls out";
+        self.tell(None, "spec.tls".to_owned(), Reason::UnsupportedValue, message.to_owned());
     }
 }
