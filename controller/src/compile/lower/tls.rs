@@ -1,7 +1,8 @@
 //! The certificate of an object's hosts.
 
+use fairway_crds::conditions::Reason;
+
 use super::Lowering;
-use crate::compile::diagnostic::Reason;
 
 impl Lowering<'_> {
     /// Tells whoever gives hosts a certificate of their own where it is taken from meanwhile.
