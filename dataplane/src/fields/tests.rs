@@ -75,17 +75,16 @@ fn every_known_name_is_found_in_letters_of_either_size() {
 
 #[test]
 fn what_came_is_written_as_it_came_and_odd_blanks_are_not() {
-    let text =
-        "Host: a\r\nX-Odd:1\r\nX-Wide:   2  \r\nX-Empty:\r\nX-eMPTY: \r\nacCept: */*\r\n\r\n";
+    let text = "Host: a\r\nX-Odd:1\r\nX-Tail: 0 \r\nX-Wide:   2  \r\nX-Empty:\r\nX-eMPTY: \r\nacCept: */*\r\n\r\n";
     let mut fields = read(text);
-    let expected = "Host: a\r\nX-Odd: 1\r\nX-Wide: 2\r\nX-Empty: \r\nX-eMPTY: \r\nacCept: */*\r\n";
+    let expected = "Host: a\r\nX-Odd: 1\r\nX-Tail: 0\r\nX-Wide: 2\r\nX-Empty: \r\nX-eMPTY: \r\nacCept: */*\r\n";
     assert_eq!(written(&fields, 0), expected);
     fields.remove(Known::Accept);
     fields.add("x-own", b"3");
     fields.set(Known::Host, b"b");
     assert_eq!(
         written(&fields, Known::Host.bit()),
-        "X-Odd: 1\r\nX-Wide: 2\r\nX-Empty: \r\nX-eMPTY: \r\nx-own: 3\r\n"
+        "X-Odd: 1\r\nX-Tail: 0\r\nX-Wide: 2\r\nX-Empty: \r\nX-eMPTY: \r\nx-own: 3\r\n"
     );
     assert_eq!(fields.get(Known::Host), Some(&b"b"[..]));
     assert_eq!(fields.get("x-empty"), Some(&b""[..]));
