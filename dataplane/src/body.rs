@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use crate::context::{Exchange, RequestContext};
 use crate::downstream::{Broken, ClientSource};
 use crate::error::ProxyError;
 use crate::mirror::Copies;
+use crate::timers::poll_deadline;
 use crate::upstream::exchange::ResponseBody;
 
 /// How much of a body is read that nobody needs, to keep its connection.
@@ -273,29 +274,23 @@ impl UpstreamBody {
         }
     }
 
-    /// Waits for the nearest limit. The timer is made when a body first has to wait, and set
-    /// again only when it fires, so that a body that moves costs no timer.
-    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<ProxyError> {
-        loop {
-            let idle = self.limits.idle.map(|idle| self.context.exchange.moved.get() + idle);
-            let (at, error) = match (idle, self.limits.deadline) {
-                (Some(idle), Some(deadline)) if deadline < idle => {
-                    (deadline, ProxyError::RequestTimeout)
-                }
-                (Some(idle), _) => (idle, ProxyError::IdleTimeout),
-                (None, Some(deadline)) => (deadline, ProxyError::RequestTimeout),
-                (None, None) => return Poll::Pending,
-            };
-            if at <= Instant::now() {
-                return Poll::Ready(error);
-            }
-            let timer =
-                self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
-            match timer.as_mut().poll(cx) {
-                Poll::Ready(()) => timer.as_mut().reset(at.into()),
-                Poll::Pending => return Poll::Pending,
-            }
+    /// The nearest limit, and what has happened when it passes.
+    fn nearest(limits: BodyLimits, exchange: &Exchange) -> Option<(Instant, ProxyError)> {
+        let idle = limits.idle.map(|idle| (exchange.moved.get() + idle, ProxyError::IdleTimeout));
+        let deadline = limits.deadline.map(|deadline| (deadline, ProxyError::RequestTimeout));
+        match (idle, deadline) {
+            (Some(idle), Some(deadline)) if deadline.0 >= idle.0 => Some(idle),
+            (idle, deadline) => deadline.or(idle),
         }
+    }
+
+    /// Waits for the nearest limit.
+    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<ProxyError> {
+        let (limits, exchange) = (self.limits, &self.context.exchange);
+        let at = || Self::nearest(limits, exchange).map(|(at, _)| at);
+        ready!(poll_deadline(&mut self.timer, at, cx));
+        let passed = Self::nearest(limits, exchange);
+        Poll::Ready(passed.map_or(ProxyError::IdleTimeout, |(_, error)| error))
     }
 }
 

@@ -124,14 +124,14 @@ impl Exchange {
 
     /// The client has sent so many bytes of its body.
     pub(crate) fn has_sent(&self, bytes: u64) {
-        let (rate, _) = self.connection.rates();
-        self.sends.moved(bytes, if self.paced.get().0 { rate } else { 0 });
+        self.sends
+            .moved(bytes, || if self.paced.get().0 { self.connection.send_rate() } else { 0 });
     }
 
     /// The client has taken so many bytes of its answer.
     pub(crate) fn has_read(&self, bytes: u64) {
-        let (_, rate) = self.connection.rates();
-        self.reads.moved(bytes, if self.paced.get().1 { rate } else { 0 });
+        self.reads
+            .moved(bytes, || if self.paced.get().1 { self.connection.read_rate() } else { 0 });
     }
 
     /// When the client will have taken too little of its answer for too long.

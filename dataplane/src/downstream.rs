@@ -37,7 +37,7 @@ use crate::worker::{OpenConnection, Worker};
 use announced::Announced;
 use request::Request;
 use respond::{Asked, respond};
-use socket::Socket;
+use socket::ClientSocket;
 pub(crate) use source::{Broken, ClientSource};
 use stream::ClientStream;
 use wire::{End, Wire, WireBody};
@@ -120,7 +120,7 @@ pub(crate) async fn serve(
     }
     let worker = &*open;
     let connection = ClientConnection::new(worker, &entrance, &whose);
-    let stream = Socket::new(stream, ahead);
+    let stream = ClientSocket::new(stream, ahead);
     match &entrance.tls {
         None => serve_http(worker, &connection, ClientStream::Plain(stream)).await,
         // Most of what a handshake needs is gone when it is over.
@@ -152,9 +152,9 @@ impl Whose {
 /// What a client of a listener with TLS begins with.
 enum Begun {
     /// A handshake, which is over.
-    Secured(Box<TlsStream<Socket>>),
+    Secured(Box<TlsStream<ClientSocket>>),
     /// Something else than TLS.
-    Plain(Socket),
+    Plain(ClientSocket),
     /// A handshake that came to nothing.
     Failed,
     /// Nothing: it was looking whether somebody listens.
@@ -165,7 +165,7 @@ enum Begun {
 async fn serve_tls(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
-    stream: Socket,
+    stream: ClientSocket,
     acceptor: TlsAcceptor,
 ) {
     let limit = worker.config.client_head;
@@ -197,7 +197,11 @@ async fn serve_tls(
     drop(proxy::refuse(worker, connection, &RequestHead::unreadable(), error));
 }
 
-async fn shake(connection: &ClientConnection, stream: Socket, acceptor: TlsAcceptor) -> Begun {
+async fn shake(
+    connection: &ClientConnection,
+    stream: ClientSocket,
+    acceptor: TlsAcceptor,
+) -> Begun {
     match stream.peek().await {
         None => return Begun::Left,
         Some(HANDSHAKE) => {}
@@ -366,16 +370,24 @@ impl ClientConnection {
         });
     }
 
-    /// How many bytes a second a client is to send of one of its bodies, and to take of one of its answers:
-    /// they share what is asked of the connection.
-    pub(crate) fn rates(&self) -> (u64, u64) {
+    /// How many bytes a second a client is to send of one of its bodies.
+    pub(crate) fn send_rate(&self) -> u64 {
+        self.share(self.send_rate)
+    }
+
+    /// The same for what it is to take of one of its answers.
+    pub(crate) fn read_rate(&self) -> u64 {
+        self.share(self.read_rate)
+    }
+
+    /// Its requests share what is asked of the connection.
+    fn share(&self, rate: u64) -> u64 {
         let streams = match self.state.get() {
             State::Busy(count) => u64::from(count.max(1)),
             State::Idle(_) | State::Head(_) => 1,
         };
         // As few as it likes is 0 and nothing else.
-        let share = |rate: u64| rate.div_ceil(streams);
-        (share(self.send_rate), share(self.read_rate))
+        rate.div_ceil(streams)
     }
 
     /// The client may still be sending a body that nobody reads: the connection ends with the

@@ -81,12 +81,12 @@ impl Fields {
         let begin = bytes.as_ptr().addr();
         let at = |part: *const u8| part.addr().saturating_sub(begin);
         for field in parsed {
-            let name = field.name.as_bytes();
+            let name = Name::from(field.name);
             // An empty value stands nowhere.
             let value = if field.value.is_empty() { 0 } else { at(field.value.as_ptr()) };
-            let known = fields.note(name);
-            let name = (at(name.as_ptr()), name.len());
-            let mut place = Field::new(known, false, name, (value, field.value.len()))?;
+            fields.note(name);
+            let place = (at(name.text.as_ptr()), name.text.len());
+            let mut place = Field::new(name.known, false, place, (value, field.value.len()))?;
             place.plain = place.is_plain(bytes);
             fields.list.push(place);
         }
@@ -145,7 +145,7 @@ impl Fields {
     pub(crate) fn set<'n>(&mut self, name: impl Into<Name<'n>>, value: &[u8]) {
         let name = name.into();
         let first = self.may_hold(name).then(|| self.position(name)).flatten();
-        let Some(first) = first else { return self.push(name, value) };
+        let Some(first) = first else { return self.add(name, value) };
         let Some(made) = self.make(name, value) else { return };
         let mut rest = self.list.split_off(first + 1);
         rest.retain(|field| !self.is(field, name));
@@ -155,7 +155,9 @@ impl Fields {
 
     /// Puts a value behind all others.
     pub(crate) fn add<'n>(&mut self, name: impl Into<Name<'n>>, value: &[u8]) {
-        self.push(name.into(), value);
+        if let Some(field) = self.make(name.into(), value) {
+            self.list.push(field);
+        }
     }
 
     /// Takes every value under a name off.
@@ -225,18 +227,10 @@ impl Fields {
         map
     }
 
-    fn note(&mut self, name: &[u8]) -> Option<Known> {
-        let known = Known::of(name);
-        match known {
+    fn note(&mut self, name: Name<'_>) {
+        match name.known {
             Some(known) => self.known |= known.bit(),
-            None => self.ambiguous |= name.contains(&b'_'),
-        }
-        known
-    }
-
-    fn push(&mut self, name: Name<'_>, value: &[u8]) {
-        if let Some(field) = self.make(name, value) {
-            self.list.push(field);
+            None => self.ambiguous |= name.text.contains(&b'_'),
         }
     }
 
@@ -245,10 +239,7 @@ impl Fields {
         let (at, length) = (self.own.len(), name.text.len());
         let value_at = at + length + 2;
         let field = Field::new(name.known, true, (at, length), (value_at, value.len())).ok()?;
-        match name.known {
-            Some(known) => self.known |= known.bit(),
-            None => self.ambiguous |= name.text.contains(&b'_'),
-        }
+        self.note(name);
         for part in [name.text, b": ", value, b"\r\n"] {
             self.own.extend_from_slice(part);
         }

@@ -102,14 +102,13 @@ impl Received {
         self.0.bytes()
     }
 
-    /// The head of a request of at most so many bytes; none as long as it is not whole.
+    /// The head of a request within these limits; none as long as it is not whole.
     ///
     /// # Errors
     ///
     /// What a client is told about it.
-    pub fn request(&mut self, most: usize) -> Result<Option<Request>, ProxyError> {
-        let config = Config { client_head_bytes: most, ..Config::default() };
-        let Some(parsed) = request::parse(&mut self.0, &config)? else { return Ok(None) };
+    pub fn request(&mut self, config: &Config) -> Result<Option<Request>, ProxyError> {
+        let Some(parsed) = request::parse(&mut self.0, config)? else { return Ok(None) };
         let head = parsed.head;
         Ok(Some(Request {
             method: head.method,

@@ -13,7 +13,7 @@ use http::HeaderMap;
 
 pub(crate) use chunked::Chunked;
 pub(crate) use decoder::Decoder;
-pub(crate) use fields::{content_length, lines_end_well, options, request_length};
+pub(crate) use fields::{content_length, lines_end_well, options, request_length, stays_open};
 pub(crate) use input::Input;
 pub(crate) use output::{Framing, Output};
 

@@ -30,14 +30,14 @@ impl Pace {
     }
 
     /// The client has moved so many bytes, or has nothing to move, and is not waited for any more. `rate` in
-    /// bytes a second; 0 for none.
-    pub(crate) fn moved(&self, bytes: u64, rate: u64) {
+    /// bytes a second, 0 for none; it is asked for only where it matters, which it mostly does not.
+    pub(crate) fn moved(&self, bytes: u64, rate: impl FnOnce() -> u64) {
         let since = self.since.take();
         if since.is_none() && self.behind.get().is_zero() {
             return;
         }
         let behind = self.behind.get() + since.map_or(Duration::ZERO, |since| since.elapsed());
-        self.behind.set(behind.saturating_sub(time_of(bytes, rate)));
+        self.behind.set(behind.saturating_sub(time_of(bytes, rate())));
     }
 
     /// When it will be behind by more than it may, unless it moves before.

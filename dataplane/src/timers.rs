@@ -1,12 +1,34 @@
-//! Timers that go from request to request: setting a timer of the runtime, and taking it back, costs
+//! Timers, and how to wait for a moment that moves. Some go from request to request: setting a timer of the runtime, and taking it back, costs
 //! more than looking at the clock when one fires too early.
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tokio::time::Sleep;
+
+/// Pending until `deadline` passes, which may be put off and come nearer all the while. The timer is made
+/// when it first has to be waited for, and set again only when it fires or when the deadline is nearer, so
+/// that what moves costs no timer.
+pub(crate) fn poll_deadline(
+    timer: &mut Option<Pin<Box<Sleep>>>,
+    deadline: impl Fn() -> Option<Instant>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    loop {
+        let Some(at) = deadline() else { return Poll::Pending };
+        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+        if timer.deadline() > at.into() {
+            timer.as_mut().reset(at.into());
+        }
+        ready!(timer.as_mut().poll(cx));
+        if at <= Instant::now() {
+            return Poll::Ready(());
+        }
+        timer.as_mut().reset(at.into());
+    }
+}
 
 /// How many a worker keeps: as many as there are requests at the same moment, mostly.
 const SPARE: usize = 256;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::hexadecimal;
+
 /// Certificates of authorities, any of which may vouch for a backend, and nobody else. Its
 /// [`crate::ResourceId`] says all of its content.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,32 +20,6 @@ pub struct Authorities {
 impl fmt::Debug for Authorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Authorities({})", self.certificates.len())
-    }
-}
-
-/// Bytes as text.
-mod hexadecimal {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    type All = Box<[Box<[u8]>]>;
-
-    pub(super) fn serialize<S: Serializer>(all: &All, serializer: S) -> Result<S::Ok, S::Error> {
-        let text =
-            |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        all.iter().map(|one| text(one)).collect::<Vec<_>>().serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<All, D::Error> {
-        let digit = |digit: &u8| char::from(*digit).to_digit(16);
-        let byte = |pair: &[u8]| match pair {
-            [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
-            _ => None,
-        };
-        let bytes = |text: &String| text.as_bytes().chunks(2).map(byte).collect();
-        let texts = Vec::<String>::deserialize(from)?;
-        let all: Option<All> = texts.iter().map(bytes).collect();
-        all.ok_or_else(|| D::Error::custom("a certificate is written in hexadecimal digits"))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::hexadecimal;
 use crate::{Concealed, ObjectId};
 
 /// A certificate with its chain and its key. Its [`crate::ResourceId`] says all of its content, the
@@ -35,36 +36,3 @@ impl PartialEq for Certificate {
 }
 
 impl Eq for Certificate {}
-
-/// Bytes as text.
-mod hexadecimal {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    type Chain = Box<[Box<[u8]>]>;
-
-    pub(super) fn serialize<S: Serializer>(
-        chain: &Chain,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let text =
-            |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
-        chain.iter().map(|one| text(one)).collect::<Vec<_>>().serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Chain, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        let bytes = |text: &String| -> Option<Box<[u8]>> {
-            let digits = text.as_bytes();
-            let byte = |pair: &[u8]| {
-                let text = std::str::from_utf8(pair).ok()?;
-                u8::from_str_radix(text, 16).ok()
-            };
-            digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(byte).collect())?
-        };
-        let chain: Option<Chain> = texts.iter().map(bytes).collect();
-        chain.ok_or_else(|| D::Error::custom("a certificate is written in hexadecimal digits"))
-    }
-}

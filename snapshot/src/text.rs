@@ -132,3 +132,25 @@ pub(crate) mod header_names {
         parsed.collect()
     }
 }
+
+/// Values in DER as hexadecimal digits.
+pub(crate) mod hexadecimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    type All = Box<[Box<[u8]>]>;
+
+    pub(crate) fn serialize<S: Serializer>(all: &All, serializer: S) -> Result<S::Ok, S::Error> {
+        let text =
+            |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        all.iter().map(|one| text(one)).collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<All, D::Error> {
+        let byte = |pair: &[u8]| super::triplet(pair).filter(|_| pair.len() == 2);
+        let bytes = |text: &String| text.as_bytes().chunks(2).map(byte).collect();
+        let texts = Vec::<String>::deserialize(from)?;
+        let all: Option<All> = texts.iter().map(bytes).collect();
+        all.ok_or_else(|| D::Error::custom("a certificate is written in hexadecimal digits"))
+    }
+}

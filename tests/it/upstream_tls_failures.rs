@@ -6,11 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use fairway_tests::eventually::eventually;
-use fairway_tests::fairway::{Fairway, binary};
+use fairway_tests::fairway::Fairway;
 use fairway_tests::gateway::{Gateway, route};
 use fairway_tests::http::get;
 use fairway_tests::origin::{Echo, Raw, write};
-use fairway_tests::process::Process;
 use fairway_tests::tls::{Authority, Identity, config_map, origin, server};
 use tokio::io::AsyncReadExt;
 
@@ -56,19 +55,7 @@ async fn run(folder: &Path, manifests: &str, trusted: &Authority) -> Fairway {
     let (pem, routes) = (folder.join("roots.pem"), folder.join("routes.yaml"));
     std::fs::write(&pem, trusted.pem()).unwrap();
     std::fs::write(&routes, manifests).unwrap();
-    let args = [
-        "run",
-        "--listen=http=127.0.0.1:0",
-        "--status=127.0.0.1:0",
-        "--admin=127.0.0.1:0",
-        "--log-format=json",
-        "--log-level=info",
-        "--drain-delay=0s",
-        &format!("--manifests={}", routes.display()),
-    ];
-    let args = args.map(str::to_owned);
-    let environment = [("SSL_CERT_FILE", pem.to_str().unwrap())];
-    Fairway::started(Process::start_with(&binary(), &args, &folder.join("run"), &environment)).await
+    Fairway::with_roots(&pem, &[format!("--manifests={}", routes.display())]).await
 }
 
 /// A path is answered 502 without a word about the cause, which stands in the log.

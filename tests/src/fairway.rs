@@ -45,6 +45,12 @@ impl Fairway {
         Self::spawn_by(Some(format!("ulimit -n {files} && exec \"$@\"")), args).ready().await
     }
 
+    /// Starts it on free ports, on a system that trusts the authorities of a file and no others.
+    pub async fn with_roots(roots: &Path, args: &[String]) -> Self {
+        let script = format!("SSL_CERT_FILE='{}' exec \"$@\"", roots.display());
+        Self::spawn_by(Some(script), args).ready().await
+    }
+
     /// Starts it on free ports.
     pub fn spawn(args: &[String]) -> Starting {
         Self::spawn_by(None, args)
@@ -78,12 +84,6 @@ impl Fairway {
             }
         };
         Starting { process, folder }
-    }
-
-    /// One that was started otherwise, when it is ready.
-    pub async fn started(process: Process) -> Self {
-        let folder = TempDir::with_prefix("fairway-run-").unwrap();
-        Starting { process, folder }.ready().await
     }
 
     /// The value of a metric, added up over its labels; `name` as it is scraped.

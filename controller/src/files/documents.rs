@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use fairway_crds::{GROUP, ServiceRoute, VERSION};
 use fairway_snapshot::ObjectId;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use serde::de::DeserializeOwned;
 
 use super::expand::{expand, parse_env_file};
 use super::known;
@@ -248,66 +249,60 @@ impl Reader {
         }
     }
 
-    fn service(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
-        let id = self.name("Service", file, &node, problems);
+    /// An object of a kind of which only some fields are read. What the reader says of one that cannot
+    /// be read is told, or `instead` where that may hold some of what it read.
+    fn object<T: DeserializeOwned>(
+        &mut self,
+        kind: &'static str,
+        file: &Path,
+        mut node: Node,
+        (schema, instead): (&JSONSchemaProps, Option<&str>),
+        problems: &mut Vec<Problem>,
+    ) -> Option<(ObjectId, T)> {
+        let id = self.name(kind, file, &node, problems);
         let before = problems.len();
-        check_object(&mut node, &known::service(), problems);
-        let Some(id) = id.filter(|_| problems.len() == before) else { return };
-        match serde_json::from_value::<WrittenService>(node.value()) {
-            Ok(service) => {
-                self.loaded.inputs.services.insert(id, Arc::new(Service::from(service)));
-            }
-            Err(error) => problems.push(Problem::new(node.place, format!("Service {id}: {error}"))),
-        }
-    }
-
-    fn secret(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
-        let id = self.name("Secret", file, &node, problems);
-        let before = problems.len();
-        check_object(&mut node, &known::secret(), problems);
-        let Some(id) = id.filter(|_| problems.len() == before) else { return };
-        // What the reader says may hold some of what it read.
-        match serde_json::from_value::<WrittenSecret>(node.value()) {
-            Ok(secret) => {
-                self.loaded.inputs.put_secret(&id, Secret::from(secret), None);
-            }
-            Err(_) => {
-                let message = format!(
-                    "Secret {id}: data holds names with values in Base64, and stringData names with text"
-                );
-                problems.push(Problem::new(node.place, message));
-            }
-        }
-    }
-
-    fn config_map(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
-        let id = self.name("ConfigMap", file, &node, problems);
-        let before = problems.len();
-        check_object(&mut node, &known::config_map(), problems);
-        let Some(id) = id.filter(|_| problems.len() == before) else { return };
-        match serde_json::from_value::<WrittenConfigMap>(node.value()) {
-            Ok(written) => {
-                let bundle = Arc::new(Bundle::from(written));
-                self.loaded.inputs.config_maps.insert(id, bundle);
-            }
+        check_object(&mut node, schema, problems);
+        let id = id.filter(|_| problems.len() == before)?;
+        match serde_json::from_value(node.value()) {
+            Ok(written) => Some((id, written)),
             Err(error) => {
-                problems.push(Problem::new(node.place, format!("ConfigMap {id}: {error}")));
+                let wrong = instead.map_or_else(|| error.to_string(), str::to_owned);
+                problems.push(Problem::new(node.place, format!("{kind} {id}: {wrong}")));
+                None
             }
         }
     }
 
-    fn grant(&mut self, file: &Path, mut node: Node, problems: &mut Vec<Problem>) {
-        let id = self.name("ReferenceGrant", file, &node, problems);
-        let before = problems.len();
-        check_object(&mut node, &known::reference_grant(), problems);
-        let Some(id) = id.filter(|_| problems.len() == before) else { return };
-        match serde_json::from_value::<WrittenGrant>(node.value()) {
-            Ok(grant) => {
-                self.loaded.inputs.grants.insert(id, Arc::new(Grant::from(grant)));
-            }
-            Err(error) => {
-                problems.push(Problem::new(node.place, format!("ReferenceGrant {id}: {error}")));
-            }
+    fn service(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+        let read = (&known::service(), None);
+        let written = self.object::<WrittenService>("Service", file, node, read, problems);
+        if let Some((id, service)) = written {
+            self.loaded.inputs.services.insert(id, Arc::new(Service::from(service)));
+        }
+    }
+
+    fn secret(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+        let instead = "data holds names with values in Base64, and stringData names with text";
+        let read = (&known::secret(), Some(instead));
+        let written = self.object::<WrittenSecret>("Secret", file, node, read, problems);
+        if let Some((id, secret)) = written {
+            self.loaded.inputs.put_secret(&id, Secret::from(secret), None);
+        }
+    }
+
+    fn config_map(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+        let read = (&known::config_map(), None);
+        let written = self.object::<WrittenConfigMap>("ConfigMap", file, node, read, problems);
+        if let Some((id, written)) = written {
+            self.loaded.inputs.config_maps.insert(id, Arc::new(Bundle::from(written)));
+        }
+    }
+
+    fn grant(&mut self, file: &Path, node: Node, problems: &mut Vec<Problem>) {
+        let read = (&known::reference_grant(), None);
+        let written = self.object::<WrittenGrant>("ReferenceGrant", file, node, read, problems);
+        if let Some((id, grant)) = written {
+            self.loaded.inputs.grants.insert(id, Arc::new(Grant::from(grant)));
         }
     }
 }

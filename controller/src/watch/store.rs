@@ -16,7 +16,7 @@ use super::grants::{GrantEvent, ReferenceGrant};
 use super::observed::{Observed, ObservedObjects};
 use super::progress::Progress;
 use super::scope::Scope;
-use super::{Guarded, Watched};
+use super::{Guarded, Watched, guard};
 use crate::Inputs;
 use crate::inputs::{Grant, Route, Service, Unreadable};
 use crate::shared::Shared;
@@ -47,6 +47,17 @@ pub(super) struct Store {
     shapes: Shared<Service>,
     dirty: bool,
     complete: bool,
+}
+
+/// Where objects of a kind are kept.
+struct Kind<K: guard::Watched> {
+    /// The watch of this number.
+    scope: fn(&mut Store, usize) -> &mut Scope,
+    /// Its list is complete: those that it lacks.
+    gone: fn(&mut Store, usize) -> Vec<ObjectId>,
+    /// Takes one in.
+    put: fn(&mut Store, Guarded<K>) -> ObjectId,
+    remove: fn(&mut Store, &ObjectId),
 }
 
 impl Store {
@@ -95,72 +106,74 @@ impl Store {
 
     pub(super) fn route(&mut self, scope: usize, event: Event<Guarded<ServiceRoute>>) {
         self.routes_progress.note(scope, &event, &mut self.seen);
-        match event {
-            Event::Init => self.routes[scope].listing = Some(BTreeSet::new()),
-            Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_route(object);
-                self.routes[scope].saw(&id);
-            }
-            Event::InitDone => {
-                let known = self.inputs.routes.keys().chain(self.inputs.unreadable.keys());
-                for id in self.routes[scope].complete(known) {
-                    self.remove_route(&id);
-                }
-            }
-            Event::Delete(object) => {
-                let id = self.name(&object.metadata);
-                self.remove_route(&id);
-            }
-        }
+        let kind = Kind {
+            scope: |store, scope| &mut store.routes[scope],
+            gone: |store, scope| {
+                let known = store.inputs.routes.keys().chain(store.inputs.unreadable.keys());
+                store.routes[scope].complete(known)
+            },
+            put: Self::put_route,
+            remove: Self::remove_route,
+        };
+        self.follow(&kind, scope, event);
     }
 
     pub(super) fn service(&mut self, scope: usize, event: Event<Guarded<KubeService>>) {
         self.services_progress.note(scope, &event, &mut self.seen);
+        let kind = Kind {
+            scope: |store, scope| &mut store.services[scope],
+            gone: |store, scope| {
+                let known = store.inputs.services.keys().chain(store.unreadable_services.keys());
+                store.services[scope].complete(known)
+            },
+            put: Self::put_service,
+            remove: Self::remove_service,
+        };
+        self.follow(&kind, scope, event);
+    }
+
+    pub(super) fn grant(&mut self, scope: usize, event: GrantEvent) {
+        let kind = Kind {
+            scope: |store, scope| &mut store.grants[scope],
+            gone: |store, scope| store.grants[scope].complete(store.inputs.grants.keys()),
+            put: Self::put_grant,
+            remove: Self::remove_grant,
+        };
         match event {
-            Event::Init => self.services[scope].listing = Some(BTreeSet::new()),
+            GrantEvent::Told(event) => self.follow(&kind, scope, *event),
+            GrantEvent::None => self.none(&kind, scope),
+        }
+    }
+
+    /// Takes in what a watch tells of objects of a kind.
+    fn follow<K: guard::Watched>(
+        &mut self,
+        kind: &Kind<K>,
+        scope: usize,
+        event: Event<Guarded<K>>,
+    ) {
+        match event {
+            Event::Init => (kind.scope)(self, scope).listing = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_service(object);
-                self.services[scope].saw(&id);
+                let id = (kind.put)(self, object);
+                (kind.scope)(self, scope).saw(&id);
             }
             Event::InitDone => {
-                let known = self.inputs.services.keys().chain(self.unreadable_services.keys());
-                for id in self.services[scope].complete(known) {
-                    self.remove_service(&id);
+                for id in (kind.gone)(self, scope) {
+                    (kind.remove)(self, &id);
                 }
             }
             Event::Delete(object) => {
                 let id = self.name(&object.metadata);
-                self.remove_service(&id);
+                (kind.remove)(self, &id);
             }
         }
     }
 
-    pub(super) fn grant(&mut self, scope: usize, event: GrantEvent) {
-        let event = match event {
-            GrantEvent::Told(event) => *event,
-            GrantEvent::None => {
-                // A list without any.
-                self.grants[scope].listing = Some(BTreeSet::new());
-                let gone = self.grants[scope].complete(self.inputs.grants.keys());
-                return gone.iter().for_each(|id| self.remove_grant(id));
-            }
-        };
-        match event {
-            Event::Init => self.grants[scope].listing = Some(BTreeSet::new()),
-            Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_grant(object);
-                self.grants[scope].saw(&id);
-            }
-            Event::InitDone => {
-                for id in self.grants[scope].complete(self.inputs.grants.keys()) {
-                    self.remove_grant(&id);
-                }
-            }
-            Event::Delete(object) => {
-                let id = self.name(&object.metadata);
-                self.remove_grant(&id);
-            }
-        }
+    /// The same for a list without any.
+    fn none<K: guard::Watched>(&mut self, kind: &Kind<K>, scope: usize) {
+        self.follow(kind, scope, Event::Init);
+        self.follow(kind, scope, Event::InitDone);
     }
 
     fn remove_grant(&mut self, id: &ObjectId) {

@@ -10,7 +10,7 @@ use http::{Method, Uri, Version};
 use crate::config::Config;
 use crate::error::{MessageProblem, ProxyError};
 use crate::fields::{Fields, Known};
-use crate::h1::{Chunked, Decoder, Input, lines_end_well, options, request_length};
+use crate::h1::{Chunked, Decoder, Input, lines_end_well, options, request_length, stays_open};
 use crate::headers::expects_continue;
 use crate::message::RequestHead;
 
@@ -141,22 +141,11 @@ fn framing(headers: &Fields, version: Version) -> Result<Framing, ProxyError> {
             return Err(MessageProblem::TransferCoding.into());
         }
     }
-    let (mut keep_alive, mut close) = (http11, false);
-    for value in headers.all(Known::Connection) {
-        for option in options(value) {
-            if option.eq_ignore_ascii_case(b"close") {
-                close = true;
-            } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                keep_alive = true;
-            }
-        }
-    }
     let decoder = match (coded, length) {
         (true, Some(_)) => return Err(MessageProblem::LengthAndCoding.into()),
         (true, None) => Decoder::Chunked(Chunked::default()),
         (false, None | Some(0)) => Decoder::Done,
         (false, Some(length)) => Decoder::Length(length),
     };
-    // Who says close goes, whatever else it says (RFC 9112 section 9.3).
-    Ok(Framing { decoder, keep_alive: keep_alive && !close })
+    Ok(Framing { decoder, keep_alive: stays_open(headers, http11) })
 }

@@ -22,6 +22,7 @@ use super::{ClientConnection, State};
 use crate::context::Exchange;
 use crate::error::ProxyError;
 use crate::h1::{Decoder, Input, Output, Step};
+use crate::timers::poll_deadline;
 use crate::worker::Worker;
 
 /// How long a connection must have been idle to be closed when the worker closes. A connection
@@ -217,19 +218,7 @@ impl Wire {
 
     /// Pending until the deadline passes.
     fn poll_deadline(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut timer = self.timer.borrow_mut();
-        loop {
-            let Some(at) = self.deadline() else { return Poll::Pending };
-            let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
-            if timer.deadline() > at.into() {
-                timer.as_mut().reset(at.into());
-            }
-            ready!(timer.as_mut().poll(cx));
-            if at <= Instant::now() {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(at.into());
-        }
+        poll_deadline(&mut self.timer.borrow_mut(), || self.deadline(), cx)
     }
 
     /// Closes our side. If the client may still be sending a body that nobody reads, it gets the

@@ -1,6 +1,7 @@
 //! What values of fields say that frame a message.
 
 use super::Malformed;
+use crate::fields::{Fields, Known};
 
 /// `1*DIGIT` (RFC 9110 section 8.6).
 pub(crate) fn content_length(text: &[u8]) -> Result<u64, Malformed> {
@@ -17,6 +18,21 @@ pub(crate) fn request_length(text: &[u8]) -> Option<u64> {
 /// The members of a list of tokens, as `Connection` and `Transfer-Encoding` are.
 pub(crate) fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// Whether the connection stays open behind a message; `usual` where nothing is said of it, as its version
+/// has it. Who says close goes, whatever else it says (RFC 9112 section 9.3).
+pub(crate) fn stays_open(headers: &Fields, usual: bool) -> bool {
+    let mut keep_alive = usual;
+    for value in headers.all(Known::Connection) {
+        for option in options(value) {
+            if option.eq_ignore_ascii_case(b"close") {
+                return false;
+            }
+            keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+    keep_alive
 }
 
 /// Whether CR and LF stand together wherever one of them stands, as at the end of a line: some readers

@@ -30,7 +30,7 @@ fn waiting_puts_behind_and_bytes_bring_back() {
         (Some(10), 0, u64::MAX, 1, 0),
     ] {
         let pace = pace(waits, behind);
-        pace.moved(bytes, rate);
+        pace.moved(bytes, || rate);
         assert_eq!(pace.behind.get().as_secs(), expected, "{waits:?} {behind} {bytes} {rate}");
         assert_eq!(pace.is_slow(Duration::from_secs(40)), expected > 10, "{expected}");
         assert_eq!(pace.deadline(Duration::from_secs(60)), None, "nobody is waited for");

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use fairway_snapshot::Speaks;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use super::discovery::EndpointSet;
 use super::http1::is_silent;
@@ -22,10 +23,13 @@ use crate::h1::{Input, Output};
 use crate::socket::Socket;
 use crate::telemetry::metrics::WorkerMetrics;
 
+/// A socket to a backend.
+pub(super) type BackendSocket = Socket<TcpStream, TlsStream<TcpStream>>;
+
 /// An open connection to an endpoint. It belongs to one request at a time, or to the pool.
 #[derive(Debug)]
 pub(crate) struct UpstreamConnection {
-    pub(super) stream: Socket,
+    pub(super) stream: BackendSocket,
     pub(super) input: Input,
     pub(super) output: Output,
     /// The upstream's number.

@@ -17,7 +17,7 @@ use http::header::HeaderValue;
 use http_body::Frame;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::connect::UpstreamConnection;
+use super::connect::{BackendSocket, UpstreamConnection};
 use super::exchange::{Interims, Outgoing, SendError};
 use crate::error::{ProxyError, TlsProblem};
 use crate::h1::{Decoder, Malformed, Step};
@@ -209,7 +209,7 @@ impl ResponseBody {
 
 /// Whether an idle connection has nothing to say: no end, no error, and no bytes that nobody asked
 /// for. Costs a system call only when there is something.
-pub(super) fn is_silent(socket: &mut Socket) -> bool {
+pub(super) fn is_silent(socket: &mut BackendSocket) -> bool {
     let mut noop = Context::from_waker(std::task::Waker::noop());
     match socket {
         Socket::Plain(stream) => {

@@ -20,13 +20,13 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::Frame;
 
+use super::connect::BackendSocket;
 use super::exchange::{Interims, Outgoing, RequestBody, SendError};
 use super::tls::BackendTls;
 use crate::error::{ProxyError, TlsProblem};
 use crate::fields::Fields;
 use crate::h1::content_length;
 use crate::message::ResponseHead;
-use crate::socket::Socket;
 use crate::streams::{StreamBody, has_outer_blanks};
 use crate::worker::spawn;
 pub(super) use pool::{Http2Pool, Taken};
@@ -87,7 +87,7 @@ struct Failure {
 /// Speaks HTTP/2 over a new socket. It is open when the backend has said how many streams it takes: until
 /// then nobody knows how many requests may share it (RFC 9113 section 5.1.2).
 pub(super) async fn handshake(
-    stream: Socket,
+    stream: BackendSocket,
     endpoint: SocketAddr,
     tls: Option<Arc<BackendTls>>,
 ) -> Result<Rc<Http2Connection>, ProxyError> {

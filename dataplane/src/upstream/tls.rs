@@ -15,6 +15,7 @@ use rustls::{ClientConfig, HandshakeKind, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::connect::BackendSocket;
 use crate::error::{ProxyError, TlsProblem};
 use crate::socket::Socket;
 use crate::telemetry::metrics::{Handshake, WorkerMetrics};
@@ -84,7 +85,7 @@ impl BackendTls {
         endpoint: SocketAddr,
         offers: Speaks,
         metrics: Option<&WorkerMetrics>,
-    ) -> Result<(Socket, bool), ProxyError> {
+    ) -> Result<(BackendSocket, bool), ProxyError> {
         let shaken = self.shake(stream, offers).await;
         let kind = match &shaken {
             Err((problem, error)) => {
@@ -105,7 +106,7 @@ impl BackendTls {
         &self,
         stream: TcpStream,
         offers: Speaks,
-    ) -> Result<(Socket, bool, HandshakeKind), (TlsProblem, Option<std::io::Error>)> {
+    ) -> Result<(BackendSocket, bool, HandshakeKind), (TlsProblem, Option<std::io::Error>)> {
         let configs = self.configs.as_ref().ok_or((TlsProblem::Unusable, None))?;
         let config = if offers == Speaks::Http1 { &configs.http1 } else { &configs.usual };
         let connector = TlsConnector::from(Arc::clone(config));
@@ -119,7 +120,7 @@ impl BackendTls {
             return Err((TlsProblem::ProtocolRefused, None));
         }
         let kind = session.handshake_kind().unwrap_or(HandshakeKind::Full);
-        Ok((Socket::Tls(Box::new(stream.into())), http2, kind))
+        Ok((Socket::Tls(Box::new(stream)), http2, kind))
     }
 
     /// Tells the log, not too often.

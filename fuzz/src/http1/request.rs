@@ -1,5 +1,6 @@
 //! Requests, one behind the other over one connection.
 
+use fairway_dataplane::Config;
 use fairway_dataplane::fuzzing::Received;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Uri, Version};
@@ -52,10 +53,11 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn read(mut pieces: Pieces<'_>) -> Conversation {
+    let config = Config { client_head_bytes: MOST, ..Config::default() };
     let mut received = Received::default();
     let mut conversation = Conversation { messages: Vec::new(), refused: false };
     loop {
-        match received.request(MOST) {
+        match received.request(&config) {
             Ok(None) => {
                 let kept = received.kept().len();
                 assert!(kept <= MOST, "{kept} bytes of a head are kept");

@@ -168,7 +168,7 @@ fn counted(status: u16) -> anyhow::Result<u64> {
 }
 
 /// One answer's body.
-pub(super) fn body(url: &str) -> anyhow::Result<Vec<u8>> {
+fn body(url: &str) -> anyhow::Result<Vec<u8>> {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail", "--insecure", "--max-time", "5", url]);
     let output = curl.output().context("cannot start curl")?;
@@ -189,7 +189,7 @@ fn family(id: u32) -> Vec<u32> {
 }
 
 /// User and system time of a process and its children.
-pub(super) fn cpu(id: u32) -> anyhow::Result<Duration> {
+fn cpu(id: u32) -> anyhow::Result<Duration> {
     let mut ticks = 0u64;
     for id in family(id) {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
@@ -204,7 +204,7 @@ pub(super) fn cpu(id: u32) -> anyhow::Result<Duration> {
 }
 
 /// Resident memory in KiB of a process and its children.
-pub(super) fn memory(id: u32) -> anyhow::Result<u64> {
+fn memory(id: u32) -> anyhow::Result<u64> {
     let mut total = 0;
     for id in family(id) {
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;

@@ -1,13 +1,12 @@
 //! What the watches of ConfigMaps tell.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fairway_snapshot::ObjectId;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::watcher::Event;
 
-use super::Store;
+use super::{Kind, Store};
 use crate::inputs::Bundle;
 use crate::versions::Version;
 use crate::watch::Guarded;
@@ -15,36 +14,25 @@ use crate::watch::bundles::BundleEvent;
 
 impl Store {
     pub(in crate::watch) fn bundle(&mut self, scope: usize, event: BundleEvent) {
-        let event = match event {
-            BundleEvent::Told(event) => *event,
+        let kind = Kind {
+            scope: |store, scope| &mut store.bundles[scope],
+            gone: |store, scope| store.bundles[scope].complete(store.inputs.config_maps.keys()),
+            put: Self::put_bundle,
+            remove: Self::remove_bundle,
+        };
+        match event {
+            BundleEvent::Told(event) => {
+                self.bundles_refused &= !matches!(*event, Event::InitDone);
+                self.bundles_progress.note(scope, &event, &mut self.seen);
+                self.follow(&kind, scope, *event);
+            }
             BundleEvent::Refused => {
                 if !std::mem::replace(&mut self.bundles_refused, true) {
                     tracing::warn!(
                         "config maps may not be read, none is known: apply the roles of this version"
                     );
                 }
-                // A list without any.
-                self.bundles[scope].listing = Some(BTreeSet::new());
-                let gone = self.bundles[scope].complete(self.inputs.config_maps.keys());
-                return gone.iter().for_each(|id| self.remove_bundle(id));
-            }
-        };
-        self.bundles_progress.note(scope, &event, &mut self.seen);
-        match event {
-            Event::Init => self.bundles[scope].listing = Some(BTreeSet::new()),
-            Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_bundle(object);
-                self.bundles[scope].saw(&id);
-            }
-            Event::InitDone => {
-                self.bundles_refused = false;
-                for id in self.bundles[scope].complete(self.inputs.config_maps.keys()) {
-                    self.remove_bundle(&id);
-                }
-            }
-            Event::Delete(object) => {
-                let id = self.name(&object.metadata);
-                self.remove_bundle(&id);
+                self.none(&kind, scope);
             }
         }
     }

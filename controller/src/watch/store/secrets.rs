@@ -1,14 +1,12 @@
 //! Secrets among what the watches have told.
 
-use std::collections::BTreeSet;
-
 use fairway_snapshot::ObjectId;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::runtime::watcher::Event;
 
 use super::super::Guarded;
 use super::super::secrets::SecretEvent;
-use super::Store;
+use super::{Kind, Store};
 use crate::inputs::{SECRET_TYPE, Secret};
 use crate::versions::Version;
 
@@ -22,22 +20,13 @@ impl Store {
             self.dirty |= self.inputs.secrets_refused.remove(self.secrets[scope].namespace());
         }
         self.secrets_progress.note(scope, &event, &mut self.seen);
-        match event {
-            Event::Init => self.secrets[scope].listing = Some(BTreeSet::new()),
-            Event::InitApply(object) | Event::Apply(object) => {
-                let id = self.put_secret(object);
-                self.secrets[scope].saw(&id);
-            }
-            Event::InitDone => {
-                for id in self.secrets[scope].complete(self.inputs.secrets.keys()) {
-                    self.remove_secret(&id);
-                }
-            }
-            Event::Delete(object) => {
-                let id = self.name(&object.metadata);
-                self.remove_secret(&id);
-            }
-        }
+        let kind = Kind {
+            scope: |store, scope| &mut store.secrets[scope],
+            gone: |store, scope| store.secrets[scope].complete(store.inputs.secrets.keys()),
+            put: Self::put_secret,
+            remove: Self::remove_secret,
+        };
+        self.follow(&kind, scope, event);
     }
 
     /// The world is complete without them. Those that were read before stay: what the API server

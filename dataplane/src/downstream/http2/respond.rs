@@ -3,7 +3,6 @@
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -21,6 +20,7 @@ use crate::headers::strip_trailers;
 use crate::message::{ResponseHead, has_no_body};
 use crate::proxy::{self, Incoming, Tunnel};
 use crate::streams::poll_send;
+use crate::timers::poll_deadline;
 use crate::worker::Worker;
 
 const SEC_WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
@@ -205,19 +205,11 @@ impl Asked {
         taken
     }
 
-    /// Pending until the client has taken too little for too long. The timer is set again only when it
-    /// fires: what the client takes puts its time off.
+    /// Pending until the client has taken too little for too long.
     fn poll_late(&self, timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let Some(at) = self.exchange.reads_until() else { return Poll::Pending };
-            let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
-            ready!(timer.as_mut().poll(cx));
-            if at <= Instant::now() {
-                self.exchange.gives_up();
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(at.into());
-        }
+        ready!(poll_deadline(timer, || self.exchange.reads_until(), cx));
+        self.exchange.gives_up();
+        Poll::Ready(())
     }
 }
 

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use http::{Method, StatusCode};
 
 use crate::fields::{Fields, Known};
-use crate::h1::{Chunked, Decoder, Input, Malformed, content_length, options};
+use crate::h1::{Chunked, Decoder, Input, Malformed, content_length, options, stays_open};
 use crate::message::{ResponseHead, has_no_body};
 
 /// The greatest head of a response, in bytes.
@@ -104,13 +104,12 @@ struct Framing {
     chunked: bool,
     length: Option<u64>,
     keep_alive: bool,
-    close: bool,
 }
 
 impl Framing {
     /// Reads the fields, and leaves them so that nobody reads them in another way.
     fn of(headers: &mut Fields, version: u8) -> Result<Self, Malformed> {
-        let mut framing = Self { keep_alive: version >= 1, ..Self::default() };
+        let mut framing = Self { keep_alive: stays_open(headers, version >= 1), ..Self::default() };
         let (mut lengths, mut codings) = (0, 0);
         for value in headers.all(Known::ContentLength) {
             for text in options(value) {
@@ -128,15 +127,6 @@ impl Framing {
                 framing.chunked |= coding.eq_ignore_ascii_case(b"chunked");
             }
         }
-        for value in headers.all(Known::Connection) {
-            for option in options(value) {
-                if option.eq_ignore_ascii_case(b"close") {
-                    framing.close = true;
-                } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                    framing.keep_alive = true;
-                }
-            }
-        }
         // Any coding but chunked alone would have to be passed on or undone; we asked for none.
         if codings > 0 && (codings != 1 || !framing.chunked || version == 0) {
             return Err(Malformed("a transfer coding that was not asked for"));
@@ -146,7 +136,7 @@ impl Framing {
             // another request.
             headers.remove(Known::ContentLength);
             framing.length = None;
-            framing.close = true;
+            framing.keep_alive = false;
         }
         if let Some(length) = framing.length.filter(|_| lengths > 1) {
             headers.set(Known::ContentLength, itoa::Buffer::new().format(length).as_bytes());
@@ -156,14 +146,12 @@ impl Framing {
 
     /// RFC 9112 section 6.3, in its order.
     fn decoder(&self, method: &Method, status: StatusCode) -> (Decoder, bool) {
-        // Who says close goes, whatever else it says (section 9.3).
-        let keep_alive = self.keep_alive && !self.close;
         let bodiless = *method == Method::HEAD || has_no_body(status);
         match self.length {
-            _ if bodiless => (Decoder::Done, keep_alive),
-            _ if self.chunked => (Decoder::Chunked(Chunked::default()), keep_alive),
-            Some(0) => (Decoder::Done, keep_alive),
-            Some(length) => (Decoder::Length(length), keep_alive),
+            _ if bodiless => (Decoder::Done, self.keep_alive),
+            _ if self.chunked => (Decoder::Chunked(Chunked::default()), self.keep_alive),
+            Some(0) => (Decoder::Done, self.keep_alive),
+            Some(length) => (Decoder::Length(length), self.keep_alive),
             None => (Decoder::UntilClose, false),
         }
     }

@@ -11,7 +11,7 @@ use crate::error::ProxyError;
 use crate::fields::Known;
 use crate::h1::{Framing, Output};
 use crate::headers::strip_trailers;
-use crate::socket::Socket;
+use crate::upstream::connect::BackendSocket;
 use crate::upstream::exchange::{Outgoing, RequestBody};
 
 /// What is left to be sent.
@@ -79,7 +79,7 @@ impl Upload {
     pub(super) fn poll(
         &mut self,
         output: &mut Output,
-        stream: &mut Socket,
+        stream: &mut BackendSocket,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ProxyError>> {
         while !self.is_over() {
