@@ -160,6 +160,11 @@ impl RequestContext {
         told.unwrap_or_else(|| self.connection.peer.ip().to_canonical())
     }
 
+    /// Whether the client came by HTTPS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.connection.forwarded.is_https(self.told.as_deref())
+    }
+
     /// The method.
     pub(crate) fn method(&self) -> &Method {
         &self.method

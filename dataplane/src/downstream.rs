@@ -8,7 +8,7 @@ mod source;
 mod stream;
 mod wire;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use crate::forwarded::Forwarded;
 use crate::message::RequestHead;
 use crate::proxy::{self, Incoming, Tunnel};
 use crate::telemetry::metrics::Handshake;
-use crate::tls;
+use crate::tls::{self, Secured, Shown};
 use crate::upgrade::asked;
 use crate::worker::{OpenConnection, Worker};
 use request::Request;
@@ -48,6 +48,8 @@ pub(crate) struct ClientConnection {
     pub(crate) forwarded: Forwarded,
     /// Whether the peer's word about the client behind it is taken.
     pub(crate) trusted: bool,
+    /// The certificate that the client was shown, once TLS has begun.
+    shown: OnceCell<Shown>,
     state: Cell<State>,
     linger: Cell<bool>,
 }
@@ -70,7 +72,7 @@ pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     trusted: bool,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Secured>,
 ) {
     let worker = &*worker;
     let Ok(local) = stream.local_addr() else { return };
@@ -80,13 +82,14 @@ pub(crate) async fn serve(
         listener,
         forwarded: Forwarded::new(peer, local, tls.is_some()),
         trusted,
+        shown: OnceCell::new(),
         state: Cell::new(State::Idle(Instant::now())),
         linger: Cell::new(false),
     });
     match tls {
         None => serve_http(worker, &connection, ClientStream::Plain(stream)).await,
         // Most of what a handshake needs is gone when it is over.
-        Some(acceptor) => Box::pin(serve_tls(worker, &connection, stream, acceptor)).await,
+        Some(secured) => Box::pin(serve_tls(worker, &connection, stream, secured)).await,
     }
 }
 
@@ -107,9 +110,11 @@ async fn serve_tls(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
     stream: TcpStream,
-    acceptor: TlsAcceptor,
+    secured: Secured,
 ) {
     let limit = worker.config.client_head;
+    let Secured { config, choice } = secured;
+    let acceptor = TlsAcceptor::from(config);
     let error = match tokio::time::timeout(limit, shake(connection, stream, acceptor)).await {
         Ok(Begun::Left) => return,
         Ok(Begun::Secured(stream)) => {
@@ -117,6 +122,8 @@ async fn serve_tls(
             let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
             let kind = if resumed { Handshake::Resumed } else { Handshake::Full };
             worker.metrics.tls_handshake(kind);
+            // Set once: a connection has one handshake.
+            let _ = connection.shown.set(Shown::new(session.server_name(), choice));
             let http2 = session.alpn_protocol() == Some(tls::HTTP2);
             let stream = ClientStream::Tls(stream);
             if http2 {
@@ -261,6 +268,12 @@ async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
 // === impl ClientConnection ===
 
 impl ClientConnection {
+    /// Whether a request for this host needs another connection, which would show another certificate
+    /// (RFC 9110 section 15.5.20). A trusted peer sends the requests of many clients over one.
+    pub(crate) fn misdirects(&self, host: &str) -> bool {
+        !self.trusted && self.shown.get().is_some_and(|shown| shown.is_other(host))
+    }
+
     /// A head is complete, and its request begins.
     pub(crate) fn request_started(&self) {
         let others = match self.state.get() {

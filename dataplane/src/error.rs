@@ -3,15 +3,15 @@
 
 mod grpc;
 mod message;
+mod problem;
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
 use fairway_snapshot::normalize::Refusal;
 use http::StatusCode;
-use http::header::HeaderValue;
 
 pub use message::MessageProblem;
+pub(crate) use problem::wants_json;
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +63,9 @@ pub enum ProxyError {
     /// More than one `Host`, or one that is no host.
     #[error("host_malformed")]
     BadHost,
+    /// A connection for this host would show another certificate (RFC 9110 section 15.5.20).
+    #[error("misdirected")]
+    Misdirected,
     /// `CONNECT`: this is no proxy that opens tunnels (RFC 9110 section 9.3.6).
     #[error("method_not_supported")]
     MethodNotSupported,
@@ -177,6 +180,7 @@ impl ProxyError {
             }
             Self::NoHost => row(400, "The request has no Host", Downstream, false),
             Self::BadHost => row(400, "The Host is malformed", Downstream, false),
+            Self::Misdirected => row(421, "The request is misdirected", Downstream, false),
             Self::MethodNotSupported => row(501, "The method is not supported", Downstream, false),
             Self::TransferCodingNotSupported => {
                 row(501, "The transfer coding is not supported", Downstream, false)
@@ -242,6 +246,7 @@ impl ProxyError {
             Self::ClientHeadTimeout => "client_head_timeout",
             Self::NoHost => "host_missing",
             Self::BadHost => "host_malformed",
+            Self::Misdirected => "misdirected",
             Self::MethodNotSupported => "method_not_supported",
             Self::TransferCodingNotSupported => "transfer_coding_not_supported",
             Self::TargetTooLong => "target_too_long",
@@ -310,6 +315,7 @@ impl ProxyError {
             Self::NoHost => "Send one Host field.",
             Self::VersionUnknown => "Name one of the versions that there are.",
             Self::BodyTooLarge => "Send less, or in several requests.",
+            Self::Misdirected => "Open a connection of its own for this host.",
             Self::MethodNotSupported => "CONNECT opens tunnels, and this gateway opens none.",
             Self::TransferCodingNotSupported => {
                 "Send the body with Content-Length, or chunked alone."
@@ -317,28 +323,6 @@ impl ProxyError {
             Self::BadHost => "Send one Host field with a name or an address, and perhaps a port.",
             _ => "The operator finds the cause in the log by the request id.",
         }
-    }
-
-    /// The body of an answer, with what a person reads beside the title where more is known, as
-    /// `application/problem+json` (RFC 9457).
-    pub(crate) fn problem_json(self, detail: Option<&str>, request_id: &str) -> Bytes {
-        let Row { status, title, .. } = self.row();
-        let (reason, detail) = (self.reason(), detail.unwrap_or(self.detail()));
-        // Nothing here needs escaping: texts are our own, or of words and names of header fields;
-        // the id has digits and hyphens.
-        Bytes::from(format!(
-            "{{\"type\":\"https://fairway.dev/problems/{reason}\",\"title\":\"{title}\",\"status\":{status},\
-             \"detail\":\"{detail}\",\"reason\":\"{reason}\",\"requestId\":\"{request_id}\"}}\n"
-        ))
-    }
-
-    /// The same for clients that do not accept JSON.
-    pub(crate) fn plain_text(self, detail: Option<&str>, request_id: &str) -> Bytes {
-        let Row { status, title, .. } = self.row();
-        let (reason, detail) = (self.reason(), detail.unwrap_or(self.detail()));
-        Bytes::from(format!(
-            "{status} {title}\n{detail}\nreason: {reason}\nrequest id: {request_id}\n"
-        ))
     }
 
     /// Every error, for tables in tests and docs.
@@ -353,6 +337,7 @@ impl ProxyError {
             Self::ClientHeadTimeout,
             Self::NoHost,
             Self::BadHost,
+            Self::Misdirected,
             Self::MethodNotSupported,
             Self::TransferCodingNotSupported,
             Self::TargetTooLong,
@@ -383,18 +368,4 @@ impl ProxyError {
         ]);
         all
     }
-}
-
-/// Whether a client takes a problem as JSON. Without `Accept` it does (RFC 9110 section 12.5.1).
-pub(crate) fn wants_json(accept: Option<&HeaderValue>) -> bool {
-    let Some(accept) = accept else { return true };
-    accept.as_bytes().split(|byte| *byte == b',').any(|range| {
-        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let known = matches!(
-            media.as_slice(),
-            b"*/*" | b"application/*" | b"application/json" | b"application/problem+json"
-        );
-        known && !parts.any(|part| matches!(part, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
-    })
 }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use fairway_snapshot::{Filter, Rule};
-use http::header::{HOST, UPGRADE};
+use http::header::{HOST, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
 
@@ -65,6 +65,13 @@ pub(crate) fn response(context: &RequestContext, head: &mut ResponseHead) {
 pub(crate) fn finish(context: &RequestContext, headers: &mut http::HeaderMap) {
     if let Some(versions) = context.rule.as_ref().and_then(|rule| rule.rule.versions()) {
         versions::tell_client(versions, context.version_served, headers);
+    }
+    // Never without TLS (RFC 6797 section 7.2); what a backend says itself stays.
+    if let Some(hsts) = context.rule.as_ref().and_then(|rule| rule.hsts.as_ref())
+        && context.is_https()
+        && !headers.contains_key(STRICT_TRANSPORT_SECURITY)
+    {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
     let filters = context.rule.as_ref().map_or(&[][..], |rule| &rule.rule.filters);
     for filter in filters {

@@ -10,13 +10,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use fairway_snapshot::ListenerName;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_rustls::TlsAcceptor;
 
 use crate::apply::Live;
 use crate::config::Config;
@@ -26,6 +24,7 @@ use crate::overload::{Admitted, Gate};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::clock::Date;
 use crate::telemetry::metrics::WorkerMetrics;
+use crate::tls::Secured;
 use crate::upstream::pool::Pool;
 
 /// How often log lines are handed over and idle connections looked through.
@@ -64,7 +63,7 @@ pub(crate) struct Worker {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Accept connections, with TLS where there are settings for it.
-    Listen(ListenerName, StdListener, Option<Arc<ServerConfig>>),
+    Listen(ListenerName, StdListener, Option<Secured>),
     /// Stop accepting; what waits in the queue is still taken.
     Unlisten(ListenerName),
     /// Ask clients to close their connections; go on accepting.
@@ -163,12 +162,7 @@ impl Worker {
         self.log.flush();
     }
 
-    fn listen(
-        self: &Rc<Self>,
-        name: ListenerName,
-        listener: StdListener,
-        tls: Option<Arc<ServerConfig>>,
-    ) {
+    fn listen(self: &Rc<Self>, name: ListenerName, listener: StdListener, tls: Option<Secured>) {
         let listener = match TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => {
@@ -178,7 +172,6 @@ impl Worker {
         };
         let stop = Rc::new(Notify::new());
         self.listeners.borrow_mut().insert(name.clone(), Rc::clone(&stop));
-        let tls = tls.map(TlsAcceptor::from);
         spawn(accept(Rc::clone(self), name, listener, stop, tls));
     }
 
@@ -252,7 +245,7 @@ async fn accept(
     name: ListenerName,
     listener: TcpListener,
     stop: Rc<Notify>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Secured>,
 ) {
     let begin = |stream: TcpStream, peer: SocketAddr| {
         let trusted = worker.config.trust.believes(peer);

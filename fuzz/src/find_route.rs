@@ -183,6 +183,7 @@ fn check_why(snapshot: &Snapshot, asked: &Asked, expect: Option<&str>, found: &O
     let view = why(
         snapshot,
         &Question {
+            scheme: Scheme::Http,
             listener: &listener(),
             method: &asked.method,
             authority: request.host,

@@ -143,6 +143,7 @@ impl World<'_> {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             protocol: Protocol::Http,
             normalization: self.normalization(),
+            certificates: BTreeMap::new(),
             hosts: hosts.collect(),
         };
         Snapshot { listeners: [(listener(), made)].into(), ..Snapshot::default() }
@@ -166,6 +167,7 @@ impl WrittenRoute<'_> {
                 name: format!("rule-{number}").into(),
             },
             created: i64::from(self.created),
+            to_https: None,
             semantics: Semantics { wrong_method, answer_options: !self.leaves_options },
             filters: template.map(Filter::RewritePath).into_iter().collect(),
             policy: Arc::default(),

@@ -20,6 +20,7 @@ mod policies;
 mod requests;
 mod routing;
 mod second_opinion;
+mod secrets;
 mod swaps;
 mod timeouts;
 mod tls;

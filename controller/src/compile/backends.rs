@@ -78,6 +78,7 @@ impl Problem {
             | Reason::NoWeight
             | Reason::Unreachable
             | Reason::PartlyTaken
+            | Reason::CertificateNotShown
             | Reason::TakesFromAnother
             | Reason::TestsPassed
             | Reason::TestFailed => None,

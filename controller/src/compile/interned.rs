@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fairway_snapshot::{Policy, Upstream, UpstreamId};
+use fairway_snapshot::{Certificate, Policy, ResourceId, Upstream, UpstreamId};
 
 use crate::shared::Shared;
 
@@ -11,6 +11,7 @@ use crate::shared::Shared;
 #[derive(Debug, Default)]
 pub(super) struct Interned {
     upstreams: BTreeMap<UpstreamId, Arc<Upstream>>,
+    certificates: BTreeMap<ResourceId, Arc<Certificate>>,
     policies: Shared<Policy>,
     /// Names of rules and of backends.
     words: Shared<str>,
@@ -28,6 +29,20 @@ impl Interned {
         (id, upstream)
     }
 
+    /// A certificate under its id.
+    pub(super) fn certificate(
+        &mut self,
+        id: &ResourceId,
+        make: impl FnOnce() -> Certificate,
+    ) -> Arc<Certificate> {
+        if let Some(known) = self.certificates.get(id) {
+            return Arc::clone(known);
+        }
+        let made = Arc::new(make());
+        self.certificates.insert(id.clone(), Arc::clone(&made));
+        made
+    }
+
     pub(super) fn policy(&mut self, policy: Policy) -> Arc<Policy> {
         self.policies.share(Arc::new(policy))
     }
@@ -36,8 +51,10 @@ impl Interned {
         self.words.share(word.into())
     }
 
-    /// Forgets the upstreams that nobody holds; what else is shared forgets by itself.
+    /// Forgets the upstreams and certificates that nobody holds; what else is shared forgets by
+    /// itself.
     pub(super) fn forget(&mut self) {
+        self.certificates.retain(|_, certificate| Arc::strong_count(certificate) > 1);
         self.upstreams.retain(|_, upstream| Arc::strong_count(upstream) > 1);
     }
 }

@@ -34,6 +34,7 @@ pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
 use permitted::Refused;
 use routes::by_policy;
+pub(super) use tls::Shown;
 
 /// An object, lowered.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(super) struct Lowered {
     pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
     /// Those of them whose endpoints must be told.
     pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
+    /// What it shows to clients of listeners with HTTPS.
+    pub(super) certificate: Option<Shown>,
     pub(super) tests: Box<[RouteTest]>,
     pub(super) status: Arc<ObjectStatus>,
 }
@@ -131,14 +134,16 @@ pub(super) fn lower(
             secrets: Vec::new(),
             neighbours: None,
         },
+        to_https: false,
         diagnostics: Vec::new(),
     };
     lowering.class();
     let hosts = lowering.hosts();
-    let listeners = lowering.listeners();
+    let listeners = lowering.named_listeners();
+    let listeners = lowering.with_https(listeners);
     let parsed = lowering.rules();
     let (hosts, refused) = lowering.permitted(hosts, &parsed);
-    lowering.tls();
+    let certificate = lowering.certificate(&hosts);
     let mut groups: Vec<_> = by_policy(&listeners, options)
         .into_iter()
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
@@ -146,7 +151,7 @@ pub(super) fn lower(
     for (_, routes) in &mut groups {
         routes.retain(|route| hosts.iter().any(|host| !refused.holds(host, route)));
     }
-    let hash = hash(&hosts, &groups, &refused);
+    let hash = hash(&hosts, &groups, &refused, certificate.as_ref());
     let routes = groups.iter().flat_map(|(_, routes)| routes);
     let used: BTreeSet<&UpstreamId> =
         routes.flat_map(|lowered| lowered.route.rule.upstreams()).collect();
@@ -159,8 +164,10 @@ pub(super) fn lower(
         lowering.resolver;
     upstreams.shrink_to_fit();
     let asked = Asked { services: asked, grants, secrets, neighbours };
-    let tests = route_tests::read(&spec, &hosts);
-    (Lowered { hosts, groups, refused, upstreams, wanted, tests, status: Arc::new(status) }, asked)
+    let tests = route_tests::read(&spec, &hosts, lowering.to_https);
+    let end = certificate.as_ref().map(Shown::end);
+    let status = Arc::new(ObjectStatus { certificate: end, ..status });
+    (Lowered { hosts, groups, refused, upstreams, wanted, certificate, tests, status }, asked)
 }
 
 /// An object whose text cannot be read serves nothing and is told.
@@ -175,6 +182,7 @@ fn unreadable(id: &ObjectId, route: &WrittenRoute, error: &serde_json::Error) ->
         refused: Refused::default(),
         upstreams: Vec::new(),
         wanted: BTreeMap::new(),
+        certificate: None,
         tests: Box::default(),
         status,
     };
@@ -187,6 +195,8 @@ struct Lowering<'a> {
     spec: &'a ServiceRouteSpec,
     options: &'a CompileOptions,
     resolver: Resolver<'a>,
+    /// Whether clients that do not come by HTTPS are sent there.
+    to_https: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -254,7 +264,8 @@ impl<'a> Lowering<'a> {
         hosts
     }
 
-    fn listeners(&mut self) -> Vec<ListenerName> {
+    /// The listeners that the object names, or all.
+    fn named_listeners(&mut self) -> Vec<ListenerName> {
         let known = &self.options.listeners;
         if self.spec.listeners.is_empty() {
             return known.keys().cloned().collect();

@@ -63,6 +63,7 @@ fn route(written: &Written, index: usize) -> Route {
             id: RuleId { object, index, name: format!("rule-{index}").into() },
             created: written.created,
             semantics: Semantics::default(),
+            to_https: None,
             filters: Vec::new(),
             policy: Arc::default(),
             action: Action::Forward(Vec::new()),
@@ -92,6 +93,7 @@ pub(crate) fn snapshot(world: &[Written]) -> Snapshot {
         bind: SocketAddr::from(([127, 0, 0, 1], 0)),
         protocol: Protocol::Http,
         normalization: Normalization::default(),
+        certificates: std::collections::BTreeMap::new(),
         hosts: hosts.collect(),
     };
     Snapshot { listeners: [(name(), listener)].into(), ..Snapshot::default() }
