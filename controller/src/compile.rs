@@ -6,6 +6,7 @@
 mod answers;
 mod api_versions;
 mod backends;
+mod certificates;
 mod conflicts;
 pub mod diagnostic;
 mod found;
@@ -29,7 +30,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
-use fairway_snapshot::{Listener, ObjectId, Resource, ResourceId, Snapshot, Upstream, UpstreamId};
+use fairway_snapshot::{
+    Listener, ObjectId, Protocol, Resource, ResourceId, Snapshot, Upstream, UpstreamId,
+};
 
 pub(crate) use backends::nearest;
 pub use diagnostic::{Diagnostic, Severity};
@@ -41,6 +44,7 @@ pub use route_tests::requests as requests_of_tests;
 
 use crate::Inputs;
 use crate::endpoints::Wanted;
+use certificates::Certificates;
 use found::{Found, found};
 use lower::Lowered;
 
@@ -81,8 +85,20 @@ pub struct ObjectStatus {
     /// Whether every test of the object holds; none where it has no tests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests_passed: Option<Verdict>,
+    /// The certificate that it names, where that can be used.
+    #[serde(skip)]
+    pub certificate: Option<CertificateEnd>,
     /// Everything that was found; what concerns other rules comes last.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// When the certificate of an object ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateEnd {
+    /// The Secret that holds it.
+    pub secret: ObjectId,
+    /// In seconds since 1970.
+    pub not_after: i64,
 }
 
 /// The content of a condition, without type and time.
@@ -111,20 +127,28 @@ pub fn compile(inputs: &Inputs, options: &CompileOptions, memo: &mut Memo) -> Co
         statuses.insert(id.clone(), Arc::new(lower::unreadable_status(id, unreadable)));
     }
     let mut snapshot = Snapshot { version: Snapshot::VERSION, ..Snapshot::default() };
+    let mut certificates = Certificates::default();
     for (name, settings) in &options.listeners {
         let hosts = table::hosts(name, &objects, memo);
+        let shown = match settings.protocol {
+            Protocol::Https => certificates.of(name, &objects),
+            Protocol::Http => BTreeMap::new(),
+        };
         let listener = Listener {
             bind: settings.bind,
             protocol: settings.protocol,
             proxy_protocol: settings.proxy_protocol,
             normalization: settings.normalization,
+            certificates: shown,
             hosts,
         };
         snapshot.listeners.insert(name.clone(), listener);
     }
     (snapshot.upstreams, snapshot.resources) =
         memo.led(|| (upstreams(&objects), resources(&objects)));
-    for (id, found) in found(&objects, &snapshot, memo) {
+    let Certificates { resources, taken } = certificates;
+    snapshot.resources.extend(resources);
+    for (id, found) in found(&objects, &snapshot, &taken, memo) {
         if let Some(status) = statuses.get_mut(&id) {
             *status = memo.told(&id, status, found);
         }

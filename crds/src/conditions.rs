@@ -57,6 +57,8 @@ pub enum Reason {
     Unreachable,
     /// `Conflicted`: a rule of another object takes some of them, and only age or name decides.
     PartlyTaken,
+    /// `Conflicted`: the certificate of an older object is shown for a name that it asks for too.
+    CertificateNotShown,
     /// `Conflicted`: it takes requests that another object asks for.
     TakesFromAnother,
     /// `TestsPassed` is true.
@@ -90,6 +92,7 @@ impl Reason {
             Self::NoWeight => "NoWeight",
             Self::Unreachable => "Unreachable",
             Self::PartlyTaken => "PartlyTaken",
+            Self::CertificateNotShown => "CertificateNotShown",
             Self::TakesFromAnother => "TakesFromAnother",
             Self::TestsPassed => "TestsPassed",
             Self::TestFailed => "TestFailed",

@@ -22,7 +22,7 @@ pub use answers::{Redirect, Respond};
 pub use backend::{BackendRef, BackendTls};
 pub use gateway_replica::{FailedObject, GatewayReplica, GatewayReplicaSpec};
 pub use matches::{HeaderMatch, QueryMatch, RouteMatch};
-pub use policy::{HeaderEdits, Headers, Limits, Mirror, Policy, Timeouts};
+pub use policy::{HeaderEdits, Headers, Hsts, Limits, Mirror, Policy, Timeouts};
 pub use route_test::{RouteTest, TestExpect, TestRequest};
 pub use service_route::{Rewrite, RouteRule, RouteTls, ServiceRoute, ServiceRouteSpec};
 pub use status::ServiceRouteStatus;
@@ -40,6 +40,8 @@ pub const DEFAULT_WEIGHT: u32 = 1;
 pub const MAX_WEIGHT: u32 = 1_000_000;
 /// How many of a hundred requests a mirror gets that does not say.
 pub const DEFAULT_PERCENT: u32 = 100;
+/// The longest time in seconds: a hundred years.
+pub const MOST_SECONDS: u64 = 3_153_600_000;
 /// The most mirrors of one rule: each costs as much as the request itself.
 pub const MAX_MIRRORS: usize = 4;
 

@@ -45,6 +45,9 @@ pub const HEADER_OF_OURS: &str =
 /// What is said of `Host` among the fields that a policy changes.
 pub const HOST_IS_REWRITTEN: &str =
     "Host is changed by rewrite: write rewrite: {host: api.example.com}";
+/// What is said of a time in seconds that is too long.
+pub const SECONDS: &str =
+    "a time in seconds is at most 3153600000, a hundred years: write 31536000 for a year";
 /// What is said of a mode.
 pub const MODE: &str = "a mode is Enforce or Observe: write Observe to count without refusing";
 /// What one host, without pattern and port, looks like.

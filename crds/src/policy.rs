@@ -2,6 +2,7 @@
 //! installation. The more specific place replaces field by field.
 
 mod headers;
+mod hsts;
 mod limits;
 mod mirror;
 mod timeouts;
@@ -11,6 +12,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 pub use headers::{HeaderEdits, Headers};
+pub use hsts::Hsts;
 pub use limits::Limits;
 pub use mirror::Mirror;
 pub use timeouts::Timeouts;
@@ -32,6 +34,10 @@ pub struct Policy {
     /// How much of a request is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+
+    /// Whether browsers are told to come by HTTPS only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts: Option<Hsts>,
 
     /// Which versions of an API there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]

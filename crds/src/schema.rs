@@ -194,6 +194,11 @@ pub(crate) fn bytes(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "format": "int64", "minimum": 0 })
 }
 
+/// More than a hundred years are no time.
+pub(crate) fn seconds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": crate::MOST_SECONDS })
+}
+
 pub(crate) fn mode(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": ["Enforce", "Observe"] })
 }

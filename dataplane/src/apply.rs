@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use fairway_snapshot::{Listener, ListenerName, Protocol, Published, RouteTable, Snapshot};
-use rustls::ServerConfig;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
@@ -16,6 +15,7 @@ use crate::config::{Applied, Config, ListenerFailure};
 use crate::listener::{bind, bind_message, certificate_message};
 use crate::rules::RuleRuntime;
 use crate::telemetry::metrics::Metrics;
+use crate::tls::Certificates;
 use crate::upstream::UpstreamRegistry;
 use crate::worker::Command;
 
@@ -89,8 +89,7 @@ fn has_tls(listener: &Listener) -> bool {
 /// The one who applies snapshots.
 pub(crate) struct Applier {
     pub(crate) config: Arc<Config>,
-    /// How connections of listeners with TLS begin; none without a certificate.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) certificates: Certificates,
     pub(crate) live: Arc<ArcSwap<Live>>,
     pub(crate) workers: Vec<UnboundedSender<Command>>,
     pub(crate) upstreams: UpstreamRegistry,
@@ -128,6 +127,7 @@ impl Applier {
     fn apply(&mut self, published: &Arc<Published>) -> bool {
         let began = std::time::Instant::now();
         let snapshot = &published.snapshot;
+        self.certificates.apply(snapshot);
         let (sockets, failures) = self.bind(snapshot);
         self.upstreams.add(snapshot);
         let before = self.live.load_full();
@@ -140,9 +140,10 @@ impl Applier {
         // A listener accepts only once its routes are live.
         for (name, listeners) in sockets {
             let Some(settings) = snapshot.listeners.get(&name) else { continue };
+            let tls = self.certificates.of(&name).filter(|_| has_tls(settings));
+            let announced = settings.proxy_protocol;
             for (worker, listener) in self.workers.iter().zip(listeners) {
-                let tls = self.tls.clone().filter(|_| has_tls(settings));
-                let announced = settings.proxy_protocol;
+                let tls = tls.clone();
                 let _ = worker.send(Command::Listen(name.clone(), listener, tls, announced));
             }
         }
@@ -188,7 +189,7 @@ impl Applier {
             if current.is_some_and(same) {
                 continue;
             }
-            if tls && self.tls.is_none() {
+            if tls && self.certificates.of(name).is_none() {
                 fail(certificate_message(name));
                 continue;
             }

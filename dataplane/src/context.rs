@@ -210,6 +210,11 @@ impl RequestContext {
         self.noted.value(2)
     }
 
+    /// Whether the client came by HTTPS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.connection.forwarded.is_https(self.told.as_deref())
+    }
+
     /// The method.
     pub(crate) fn method(&self) -> &Method {
         &self.method

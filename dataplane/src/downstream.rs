@@ -2,6 +2,7 @@
 //! one task.
 
 mod announced;
+mod connection;
 mod http2;
 pub(crate) mod request;
 mod respond;
@@ -10,12 +11,11 @@ mod source;
 mod stream;
 mod wire;
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use fairway_snapshot::ListenerName;
@@ -27,14 +27,14 @@ use tokio_rustls::server::TlsStream;
 
 use crate::context::Exchange;
 use crate::error::{MessageProblem, ProxyError};
-use crate::forwarded::Forwarded;
 use crate::message::RequestHead;
 use crate::proxy::{self, Incoming, Tunnel};
 use crate::telemetry::metrics::Handshake;
-use crate::tls;
+use crate::tls::{self, Secured, Shown};
 use crate::upgrade::asked;
 use crate::worker::{OpenConnection, Worker};
-use announced::Announced;
+pub(crate) use connection::ClientConnection;
+use connection::{State, Whose};
 use request::Request;
 use respond::{Asked, respond};
 use socket::ClientSocket;
@@ -45,39 +45,10 @@ use wire::{End, Wire, WireBody};
 /// The first byte of TLS (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// A client's connection.
-pub(crate) struct ClientConnection {
-    pub(crate) peer: SocketAddr,
-    pub(crate) listener: ListenerName,
-    pub(crate) forwarded: Forwarded,
-    /// Whether the peer's word about the client behind it is taken.
-    pub(crate) trusted: bool,
-    state: Cell<State>,
-    linger: Cell<bool>,
-    /// How many requests it may still carry, where that is limited.
-    left: Cell<Option<u64>>,
-    /// How many bytes a second the client is to send of bodies, and to take of answers; 0: as few as it likes.
-    send_rate: u64,
-    read_rate: u64,
-    /// How long it may take nothing of an answer where no rule says it.
-    pub(crate) idle: Duration,
-}
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// The first byte of a request, since then.
-    Idle(Instant),
-    /// The rest of a head, since then.
-    Head(Instant),
-    /// Answers to this many requests.
-    Busy(u32),
-}
-
 /// How connections of a listener begin.
 pub(crate) struct Entrance {
     pub(crate) listener: ListenerName,
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Secured>,
     /// Whether a load balancer says first whose connection it is.
     pub(crate) announced: bool,
 }
@@ -124,28 +95,7 @@ pub(crate) async fn serve(
     match &entrance.tls {
         None => serve_http(worker, &connection, ClientStream::Plain(stream)).await,
         // Most of what a handshake needs is gone when it is over.
-        Some(acceptor) => Box::pin(serve_tls(worker, &connection, stream, acceptor.clone())).await,
-    }
-}
-
-/// Whose connection it is, and where it went.
-struct Whose {
-    peer: SocketAddr,
-    local: SocketAddr,
-    /// Whether the peer's word about a client behind it is taken.
-    trusted: bool,
-}
-
-impl Whose {
-    /// Believes what a load balancer says. Who stands behind one that does not say whose it is may be
-    /// anybody, who is not believed for it.
-    fn hear(&mut self, announced: Announced, worker: &Worker) {
-        *self = match announced {
-            Announced::Client { from, to } => {
-                Self { peer: from, local: to, trusted: worker.config.trust.believes(from) }
-            }
-            Announced::Own => Self { trusted: false, ..*self },
-        };
+        Some(secured) => Box::pin(serve_tls(worker, &connection, stream, secured.clone())).await,
     }
 }
 
@@ -166,9 +116,11 @@ async fn serve_tls(
     worker: &Rc<Worker>,
     connection: &Rc<ClientConnection>,
     stream: ClientSocket,
-    acceptor: TlsAcceptor,
+    secured: Secured,
 ) {
     let limit = worker.config.client_head;
+    let Secured { config, choice } = secured;
+    let acceptor = TlsAcceptor::from(config);
     let error = match tokio::time::timeout(limit, shake(connection, stream, acceptor)).await {
         Ok(Begun::Left) => return,
         Ok(Begun::Secured(stream)) => {
@@ -176,6 +128,8 @@ async fn serve_tls(
             let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
             let kind = if resumed { Handshake::Resumed } else { Handshake::Full };
             worker.metrics.tls_handshake(kind);
+            // Set once: a connection has one handshake.
+            let _ = connection.shown.set(Shown::new(session.server_name(), choice));
             let http2 = session.alpn_protocol() == Some(tls::HTTP2);
             let stream = ClientStream::Tls(stream);
             if http2 {
@@ -323,76 +277,5 @@ async fn exchange(wire: &Rc<Wire>, request: Request) -> bool {
     match answer {
         Some((head, body)) => respond(wire, &answering, &head, body).await,
         None => false,
-    }
-}
-
-// === impl ClientConnection ===
-
-impl ClientConnection {
-    fn new(worker: &Worker, entrance: &Entrance, whose: &Whose) -> Rc<Self> {
-        let config = &worker.config;
-        let limit = config.max_requests_per_connection;
-        Rc::new(Self {
-            peer: whose.peer,
-            listener: entrance.listener.clone(),
-            forwarded: Forwarded::new(whose.peer, whose.local, entrance.tls.is_some()),
-            trusted: whose.trusted,
-            state: Cell::new(State::Idle(Instant::now())),
-            linger: Cell::new(false),
-            left: Cell::new(Some(limit).filter(|limit| *limit > 0)),
-            send_rate: config.client_send_rate,
-            read_rate: config.client_read_rate,
-            idle: config.client_idle,
-        })
-    }
-
-    /// Takes a request; says whether it is the last one of its connection, or came behind it.
-    pub(crate) fn takes_last(&self) -> bool {
-        let left = self.left.get().map(|left| left.saturating_sub(1));
-        self.left.set(left);
-        left == Some(0)
-    }
-
-    /// A head is complete, and its request begins.
-    pub(crate) fn request_started(&self) {
-        let others = match self.state.get() {
-            State::Busy(count) => count,
-            State::Idle(_) | State::Head(_) => 0,
-        };
-        self.state.set(State::Busy(others + 1));
-    }
-
-    /// A request has ended.
-    pub(crate) fn request_ended(&self, now: Instant) {
-        self.state.set(match self.state.get() {
-            State::Busy(count) if count > 1 => State::Busy(count - 1),
-            State::Busy(_) | State::Idle(_) | State::Head(_) => State::Idle(now),
-        });
-    }
-
-    /// How many bytes a second a client is to send of one of its bodies.
-    pub(crate) fn send_rate(&self) -> u64 {
-        self.share(self.send_rate)
-    }
-
-    /// The same for what it is to take of one of its answers.
-    pub(crate) fn read_rate(&self) -> u64 {
-        self.share(self.read_rate)
-    }
-
-    /// Its requests share what is asked of the connection.
-    fn share(&self, rate: u64) -> u64 {
-        let streams = match self.state.get() {
-            State::Busy(count) => u64::from(count.max(1)),
-            State::Idle(_) | State::Head(_) => 1,
-        };
-        // As few as it likes is 0 and nothing else.
-        rate.div_ceil(streams)
-    }
-
-    /// The client may still be sending a body that nobody reads: the connection ends with the
-    /// answer, but not at once.
-    pub(crate) fn linger(&self) {
-        self.linger.set(true);
     }
 }

@@ -66,6 +66,9 @@ pub enum ProxyError {
     /// More than one `Host`, or one that is no host.
     #[error("host_malformed")]
     BadHost,
+    /// A connection for this host would show another certificate (RFC 9110 section 15.5.20).
+    #[error("misdirected")]
+    Misdirected,
     /// `CONNECT`: this is no proxy that opens tunnels (RFC 9110 section 9.3.6).
     #[error("method_not_supported")]
     MethodNotSupported,
@@ -180,6 +183,7 @@ impl ProxyError {
             Self::ClientHeadTimeout => "client_head_timeout",
             Self::NoHost => "host_missing",
             Self::BadHost => "host_malformed",
+            Self::Misdirected => "misdirected",
             Self::MethodNotSupported => "method_not_supported",
             Self::TransferCodingNotSupported => "transfer_coding_not_supported",
             Self::TargetTooLong => "target_too_long",
@@ -252,6 +256,7 @@ impl ProxyError {
             Self::ClientHeadTimeout,
             Self::NoHost,
             Self::BadHost,
+            Self::Misdirected,
             Self::MethodNotSupported,
             Self::TransferCodingNotSupported,
             Self::TargetTooLong,

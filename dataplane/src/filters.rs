@@ -65,6 +65,13 @@ pub(crate) fn finish(context: &RequestContext, headers: &mut Fields) {
     if let Some(versions) = context.rule.as_ref().and_then(|rule| rule.rule.versions()) {
         versions::tell_client(versions, context.version_served, headers);
     }
+    // Never without TLS (RFC 6797 section 7.2); what a backend says itself stays.
+    if let Some(hsts) = context.rule.as_ref().and_then(|rule| rule.hsts.as_ref())
+        && context.is_https()
+        && !headers.contains(Known::StrictTransportSecurity)
+    {
+        headers.add(Known::StrictTransportSecurity, hsts);
+    }
     let filters = context.rule.as_ref().map_or(&[][..], |rule| &rule.rule.filters);
     for filter in filters {
         if let Filter::ResponseHeaders(edits) = filter {

@@ -56,6 +56,11 @@ impl Forwarded {
         }
     }
 
+    /// Whether the client came by HTTPS, to us or to a trusted peer.
+    pub(crate) fn is_https(&self, told: Option<&Told>) -> bool {
+        told.and_then(|told| told.https).unwrap_or(self.https)
+    }
+
     /// Sets the headers on a request whose `Host` is in `headers`; `told` is what a trusted peer says.
     pub(crate) fn apply(&self, headers: &mut Fields, told: Option<&Told>) {
         // The five stand together as if they had come so, which they mostly did not.

@@ -60,7 +60,7 @@ fn socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
 #[must_use]
 pub fn certificate_message(name: &ListenerName) -> String {
     format!(
-        "listener {name} speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key"
+        "listener {name} speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key, or spec.tls in a ServiceRoute"
     )
 }
 

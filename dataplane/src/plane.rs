@@ -8,7 +8,6 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use fairway_snapshot::{AddressSets, ListenerName, Published};
 use prometheus_client::registry::Registry;
-use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -103,7 +102,9 @@ impl DataPlane {
         let metrics = Arc::new(Metrics::new(config.workers.get()));
         let discovery = Discovery::new(&config, Arc::clone(&metrics))
             .map_err(|error| StartError::Resolver(error.to_string()))?;
-        let (certificates, tls) = secured(&config, &metrics)?;
+        let (certificates, folders) =
+            Certificates::load(&config.certificates, Arc::clone(&metrics))
+                .map_err(StartError::Certificates)?;
         let log = LogWriter::stdout(Arc::clone(&metrics), config.access_log);
         let gate = Gate::new(&config);
         let live = Arc::new(ArcSwap::from_pointee(Live::empty()));
@@ -121,7 +122,7 @@ impl DataPlane {
         ));
         let applier = Applier {
             config: Arc::clone(&config),
-            tls,
+            certificates,
             live,
             workers: workers.iter().map(|worker| worker.commands.clone()).collect(),
             upstreams: UpstreamRegistry::new(Arc::clone(&discovery)),
@@ -133,9 +134,7 @@ impl DataPlane {
         let (status, status_address) = status;
         let (admin, admin_address) = admin;
         let mut tasks = tokio::task::JoinSet::new();
-        if let Some(certificates) = certificates {
-            tasks.spawn(certificates.watch());
-        }
+        tasks.spawn(folders.watch());
         tasks.spawn(Arc::clone(&gate).watch(config.shed_memory_percent, config.memory_limit));
         tasks.spawn(applier.run(snapshots));
         let keeping = |listener| Reserved::new(listener, Arc::clone(&gate));
@@ -240,20 +239,6 @@ async fn bind_control(
     let listener = TcpListener::bind(address).await.map_err(|error| fail(&error))?;
     let actual = listener.local_addr().map_err(|error| fail(&error))?;
     Ok((listener, actual))
-}
-
-/// The certificates and what TLS makes of them, where there are any.
-fn secured(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-) -> Result<(Option<Certificates>, Option<Arc<ServerConfig>>), StartError> {
-    if config.certificates.is_empty() {
-        return Ok((None, None));
-    }
-    let certificates = Certificates::load(&config.certificates, Arc::clone(metrics))
-        .map_err(StartError::Certificates)?;
-    let settings = certificates.settings().map_err(StartError::Certificates)?;
-    Ok((Some(certificates), Some(settings)))
 }
 
 fn start_workers(

@@ -122,12 +122,15 @@ async fn forward(
     context.rule = Some(Arc::clone(&rule));
     context.made = made;
     context.version_served = version.served;
+    if let Some(reply) = rule.to_https(&head).filter(|_| !context.is_https()) {
+        return Err(reply);
+    }
     let path = path.map_err(ProxyError::Path)?;
     if version.unknown {
         check_version(context, &rule)?;
     }
     take_body(&rule, &mut parts.body)?;
-    if let Some(reply) = rule.reply(&head, path.as_deref()) {
+    if let Some(reply) = rule.reply(&head, path.as_deref(), context.is_https()) {
         return Err(reply);
     }
     // The filters take the field off; HTTP/2 has none.
@@ -183,6 +186,9 @@ fn route(
     head: &mut RequestHead,
 ) -> Result<(Arc<RuleRuntime>, Taken), Reply> {
     let host = host(head)?;
+    if context.connection.misdirects(&host) {
+        return Err(ProxyError::Misdirected.into());
+    }
     let mut live = context.worker.live.borrow_mut();
     let Some(table) = live.load().table.listener(&context.connection.listener) else {
         // The listener is gone from the snapshot, and this connection has not noticed yet.

@@ -25,6 +25,8 @@ pub(crate) struct RuleRuntime {
     pub(crate) mirrors: Box<[Mirror]>,
     /// Sum of all weights.
     total: u32,
+    /// `Strict-Transport-Security`, as clients that come by HTTPS get it.
+    pub(crate) hsts: Option<Box<[u8]>>,
     /// The fixed answer of the rule.
     answer: Option<Box<FixedAnswer>>,
 }
@@ -92,20 +94,37 @@ impl RuleRuntime {
             .collect();
         let mirrors = &rule.policy.mirror.value;
         let mirrors = mirrors.iter().map(|mirror| Mirror::new(mirror, upstreams)).collect();
-        Self { rule: Arc::clone(rule), metrics, backends, mirrors, total, answer }
+        let hsts = rule.policy.hsts.value().map(|value| value.into_bytes().into());
+        Self { rule: Arc::clone(rule), metrics, backends, mirrors, total, hsts, answer }
+    }
+
+    /// What clients are answered that did not come by HTTPS, where the rule is for those alone.
+    pub(crate) fn to_https(&self, head: &RequestHead) -> Option<Reply> {
+        let to = self.rule.to_https.as_ref()?;
+        let authority = authority(head);
+        if authority.is_empty() {
+            // Without a host there is nowhere to send the client but back here.
+            return Some(ProxyError::NoHost.into());
+        }
+        let (path, query) = (head.target.path(), head.target.query());
+        let request = RedirectedRequest { scheme: Scheme::Http, authority, path, query };
+        Some(Reply::redirect(to.status, &to.location(&request)))
     }
 
     /// What the rule answers itself. `path` is what its redirect made of the path, when it did.
-    pub(crate) fn reply(&self, head: &RequestHead, path: Option<&str>) -> Option<Reply> {
+    pub(crate) fn reply(
+        &self,
+        head: &RequestHead,
+        path: Option<&str>,
+        https: bool,
+    ) -> Option<Reply> {
         if let Some(answer) = &self.answer {
             return Some(Reply::fixed(FixedAnswer::clone(answer)));
         }
         let Action::Redirect(to) = &self.rule.action else { return None };
-        let authority =
-            head.headers.get(Known::Host).and_then(|host| std::str::from_utf8(host).ok());
         let location = to.location(&RedirectedRequest {
-            scheme: Scheme::Http,
-            authority: authority.unwrap_or_default(),
+            scheme: if https { Scheme::Https } else { Scheme::Http },
+            authority: authority(head),
             path: path.unwrap_or_else(|| head.target.path()),
             query: head.target.query(),
         });
@@ -137,4 +156,10 @@ impl RuleRuntime {
     pub(crate) fn backend_reference(&self, index: usize) -> &str {
         &self.backends[index].reference
     }
+}
+
+/// The host that a client wrote.
+fn authority(head: &RequestHead) -> &str {
+    let host = head.headers.get(Known::Host).and_then(|host| std::str::from_utf8(host).ok());
+    host.unwrap_or_default()
 }

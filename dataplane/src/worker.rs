@@ -12,13 +12,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use fairway_snapshot::ListenerName;
-use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_rustls::TlsAcceptor;
 
 use crate::apply::Live;
 use crate::config::Config;
@@ -29,6 +27,7 @@ use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::clock::Date;
 use crate::telemetry::metrics::WorkerMetrics;
 use crate::timers::Timers;
+use crate::tls::Secured;
 use crate::upstream::pool::Pool;
 
 /// How often log lines are handed over and idle connections looked through.
@@ -68,7 +67,7 @@ pub(crate) struct Worker {
 pub(crate) enum Command {
     /// Accept connections, with TLS where there are settings for it, and behind the PROXY protocol where that
     /// is wanted.
-    Listen(ListenerName, StdListener, Option<Arc<ServerConfig>>, bool),
+    Listen(ListenerName, StdListener, Option<Secured>, bool),
     /// Stop accepting; what waits in the queue is still taken.
     Unlisten(ListenerName),
     /// Ask clients to close their connections; go on accepting.
@@ -143,7 +142,6 @@ impl Worker {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Listen(listener, socket, tls, announced)) => {
-                        let tls = tls.map(TlsAcceptor::from);
                         self.listen(Entrance { listener, tls, announced }, socket);
                     }
                     Some(Command::Unlisten(name)) => self.unlisten(&name),

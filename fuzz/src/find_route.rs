@@ -3,7 +3,7 @@
 use fairway_snapshot::why::{Question, Verdict, WhyView, why};
 use fairway_snapshot::{
     Conditions, Find, HeaderFields, HostPattern, Listener, ListenerTable, MethodMatch, PathMatch,
-    Precedence, Redaction, Route, RouteRequest, RouteTable, RuleId, Snapshot, ValueMatch,
+    Precedence, Redaction, Route, RouteRequest, RouteTable, RuleId, Scheme, Snapshot, ValueMatch,
     WrongMethod,
 };
 use http::Method;
@@ -188,6 +188,7 @@ fn check_why(snapshot: &Snapshot, asked: &Asked, expect: Option<&str>, found: &O
     let view = why(
         snapshot,
         &Question {
+            scheme: Scheme::Http,
             listener: &listener(),
             method: &asked.method,
             authority: request.host,

@@ -144,6 +144,7 @@ impl World<'_> {
             protocol: Protocol::Http,
             proxy_protocol: false,
             normalization: self.normalization(),
+            certificates: BTreeMap::new(),
             hosts: hosts.collect(),
         };
         Snapshot { listeners: [(listener(), made)].into(), ..Snapshot::default() }
@@ -167,6 +168,7 @@ impl WrittenRoute<'_> {
                 name: format!("rule-{number}").into(),
             },
             created: i64::from(self.created),
+            to_https: None,
             semantics: Semantics { wrong_method, answer_options: !self.leaves_options },
             filters: template.map(Filter::RewritePath).into_iter().collect(),
             policy: Arc::default(),

@@ -141,7 +141,7 @@ impl Settings {
             takeover: reader.or("takeover", values::switch, defaults.takeover),
             ..defaults
         };
-        reader.fit_together(&options.listeners, &config);
+        reader.fit_together(&options.listeners, &config, options.secrets);
         Self {
             config,
             options,

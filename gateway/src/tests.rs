@@ -66,7 +66,7 @@ fn the_manifests_of_policies_and_backends_are_taken_without_a_word() {
     let mut secured = of("backends.md");
     secured.retain(|block| block.contains("tls:"));
     let blocks = [of("policies.md"), secured];
-    assert_eq!(blocks.each_ref().map(Vec::len), [2, 1]);
+    assert_eq!(blocks.each_ref().map(Vec::len), [3, 1]);
     for block in blocks.concat() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.yaml"), &block).unwrap();

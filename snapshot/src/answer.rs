@@ -89,6 +89,12 @@ pub struct RedirectedRequest<'a> {
 }
 
 impl Redirect {
+    /// To the same place by HTTPS, with the same method and body.
+    #[must_use]
+    pub const fn to_https() -> Self {
+        Self { status: 308, scheme: Some(Scheme::Https), host: None, port: None, path: None }
+    }
+
     /// The value of `Location` (RFC 9110 section 10.2.2): a path where nothing else changes, which
     /// keeps scheme and host whatever stands between the client and us, and else a whole URL.
     #[must_use]

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ApiVersions, Backend, FieldTemplate, Filter, MethodMatch, Mirror, MirrorTarget, Route,
-    Rule, Snapshot, Source, Sourced, Timeouts,
+    Action, ApiVersions, Backend, FieldTemplate, Filter, Listener, MethodMatch, Mirror,
+    MirrorTarget, Resource, Route, Rule, Snapshot, Source, Sourced, Timeouts,
 };
 
 /// Every route of a snapshot.
@@ -34,8 +34,23 @@ pub struct ListenerView {
     /// Why it is not bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// The certificates that it shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateView>,
     /// Its routes, the stronger first.
     pub routes: Vec<RouteView>,
+}
+
+/// A certificate of a Secret, and for what it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateView {
+    /// The name that clients ask for.
+    pub name: String,
+    /// The Secret.
+    pub secret: String,
+    /// When it ends, in seconds since 1970.
+    pub not_after: i64,
 }
 
 /// A route.
@@ -76,6 +91,12 @@ pub struct RouteView {
     /// The greatest body in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<u64>,
+    /// What browsers are told about coming by HTTPS only, with who says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts: Option<String>,
+    /// Whether clients that did not come by HTTPS are sent there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub https_only: bool,
     /// What the rule answers itself: `redirect 308 /fin`, `respond 200 text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
@@ -170,6 +191,7 @@ impl RoutesView {
                 name: name.to_string(),
                 bind: listener.bind,
                 failure: None,
+                certificates: certificates(snapshot, listener),
                 routes: listener
                     .hosts
                     .iter()
@@ -182,6 +204,24 @@ impl RoutesView {
             .collect();
         Self { revision: None, listeners }
     }
+}
+
+/// What browsers are told, and who said for how long.
+fn hsts(rule: &Rule) -> Option<String> {
+    let hsts = rule.policy.hsts;
+    Some(format!("{} ({})", hsts.value()?, hsts.max_age.source.as_str()))
+}
+
+fn certificates(snapshot: &Snapshot, listener: &Listener) -> Vec<CertificateView> {
+    let shown = listener.certificates.iter().filter_map(|(name, id)| {
+        let Resource::Certificate(certificate) = snapshot.resources.get(id)? else { return None };
+        Some(CertificateView {
+            name: name.to_string(),
+            secret: certificate.secret.to_string(),
+            not_after: certificate.not_after,
+        })
+    });
+    shown.collect()
 }
 
 /// A route of a host, for people and scripts.
@@ -221,6 +261,8 @@ pub(crate) fn route_view(host: &str, route: &Route) -> RouteView {
         rewrite: (!rewrites.is_empty()).then(|| rewrites.join(", ")),
         edits: edits(&rule.filters),
         body_bytes: rule.policy.limits.body_bytes.value,
+        hsts: hsts(rule),
+        https_only: rule.to_https.is_some(),
         answer: answer(&rule.action),
         invalid,
         backends: backends.iter().map(backend_view).collect(),

@@ -19,6 +19,7 @@ pub mod edits;
 pub mod fields;
 pub mod filter;
 pub mod host;
+pub mod hsts;
 pub mod ids;
 pub mod methods;
 pub mod normalize;
@@ -47,6 +48,7 @@ pub use edits::{FieldTemplate, HeaderEdits, ValueSource, ValueTemplate, Variable
 pub use fields::HeaderFields;
 pub use filter::{Filter, Phase};
 pub use host::HostPattern;
+pub use hsts::Hsts;
 pub use ids::{ListenerName, ObjectId, ResourceId, RuleId, UpstreamId};
 pub use methods::{MethodMatch, MethodSet};
 pub use normalize::Normalization;

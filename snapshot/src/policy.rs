@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Backend, InvalidReason, UpstreamId};
+use crate::{Backend, Hsts, InvalidReason, UpstreamId};
 
 /// The place that set a value; later places win over earlier ones, and overrides over all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,6 +97,9 @@ pub struct Policy {
     /// How much of a request is taken.
     #[serde(default, skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
+    /// What browsers are told about coming by HTTPS only.
+    #[serde(default, skip_serializing_if = "Hsts::is_default")]
+    pub hsts: Hsts,
     /// Who gets copies of requests.
     #[serde(default, skip_serializing_if = "nothing_written")]
     pub mirror: Sourced<Box<[Mirror]>>,

@@ -57,6 +57,10 @@ pub struct Listener {
     pub proxy_protocol: bool,
     /// How paths are normalised before they are matched and forwarded.
     pub normalization: Normalization,
+    /// The certificates that are shown to clients, by the names that those ask for: exact ones, and
+    /// ones with `*` for the first label (RFC 9525 section 6.3). Empty where HTTP is spoken.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub certificates: BTreeMap<Arc<str>, ResourceId>,
     /// The hosts, the more specific first. A host whose routes did not change is the same `Arc`
     /// as in the snapshot before.
     pub hosts: Vec<Arc<Host>>,
@@ -120,6 +124,9 @@ pub struct Rule {
     pub filters: Vec<Filter>,
     /// Effective policy; rules that have the same share one.
     pub policy: Arc<Policy>,
+    /// Where clients are sent that did not come by HTTPS; without it they are served too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_https: Option<Redirect>,
     /// Where the request ends.
     pub action: Action,
 }

@@ -26,6 +26,8 @@ pub use view::{Asked, CandidateView, ExpectedView, OutcomeView, Verdict, WhyView
 pub struct Question<'a> {
     /// The listener that it comes to.
     pub listener: &'a ListenerName,
+    /// How the client came.
+    pub scheme: Scheme,
     /// The method.
     pub method: &'a Method,
     /// `Host` as it would stand in the request, with a port when it has one.
@@ -149,6 +151,11 @@ impl Question<'_> {
         }
     }
 
+    fn redirected<'r>(&'r self, path: &'r str) -> RedirectedRequest<'r> {
+        let Self { scheme, authority, query, .. } = *self;
+        RedirectedRequest { scheme, authority, path, query }
+    }
+
     /// What becomes of the request, without why: for whoever asks much.
     pub(crate) fn outcome(&self, table: &ListenerTable<()>) -> OutcomeView {
         match normalize_path(self.path, &table.normalization) {
@@ -196,6 +203,13 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
             return OutcomeView { rule: Some(rule.id.to_string()), ..refused };
         }
     };
+    if let Some(to) = rule.to_https.as_ref().filter(|_| question.scheme == Scheme::Http) {
+        return OutcomeView {
+            rule: Some(rule.id.to_string()),
+            location: Some(to.location(&question.redirected(question.path))),
+            ..OutcomeView::refused(to.status, "the rule is for clients that come by HTTPS")
+        };
+    }
     let view = route_view("", route);
     let (version, refused) = version(rule, question);
     if let Some(refused) = refused {
@@ -223,12 +237,7 @@ fn matched(route: &Route, question: &Question<'_>, path: &str) -> OutcomeView {
         }
         Action::Redirect(to) => {
             outcome.status = Some(to.status);
-            outcome.location = Some(to.location(&RedirectedRequest {
-                scheme: Scheme::Http,
-                authority: question.authority,
-                path: &forwarded,
-                query: question.query,
-            }));
+            outcome.location = Some(to.location(&question.redirected(&forwarded)));
         }
         Action::Respond(with) => outcome.status = Some(with.status),
         Action::Invalid { message } => {

@@ -25,6 +25,7 @@ mod redaction;
 mod requests;
 mod routing;
 mod second_opinion;
+mod secrets;
 mod slow_clients;
 mod swaps;
 mod timeouts;

@@ -218,11 +218,16 @@ async fn what_is_no_tls_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_listener_without_a_certificate_is_told_and_the_others_serve() {
+async fn a_listener_without_a_certificate_refuses_and_the_others_serve() {
     let echo = Echo::start("a").await;
     let gateway = gateway(echo.address, Vec::new()).await;
     assert_eq!(get(gateway.address(), "/").await.status, 200);
-    let applied = gateway.plane.applied().borrow().clone();
-    assert_eq!(applied.failures.len(), 1);
-    assert!(applied.failures[0].message.contains("write --certificates"), "{applied:?}");
+    // A certificate may come: the port is there, and nobody is shown anything.
+    assert!(gateway.plane.applied().borrow().failures.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = certificate(folder.path(), &["a.example"]);
+    let client = client(&trusted, &[&TLS13], &[]);
+    assert!(connect(&client, gateway.address_of("https"), "a.example").await.is_err());
+    let failed = "fairway_unrouted_requests_total{reason=\"tls_handshake_failed\",code=\"400\"}";
+    gateway.metric(failed, 1.0).await;
 }

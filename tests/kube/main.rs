@@ -18,6 +18,7 @@ mod replicas;
 mod rights;
 mod scale;
 mod schema;
+mod secrets;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -18,15 +19,57 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::origin::Raw;
 
+/// A certificate that signed itself, with its key.
+pub struct Made {
+    pub certificate_pem: String,
+    pub key_pem: String,
+    pub der: CertificateDer<'static>,
+}
+
+/// A certificate for these names.
+pub fn made(names: &[&str]) -> Made {
+    signed(&params(names))
+}
+
+/// The same, which ends then.
+pub fn made_until(names: &[&str], end: SystemTime) -> Made {
+    let mut params = params(names);
+    params.not_after = end.into();
+    signed(&params)
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    CertificateParams::new(names).unwrap()
+}
+
+/// Bytes as a Secret holds them.
+pub fn base64(bytes: &[u8]) -> String {
+    let held = serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec())).unwrap();
+    held.as_str().unwrap().to_owned()
+}
+
+fn signed(params: &CertificateParams) -> Made {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let der = certificate.der().clone();
+    Made { certificate_pem: certificate.pem(), key_pem: key.serialize_pem(), der }
+}
+
 /// Writes a certificate for these names into a folder, as a kubelet mounts a Secret.
 pub fn certificate(folder: &Path, names: &[&str]) -> CertificateDer<'static> {
     std::fs::create_dir_all(folder).unwrap();
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
-    std::fs::write(folder.join("tls.crt"), certificate.pem()).unwrap();
-    std::fs::write(folder.join("tls.key"), key.serialize_pem()).unwrap();
-    certificate.der().clone()
+    let made = made(names);
+    std::fs::write(folder.join("tls.crt"), made.certificate_pem).unwrap();
+    std::fs::write(folder.join("tls.key"), made.key_pem).unwrap();
+    made.der
+}
+
+/// A client that names no host when TLS begins (RFC 6066 section 3), for HTTP/1.1.
+pub fn nameless(trusted: &CertificateDer<'static>) -> TlsConnector {
+    let mut config = settings(std::slice::from_ref(trusted), &[&TLS13]);
+    config.enable_sni = false;
+    TlsConnector::from(Arc::new(config))
 }
 
 /// A client that trusts one certificate and offers these protocols (RFC 7301).
@@ -44,6 +87,15 @@ pub fn client_of(
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&str],
 ) -> TlsConnector {
+    let mut config = settings(trusted, versions);
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsConnector::from(Arc::new(config))
+}
+
+fn settings(
+    trusted: &[CertificateDer<'static>],
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     for certificate in trusted {
         roots.add(certificate.clone()).unwrap();
@@ -51,9 +103,7 @@ pub fn client_of(
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider);
     let builder = builder.with_protocol_versions(versions).unwrap();
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    TlsConnector::from(Arc::new(config))
+    builder.with_root_certificates(roots).with_no_client_auth()
 }
 
 /// Connects by this name.

@@ -49,6 +49,31 @@ pub(super) struct Resolver<'a> {
     pub(super) neighbours: Option<Vec<Arc<str>>>,
 }
 
+impl<'a> Resolver<'a> {
+    /// One that has looked at nothing yet.
+    pub(super) const fn new(
+        object: &'a ObjectId,
+        inputs: &'a Inputs,
+        options: &'a CompileOptions,
+        shared: &'a mut Interned,
+    ) -> Self {
+        Self {
+            object,
+            inputs,
+            options,
+            upstreams: Vec::new(),
+            resources: Vec::new(),
+            shared,
+            wanted: BTreeMap::new(),
+            asked: Vec::new(),
+            config_maps: Vec::new(),
+            grants: Vec::new(),
+            secrets: Vec::new(),
+            neighbours: None,
+        }
+    }
+}
+
 /// A problem of a backend: the field below it, the reason, the message, and whether the rule as a
 /// whole is wrong rather than the reference.
 pub(super) struct Problem {
@@ -86,6 +111,7 @@ impl Problem {
             | Reason::NoWeight
             | Reason::Unreachable
             | Reason::PartlyTaken
+            | Reason::CertificateNotShown
             | Reason::TakesFromAnother
             | Reason::TestsPassed
             | Reason::TestFailed => None,

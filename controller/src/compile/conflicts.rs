@@ -245,7 +245,12 @@ fn of_winner(overlap: &Overlap) -> Diagnostic {
 
 /// Adds the conflicts of an object to its status.
 pub(super) fn with(status: &mut ObjectStatus, conflicts: Vec<Diagnostic>) {
-    let worst = [Reason::Unreachable, Reason::PartlyTaken, Reason::TakesFromAnother];
+    let worst = [
+        Reason::Unreachable,
+        Reason::PartlyTaken,
+        Reason::CertificateNotShown,
+        Reason::TakesFromAnother,
+    ];
     let reason = worst.into_iter().find(|reason| conflicts.iter().any(|one| one.reason == *reason));
     status.conflicted =
         reason.map(|reason| Verdict { status: true, reason, message: listed(&conflicts).into() });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fairway_snapshot::{ObjectId, Snapshot};
 
+use super::certificates::Taken;
 use super::lower::Lowered;
 use super::memo::Memo;
 use super::{Diagnostic, ObjectStatus, conflicts, route_tests};
@@ -35,11 +36,15 @@ impl Found {
 pub(super) fn found(
     objects: &BTreeMap<ObjectId, Arc<Lowered>>,
     snapshot: &Snapshot,
+    taken: &[Taken],
     memo: &mut Memo,
 ) -> BTreeMap<ObjectId, Found> {
     let mut all: BTreeMap<ObjectId, Found> = BTreeMap::new();
     for (id, conflicts) in conflicts::told(memo.overlaps()) {
         all.entry(id).or_default().conflicts = conflicts;
+    }
+    for diagnostic in taken.iter().flat_map(Taken::told) {
+        all.entry(diagnostic.object.clone()).or_default().conflicts.push(diagnostic);
     }
     for (id, failures) in route_tests::run(objects, snapshot, memo) {
         let tests = objects.get(&id).map_or(0, |lowered| lowered.tests.len());

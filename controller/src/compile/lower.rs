@@ -2,6 +2,7 @@
 //! is parsed here, once.
 
 mod forwards;
+mod lowered;
 mod mirrors;
 mod outcome;
 mod permitted;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use fairway_crds::conditions::Reason;
 use fairway_crds::{RouteRule, ServiceRouteSpec};
 use fairway_snapshot::{
-    Action, Filter, HostPattern, ListenerName, Mirror, ObjectId, PathTemplate, Resource,
-    ResourceId, Route, RuleId, Sourced, Upstream, UpstreamId,
+    Action, Filter, HostPattern, ListenerName, Mirror, ObjectId, PathTemplate, RuleId, Sourced,
+    UpstreamId,
 };
 
 use super::answers;
@@ -24,86 +25,17 @@ use super::backends::Resolver;
 use super::diagnostic::{Diagnostic, Severity};
 use super::interned::Interned;
 use super::matches::{self, ParsedMatch};
-use super::route_tests::{self, RouteTest};
+use super::route_tests;
 use super::{CompileOptions, ObjectStatus, names};
 use crate::Inputs;
-use crate::endpoints::Wanted;
-use crate::inputs::{NoSecret, Route as WrittenRoute, Secret, Unreadable};
+use crate::inputs::{Route as WrittenRoute, Unreadable};
 
+pub(super) use lowered::{Asked, Lowered, LoweredRoute};
 pub(super) use outcome::unreadable_status;
 use outcome::{Share, hash, status};
 use permitted::Refused;
 use routes::by_policy;
-
-/// An object, lowered.
-#[derive(Debug)]
-pub(super) struct Lowered {
-    pub(super) hosts: Vec<HostPattern>,
-    /// Routes by the listeners that serve them: one group where listeners have the same policy.
-    groups: Vec<(Vec<ListenerName>, Vec<LoweredRoute>)>,
-    /// What of them is not served under one of the hosts.
-    refused: Refused,
-    /// Those that its routes lead to, where they are served.
-    pub(super) upstreams: Vec<(UpstreamId, Arc<Upstream>)>,
-    /// What those refer to.
-    pub(super) resources: Vec<(ResourceId, Resource)>,
-    /// Those of them whose endpoints must be told.
-    pub(super) wanted: BTreeMap<UpstreamId, Wanted>,
-    pub(super) tests: Box<[RouteTest]>,
-    pub(super) status: Arc<ObjectStatus>,
-}
-
-/// What lowering an object looked at beside the object.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    /// The Services, found or not.
-    pub(super) services: Vec<ObjectId>,
-    /// The ConfigMaps, found or not.
-    pub(super) config_maps: Vec<ObjectId>,
-    /// Services of other namespaces, and whether a grant permits them.
-    pub(super) grants: Vec<(ObjectId, bool)>,
-    /// The Secrets, with what was found.
-    pub(super) secrets: Vec<(ObjectId, Result<Arc<Secret>, NoSecret>)>,
-    /// The names of all Services of its namespace, when a message was made from them.
-    pub(super) neighbours: Option<Vec<Arc<str>>>,
-}
-
-/// A route, and whether it names HEAD itself.
-#[derive(Debug, serde::Serialize)]
-pub(super) struct LoweredRoute {
-    pub(super) route: Route,
-    pub(super) names_head: bool,
-}
-
-impl Lowered {
-    /// The listeners that serve it.
-    pub(super) fn listeners(&self) -> Vec<&ListenerName> {
-        self.groups.iter().flat_map(|(listeners, _)| listeners).collect()
-    }
-
-    /// The routes that a listener serves, under one of the hosts at least.
-    pub(super) fn routes_of(&self, listener: &ListenerName) -> &[LoweredRoute] {
-        let group = self.groups.iter().find(|(listeners, _)| listeners.contains(listener));
-        group.map_or(&[], |(_, routes)| routes.as_slice())
-    }
-
-    /// Whether another form of the object leads to the same upstreams.
-    pub(super) fn leads_where(&self, other: &Self) -> bool {
-        let values = |lowered: &Self| -> Vec<*const Upstream> {
-            lowered.upstreams.iter().map(|(_, upstream)| Arc::as_ptr(upstream)).collect()
-        };
-        values(self) == values(other)
-    }
-
-    /// The routes that a listener serves under a host.
-    pub(super) fn routes_under<'l>(
-        &'l self,
-        listener: &ListenerName,
-        host: &'l HostPattern,
-    ) -> impl Iterator<Item = &'l LoweredRoute> {
-        self.routes_of(listener).iter().filter(|route| !self.refused.holds(host, route))
-    }
-}
+pub(super) use tls::Shown;
 
 /// Lowers an object; also says which Services it asked for. Equal values of all objects
 /// become one in `shared`.
@@ -123,28 +55,17 @@ pub(super) fn lower(
         created: route.created,
         spec: &spec,
         options,
-        resolver: Resolver {
-            object: id,
-            inputs,
-            options,
-            upstreams: Vec::new(),
-            resources: Vec::new(),
-            shared,
-            wanted: BTreeMap::new(),
-            asked: Vec::new(),
-            config_maps: Vec::new(),
-            grants: Vec::new(),
-            secrets: Vec::new(),
-            neighbours: None,
-        },
+        resolver: Resolver::new(id, inputs, options, shared),
+        to_https: false,
         diagnostics: Vec::new(),
     };
     lowering.class();
     let hosts = lowering.hosts();
-    let listeners = lowering.listeners();
+    let listeners = lowering.named_listeners();
+    let listeners = lowering.with_https(listeners);
     let parsed = lowering.rules();
     let (hosts, refused) = lowering.permitted(hosts, &parsed);
-    lowering.tls();
+    let certificate = lowering.certificate(&hosts);
     let mut groups: Vec<_> = by_policy(&listeners, options)
         .into_iter()
         .map(|(names, policy)| (names, lowering.routes(&parsed, policy)))
@@ -152,7 +73,7 @@ pub(super) fn lower(
     for (_, routes) in &mut groups {
         routes.retain(|route| hosts.iter().any(|host| !refused.holds(host, route)));
     }
-    let hash = hash(&hosts, &groups, &refused);
+    let hash = hash(&hosts, &groups, &refused, certificate.as_ref());
     let routes = groups.iter().flat_map(|(_, routes)| routes);
     let used: BTreeSet<&UpstreamId> =
         routes.flat_map(|lowered| lowered.route.rule.upstreams()).collect();
@@ -175,9 +96,21 @@ pub(super) fn lower(
     upstreams.shrink_to_fit();
     resources.retain(|(id, _)| upstreams.iter().any(|(_, upstream)| upstream.refers_to(id)));
     let asked = Asked { services: asked, config_maps, grants, secrets, neighbours };
-    let tests = route_tests::read(&spec, &hosts);
-    let status = Arc::new(status);
-    (Lowered { hosts, groups, refused, upstreams, resources, wanted, tests, status }, asked)
+    let tests = route_tests::read(&spec, &hosts, lowering.to_https);
+    let end = certificate.as_ref().map(Shown::end);
+    let status = Arc::new(ObjectStatus { certificate: end, ..status });
+    let lowered = Lowered {
+        hosts,
+        groups,
+        refused,
+        upstreams,
+        resources,
+        wanted,
+        certificate,
+        tests,
+        status,
+    };
+    (lowered, asked)
 }
 
 /// An object whose text cannot be read serves nothing and is told.
@@ -193,6 +126,7 @@ fn unreadable(id: &ObjectId, route: &WrittenRoute, error: &serde_json::Error) ->
         upstreams: Vec::new(),
         resources: Vec::new(),
         wanted: BTreeMap::new(),
+        certificate: None,
         tests: Box::default(),
         status,
     };
@@ -205,6 +139,8 @@ struct Lowering<'a> {
     spec: &'a ServiceRouteSpec,
     options: &'a CompileOptions,
     resolver: Resolver<'a>,
+    /// Whether clients that do not come by HTTPS are sent there.
+    to_https: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -272,7 +208,8 @@ impl<'a> Lowering<'a> {
         hosts
     }
 
-    fn listeners(&mut self) -> Vec<ListenerName> {
+    /// The listeners that the object names, or all.
+    fn named_listeners(&mut self) -> Vec<ListenerName> {
         let known = &self.options.listeners;
         if self.spec.listeners.is_empty() {
             return known.keys().cloned().collect();

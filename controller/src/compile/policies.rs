@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use fairway_crds::{
-    Limits as WrittenLimits, Policy as Written, Timeouts as WrittenTimeouts, names,
+    Hsts as WrittenHsts, Limits as WrittenLimits, MOST_SECONDS, Policy as Written,
+    Timeouts as WrittenTimeouts, names,
 };
-use fairway_snapshot::{Limits, Mode, PathMatch, Policy, Source, Sourced, Timeouts};
+use fairway_snapshot::{Hsts, Limits, Mode, PathMatch, Policy, Source, Sourced, Timeouts};
 
 use super::{api_versions, headers};
 
@@ -26,6 +27,7 @@ type Field<'a> = (&'static str, &'a Option<String>, &'a mut Sourced<Option<Durat
 /// its field, and leaves what the weaker layers say.
 pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String)) -> Policy {
     let limits = limits(layers, &mut problem);
+    let hsts = hsts(layers, &mut problem);
     let mut timeouts = Timeouts::default();
     for layer in layers {
         let Some(written) = layer.policy.and_then(|policy| policy.timeouts.as_ref()) else {
@@ -48,7 +50,7 @@ pub(super) fn merge(layers: &[Layer<'_>], mut problem: impl FnMut(String, String
         }
     }
     // Mirrors are found where backends are: see lower/mirrors.rs.
-    Policy { timeouts, limits, ..Policy::default() }
+    Policy { timeouts, limits, hsts, ..Policy::default() }
 }
 
 fn limits(layers: &[Layer<'_>], problem: &mut impl FnMut(String, String)) -> Limits {
@@ -67,6 +69,24 @@ fn limits(layers: &[Layer<'_>], problem: &mut impl FnMut(String, String)) -> Lim
         }
     }
     limits
+}
+
+fn hsts(layers: &[Layer<'_>], problem: &mut impl FnMut(String, String)) -> Hsts {
+    let mut hsts = Hsts::default();
+    for layer in layers {
+        let Some(written) = layer.policy.and_then(|policy| policy.hsts.as_ref()) else { continue };
+        let WrittenHsts { max_age, include_sub_domains, preload } = *written;
+        match max_age {
+            Some(seconds) if seconds > MOST_SECONDS => {
+                let message = format!("{seconds}: {}", names::SECONDS);
+                problem(format!("{}.hsts.maxAge", layer.field), message);
+            }
+            seconds => hsts.max_age.layer(seconds.map(Some), layer.source),
+        }
+        hsts.include_sub_domains.layer(include_sub_domains, layer.source);
+        hsts.preload.layer(preload, layer.source);
+    }
+    hsts
 }
 
 /// A mode by its name.

@@ -33,8 +33,14 @@ impl RouteTest {
     }
 }
 
-/// The tests of an object. Where they name no host, its first one is meant.
-pub(super) fn read(spec: &ServiceRouteSpec, hosts: &[HostPattern]) -> Box<[RouteTest]> {
+/// The tests of an object. Where they name no host, its first one is meant. What is for clients that
+/// come by HTTPS is asked so.
+pub(super) fn read(
+    spec: &ServiceRouteSpec,
+    hosts: &[HostPattern],
+    https: bool,
+) -> Box<[RouteTest]> {
+    let scheme = if https { "https" } else { "http" };
     let own = hosts.iter().find_map(|host| match host {
         HostPattern::Exact(name) => Some(&**name),
         HostPattern::Wildcard(_) | HostPattern::Any => None,
@@ -42,7 +48,8 @@ pub(super) fn read(spec: &ServiceRouteSpec, hosts: &[HostPattern]) -> Box<[Route
     let read = |test: &fairway_crds::RouteTest| {
         let request = &test.request;
         let host = request.host.as_deref().or(own);
-        let url = host.map_or_else(String::new, |host| format!("http://{host}")) + &request.path;
+        let origin = host.or(https.then_some("")).map(|host| format!("{scheme}://{host}"));
+        let url = origin.unwrap_or_default() + &request.path;
         let headers = request.headers.iter();
         RouteTest {
             host: host.unwrap_or_default().trim_end_matches('.').to_ascii_lowercase().into(),
@@ -66,7 +73,7 @@ pub fn requests(inputs: &Inputs, class: &str) -> Vec<WhyRequest> {
         let hosts = spec.hosts.iter().filter_map(|host| host.parse().ok());
         let mut hosts: Vec<HostPattern> = hosts.collect();
         hosts.sort();
-        read(&spec, &hosts)
+        read(&spec, &hosts, spec.tls.is_some())
     });
     tests.map(|test| test.request).filter(WhyRequest::can_be_read).collect()
 }
@@ -131,12 +138,14 @@ fn failures(
 }
 
 fn world(name: &ListenerName, listener: &Listener, hosts: Vec<Arc<Host>>) -> Asking<'static> {
-    let Listener { bind, protocol, proxy_protocol, normalization, hosts: _ } = listener;
+    let Listener { bind, protocol, proxy_protocol, normalization, certificates: _, hosts: _ } =
+        listener;
     let listener = Listener {
         bind: *bind,
         protocol: *protocol,
         proxy_protocol: *proxy_protocol,
         normalization: *normalization,
+        certificates: BTreeMap::new(),
         hosts,
     };
     let listeners = BTreeMap::from([(name.clone(), listener)]);

@@ -31,6 +31,7 @@ fn status(rules: u32, invalid_rules: u32, message: &str) -> Arc<ObjectStatus> {
         accepted: good(invalid_rules == 0, Reason::InvalidRule),
         resolved_refs: good(true, Reason::ResolvedRefs),
         conflicted: None,
+        certificate: None,
         tests_passed: None,
         diagnostics: Vec::new(),
     })

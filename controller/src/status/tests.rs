@@ -19,6 +19,7 @@ fn object(invalid_rules: u32) -> ObjectStatus {
         accepted: verdict(Reason::Accepted),
         resolved_refs: verdict(Reason::ResolvedRefs),
         conflicted: None,
+        certificate: None,
         tests_passed: None,
         diagnostics: Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! Writing status: one write for each change where that is possible, only differences, and never
 //! faster than the API server takes them. Compiling and serving never wait for it.
 
+mod expiry;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use crate::lease::Leadership;
 use crate::metrics::{ControllerMetrics, ResultLabel};
 use crate::replicas::Replicas;
 use crate::watch::{Guarded, Observed, ObservedObjects};
+use expiry::Ends;
 
 /// Who we are to server-side apply.
 pub const FIELD_MANAGER: &str = "fairway";
@@ -73,6 +75,8 @@ pub struct StatusWriter {
     /// What is news, and where it goes.
     news: Waiting,
     teller: Teller,
+    /// What was said of the end of certificates.
+    ends: Ends,
 }
 
 struct Tracked {
@@ -129,6 +133,7 @@ impl StatusWriter {
             writing: BTreeSet::new(),
             news: Waiting::default(),
             teller,
+            ends: Ends::default(),
         };
         (writer, recorder)
     }
@@ -155,6 +160,7 @@ impl StatusWriter {
             let free = self.due.iter().filter(|(id, _)| !self.writing.contains(*id));
             let wake = free.map(|(_, at)| *at).min().filter(|_| writes_on);
             let wake = wake.unwrap_or_else(|| now + Duration::from_secs(3600));
+            let wake = if leads { wake.min(self.tell_ends(now)) } else { wake };
             tokio::select! {
                 changed = self.compiled.changed() => {
                     if changed.is_err() {
@@ -196,6 +202,7 @@ impl StatusWriter {
                 self.tracked.remove(&id);
                 self.due.remove(&id);
                 self.news.forget(&id);
+                self.ends.changed();
                 continue;
             };
             match self.tracked.get_mut(&id) {
@@ -212,6 +219,7 @@ impl StatusWriter {
                     self.tracked.insert(id.clone(), tracked);
                 }
             }
+            self.ends.changed();
             self.look_at(&id, now);
         }
     }
@@ -242,6 +250,7 @@ impl StatusWriter {
             }
             // Another one has told them things meanwhile.
             self.news = Waiting::default();
+            self.ends = Ends::default();
         }
         self.leads = leads;
     }

@@ -29,6 +29,8 @@ struct Inner {
 /// An object as the API server last told it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
+    /// Its uid, by which `kubectl describe` finds what is told of it.
+    pub uid: Option<Box<str>>,
     /// Its version, sent with a write so that a stale write is refused.
     pub resource_version: Option<String>,
     /// What its status says.
@@ -43,7 +45,9 @@ impl Observed {
             Ok(route) => route.status.as_ref().map(Told::of),
             Err(raw) => raw.field("/status").as_ref().map(Told::of),
         };
-        Self { resource_version: object.metadata.resource_version.clone(), status }
+        let metadata = &object.metadata;
+        let uid = metadata.uid.as_deref().map(Into::into);
+        Self { uid, resource_version: metadata.resource_version.clone(), status }
     }
 }
 

@@ -18,6 +18,7 @@ impl ProxyError {
             Self::VersionUnknown => "Name one of the versions that there are.",
             Self::BodyTooLarge => "Send less, or in several requests.",
             Self::ClientSendsSlowly => "Send the body faster, or in several requests.",
+            Self::Misdirected => "Open a connection of its own for this host.",
             Self::MethodNotSupported => "CONNECT opens tunnels, and this gateway opens none.",
             Self::TransferCodingNotSupported => {
                 "Send the body with Content-Length, or chunked alone."

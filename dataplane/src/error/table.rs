@@ -32,6 +32,7 @@ impl ProxyError {
             }
             Self::NoHost => row(400, "The request has no Host", Downstream, false),
             Self::BadHost => row(400, "The Host is malformed", Downstream, false),
+            Self::Misdirected => row(421, "The request is misdirected", Downstream, false),
             Self::MethodNotSupported => row(501, "The method is not supported", Downstream, false),
             Self::TransferCodingNotSupported => {
                 row(501, "The transfer coding is not supported", Downstream, false)

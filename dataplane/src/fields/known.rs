@@ -46,6 +46,7 @@ known! {
     SecWebsocketAccept "sec-websocket-accept"
     SecWebsocketKey "sec-websocket-key"
     ServerTiming "server-timing"
+    StrictTransportSecurity "strict-transport-security"
     Sunset "sunset"
     Te "te"
     TransferEncoding "transfer-encoding"

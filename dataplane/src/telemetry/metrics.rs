@@ -11,7 +11,6 @@ use fairway_snapshot::{ObjectId, RuleId};
 use super::rule_metrics::{RuleMetrics, add};
 use crate::error::ProxyError;
 use crate::overload::Full;
-use crate::tls::Certificate;
 
 /// Counters of a rule that is gone are kept for so long, so that a last scrape sees them and a
 /// rule that comes back goes on counting.
@@ -31,7 +30,7 @@ pub struct Metrics {
     apply_microseconds: AtomicU64,
     failed_listeners: AtomicU64,
     /// The certificates, and when they end.
-    certificates: Mutex<Vec<(String, i64)>>,
+    certificates: Mutex<[Vec<(String, i64)>; 2]>,
     /// Lookups that gave addresses, and those that did not.
     pub(crate) lookups: [AtomicU64; 2],
 }
@@ -72,6 +71,15 @@ pub struct WorkerCounters {
 /// A worker's end of the metrics.
 #[derive(Clone, Debug)]
 pub struct WorkerMetrics(Arc<WorkerCounters>);
+
+/// What holds certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Folders of the operator.
+    Folders,
+    /// Secrets that routes name.
+    Secrets,
+}
 
 impl Metrics {
     /// Counters for so many workers.
@@ -129,14 +137,18 @@ impl Metrics {
     }
 
     /// These certificates are used from now on.
-    pub(crate) fn set_certificates(&self, read: &[Certificate]) {
-        let ends = read.iter().map(|read| (read.label.clone(), read.not_after)).collect();
-        *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    pub(crate) fn set_certificates(&self, held: Held, ends: Vec<(String, i64)>) {
+        let mut known = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        let [folders, secrets] = &mut *known;
+        match held {
+            Held::Folders => *folders = ends,
+            Held::Secrets => *secrets = ends,
+        }
     }
 
     /// Each certificate, and when it ends, in seconds since 1970.
-    pub(super) fn certificates(&self) -> Vec<(String, i64)> {
-        self.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn certificates(&self) -> Vec<(String, i64)> {
+        self.certificates.lock().unwrap_or_else(PoisonError::into_inner).concat()
     }
 
     pub(crate) fn log_lines_dropped(&self, count: usize) {

@@ -58,10 +58,11 @@ impl Reader<'_> {
         &mut self,
         listeners: &BTreeMap<ListenerName, ListenerSettings>,
         config: &Config,
+        secrets: bool,
     ) {
         self.admin_needs_token(config);
         self.ports_differ(listeners, config);
-        self.certificates_are_there(listeners, config);
+        self.certificates_are_there(listeners, config, secrets);
         self.announced_by_known_peers(listeners, config);
     }
 
@@ -85,11 +86,14 @@ impl Reader<'_> {
         &mut self,
         listeners: &BTreeMap<ListenerName, ListenerSettings>,
         config: &Config,
+        secrets: bool,
     ) {
         let secured = |settings: &ListenerSettings| settings.protocol == Protocol::Https;
         let without = listeners.iter().filter(|(_, settings)| secured(settings));
         // Folders that cannot be used are told already.
         let none = config.certificates.is_empty() && self.raw.get("certificates").is_none();
+        // Secrets come and go; what a listener lacks is told when it is bound.
+        let none = none && !secrets;
         for (name, _) in without.filter(|_| none) {
             self.mistakes.push(certificate_message(name));
         }

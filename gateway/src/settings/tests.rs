@@ -119,12 +119,12 @@ fn the_file_refuses_what_it_does_not_know() {
             "FILE: listeners.web.protocol is \"TLS\": write HTTP or HTTPS",
         ),
         (
-            "listeners: {web: {bind: '0.0.0.0:8443', protocol: HTTPS}}",
-            "listener web speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key",
+            "{secrets: false, listeners: {web: {bind: '0.0.0.0:8443', protocol: HTTPS}}}",
+            "listener web speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key, or spec.tls in a ServiceRoute",
         ),
         (
-            "listeners: {https: '0.0.0.0:8443'}",
-            "listener https speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key",
+            "{secrets: false, listeners: {https: '0.0.0.0:8443'}}",
+            "listener https speaks HTTPS, and there is no certificate: write --certificates and the folder of one, with tls.crt and tls.key, or spec.tls in a ServiceRoute",
         ),
         (
             "certificates: [/nowhere]",

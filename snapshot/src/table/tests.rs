@@ -63,6 +63,7 @@ fn route(written: &Written, index: usize) -> Route {
             id: RuleId { object, index, name: format!("rule-{index}").into() },
             created: written.created,
             semantics: Semantics::default(),
+            to_https: None,
             filters: Vec::new(),
             policy: Arc::default(),
             action: Action::Forward(Vec::new()),
@@ -93,6 +94,7 @@ pub(crate) fn snapshot(world: &[Written]) -> Snapshot {
         protocol: Protocol::Http,
         proxy_protocol: false,
         normalization: Normalization::default(),
+        certificates: std::collections::BTreeMap::new(),
         hosts: hosts.collect(),
     };
     Snapshot { listeners: [(name(), listener)].into(), ..Snapshot::default() }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{OutcomeView, Question, WhyView, why};
 use crate::answer::split;
 use crate::table::preflight;
-use crate::{ListenerName, Redaction, RouteTable, Snapshot};
+use crate::{ListenerName, Protocol, Redaction, RouteTable, Scheme, Snapshot};
 
 /// Which request is asked about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,8 @@ pub struct WhyRequest {
     /// Header fields as `name: value`. A `host` among them wins over that of the URL.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
-    /// The listener. Default: the one with the port of the URL, or the first.
+    /// The listener. Default: the one with the port of the URL, or the first that speaks what the URL
+    /// says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
     /// The rule that should win: `namespace/name` or `namespace/name/rule`.
@@ -71,10 +72,15 @@ impl WhyRequest {
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
         let authority = host.unwrap_or_else(|| authority.to_owned());
-        let listener = listener(snapshot, self.listener.as_deref(), &authority)?;
+        let secured = self.url.starts_with("https://");
+        let listener = listener(snapshot, self.listener.as_deref(), &authority, secured)?;
+        let speaks = snapshot.listeners.get(&listener).map(|listener| listener.protocol);
+        // To a listener without TLS a client may come by HTTPS through somebody who ends it.
+        let https = secured || speaks == Some(Protocol::Https);
         let asked_for = preflight(&method, &headers);
         Ok(put(&Question {
             listener: &listener,
+            scheme: if https { Scheme::Https } else { Scheme::Http },
             method: &method,
             authority: &authority,
             path,
@@ -155,11 +161,13 @@ fn header(line: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value.trim().parse().map_err(|_| wrong())?))
 }
 
-/// The listener that is named; else the one with the port of the authority, else the first.
+/// The listener that is named; else the one with the port of the authority, else the first, of those
+/// with HTTPS where a URL says that and there are any.
 fn listener(
     snapshot: &Snapshot,
     named: Option<&str>,
     authority: &str,
+    secured: bool,
 ) -> Result<ListenerName, String> {
     let all = || snapshot.listeners.keys();
     if let Some(named) = named {
@@ -171,6 +179,9 @@ fn listener(
     }
     let (_, port) = split(authority);
     let bound = snapshot.listeners.iter().find(|(_, listener)| Some(listener.bind.port()) == port);
-    let chosen = bound.map(|(name, _)| name).or_else(|| all().next());
+    let https = snapshot.listeners.iter();
+    let https = https.filter(|(_, listener)| secured && listener.protocol == Protocol::Https);
+    let chosen = bound.or_else(|| https.into_iter().next()).map(|(name, _)| name);
+    let chosen = chosen.or_else(|| all().next());
     chosen.cloned().ok_or_else(|| "there is no listener".to_owned())
 }

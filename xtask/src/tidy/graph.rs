@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::root;
 
 /// A crate, and the packages that it must not depend on.
-const FORBIDDEN: [(&str, &[&str]); 4] = [
+const FORBIDDEN: [(&str, &[&str]); 5] = [
     (
         "fairway-crds",
         &["tokio", "hyper", "axum", "fairway-snapshot", "fairway-controller", "fairway-dataplane"],
@@ -27,6 +27,7 @@ const FORBIDDEN: [(&str, &[&str]); 4] = [
             "fairway-dataplane",
         ],
     ),
+    ("fairway-certificates", &["kube", "k8s-openapi", "tokio", "fairway-crds"]),
     ("fairway-controller", &["hyper", "axum", "reqwest", "fairway-dataplane"]),
     (
         "fairway-dataplane",

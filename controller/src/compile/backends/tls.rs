@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use fairway_crds::conditions::Reason;
 use fairway_crds::{BackendRef, BackendTls};
-use fairway_snapshot::{Certificate, ObjectId, Resource, ResourceId, Speaks, UpstreamTls};
+use fairway_snapshot::{ObjectId, Resource, ResourceId, Speaks, UpstreamTls};
 use rustls::pki_types::ServerName;
 
 use super::{Problem, Resolver};
 use crate::compile::names;
-use crate::inputs::{CA_LABEL, NamedAuthorities, digest};
+use crate::inputs::{CA_LABEL, NamedAuthorities};
 
 /// What a backend, or the port of a Service, says that is spoken there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,17 +131,9 @@ impl Resolver<'_> {
         let Some(name) = &tls.client_secret else { return Ok(None) };
         let secret = self.secret(name).map_err(|problem| Problem { field: FIELD, ..problem })?;
         let read = secret.certificate().map_err(|wrong| self.wrong_secret(FIELD, name, wrong))?;
-        let id = identity_id(read);
         let secret = ObjectId::new(Arc::clone(&self.object.namespace), name.as_str());
-        self.resource(&id, || {
-            Resource::Certificate(Arc::new(Certificate {
-                secret,
-                names: read.names.clone(),
-                not_after: read.not_after,
-                chain: read.chain.clone(),
-                key: read.key.clone(),
-            }))
-        });
+        let (id, certificate) = self.shared.certificate(secret, read);
+        self.resource(&id, || Resource::Certificate(certificate));
         Ok(Some(id))
     }
 
@@ -178,12 +170,6 @@ impl Resolver<'_> {
             self.resources.push((id.clone(), made()));
         }
     }
-}
-
-/// An id that is made of the certificates and the key.
-fn identity_id(certificate: &fairway_certificates::Certificate) -> ResourceId {
-    let parts = certificate.chain.iter().map(|one| &**one).chain([certificate.key.bytes()]);
-    format!("client-{}", digest(parts)).into()
 }
 
 /// The name that certificates must be for.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::{ObjectStatus, Verdict};
-use super::{LoweredRoute, Refused};
+use super::{LoweredRoute, Refused, Shown};
 use crate::hexadecimal::hexadecimal;
 use crate::inputs::Unreadable;
 
@@ -16,13 +16,15 @@ pub(super) fn hash(
     hosts: &[HostPattern],
     groups: &[(Vec<ListenerName>, Vec<LoweredRoute>)],
     refused: &Refused,
+    certificate: Option<&Shown>,
 ) -> String {
+    let certificate = certificate.map(|shown| (&shown.id, &shown.names));
     // Values without maps that are not ordered: writing them cannot fail, and is the same at
     // every call.
-    let written = if refused.is_empty() {
-        serde_json::to_vec(&(hosts, groups))
-    } else {
-        serde_json::to_vec(&(hosts, groups, refused))
+    let written = match certificate {
+        None if refused.is_empty() => serde_json::to_vec(&(hosts, groups)),
+        None => serde_json::to_vec(&(hosts, groups, refused)),
+        Some(certificate) => serde_json::to_vec(&(hosts, groups, refused, certificate)),
     };
     let text = written.unwrap_or_default();
     hexadecimal(&Sha256::digest(&text)[..8])
@@ -98,6 +100,7 @@ pub(super) fn status(
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),
         conflicted: None,
+        certificate: None,
         tests_passed: None,
         diagnostics,
     }
@@ -123,6 +126,7 @@ pub(in super::super) fn unreadable_status(id: &ObjectId, unreadable: &Unreadable
         accepted: Verdict::accepted(&diagnostics),
         resolved_refs: Verdict::resolved_refs(&diagnostics),
         conflicted: None,
+        certificate: None,
         tests_passed: None,
         diagnostics,
     }

@@ -51,6 +51,7 @@ impl<'a> Lowering<'a> {
                     id: rule.id.clone(),
                     created: self.created,
                     semantics: Semantics::default(),
+                    to_https: self.to_https.then(Redirect::to_https),
                     filters,
                     policy: Arc::clone(&policy),
                     action,

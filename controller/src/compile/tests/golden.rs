@@ -1,12 +1,26 @@
 //! Golden pairs: `tests/testdata/compile/<sentence>.in.yaml` and what it compiles to. The
 //! variable `FAIRWAY_BLESS=1` writes the results anew; every line of the difference is to be read.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use fairway_snapshot::{ListenerName, Protocol};
 use serde_json::json;
 
-use super::super::{CompileOptions, Memo, compile};
+use super::super::{CompileOptions, ListenerSettings, Memo, compile};
 use crate::files::load;
+
+/// How a manifest begins that is compiled for a listener `https` too.
+const WITH_HTTPS: &str = "# with https";
+
+fn with_https() -> CompileOptions {
+    let mut options = CompileOptions::default();
+    let http = options.listeners[&ListenerName::from("http")].clone();
+    let bind = SocketAddr::from(([0, 0, 0, 0], 8443));
+    let https = ListenerSettings { bind, protocol: Protocol::Https, ..http };
+    options.listeners.insert(ListenerName::from("https"), https);
+    options
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/testdata/compile")
@@ -14,7 +28,10 @@ fn folder() -> PathBuf {
 
 fn compiled(input: &Path) -> String {
     let loaded = load(&[input.to_owned()], &|_| None).unwrap();
-    let compilation = compile(&loaded.inputs, &CompileOptions::default(), &mut Memo::default());
+    let text = std::fs::read_to_string(input).unwrap();
+    let options =
+        if text.starts_with(WITH_HTTPS) { with_https() } else { CompileOptions::default() };
+    let compilation = compile(&loaded.inputs, &options, &mut Memo::default());
     let statuses: std::collections::BTreeMap<String, _> =
         compilation.statuses.iter().map(|(id, status)| (id.to_string(), status)).collect();
     let whole = json!({ "statuses": statuses, "snapshot": compilation.snapshot });

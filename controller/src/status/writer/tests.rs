@@ -20,7 +20,7 @@ use crate::status::server::{refused, server};
 use crate::watch::{Observed, ObservedObjects};
 
 fn first_write() -> Write {
-    let before = Observed { resource_version: Some("7".to_owned()), status: None };
+    let before = Observed { resource_version: Some("7".to_owned()), ..Observed::default() };
     Write { id: ObjectId::new("ns", "a"), before, desired: ServiceRouteStatus::default() }
 }
 
@@ -86,8 +86,10 @@ async fn an_answer_that_comes_late_hides_nothing_newer() {
         Arc::clone(&known),
         metrics,
     );
-    let version =
-        |number: &str| Observed { resource_version: Some(number.to_owned()), status: None };
+    let version = |number: &str| Observed {
+        resource_version: Some(number.to_owned()),
+        ..Observed::default()
+    };
     let id = first_write().id;
     // The version that the watch tells while the write goes from 7 to 8, and what is known then.
     for (told, expected) in

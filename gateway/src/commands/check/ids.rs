@@ -1,7 +1,7 @@
 //! The ids of findings, and what each means.
 
 /// An id and what it means, for machines that list rules; the page on `check` has the same.
-pub(super) const IDS: [(&str, &str); 18] = [
+pub(super) const IDS: [(&str, &str); 19] = [
     ("InvalidManifest", "A file or document cannot be read, or the API server would refuse it"),
     ("InvalidRule", "A rule, or something of the object, cannot be compiled"),
     ("UnsupportedValue", "A value is well formed, but this version cannot do it"),
@@ -15,6 +15,10 @@ pub(super) const IDS: [(&str, &str); 18] = [
     ("InvalidCertificate", "A certificate or its key cannot be used"),
     ("Unreachable", "Another rule takes every request that a rule asks for"),
     ("PartlyTaken", "A rule of another object takes some of them, by age or name alone"),
+    (
+        "CertificateNotShown",
+        "For a host the certificate of another object is shown, which is older",
+    ),
     ("TakesFromAnother", "A rule takes what a rule of another object asks for"),
     ("NoWeight", "Every backend of a rule has weight 0"),
     ("CouldBePath", "A path says the same as an expression, at less cost"),
