@@ -3,6 +3,8 @@
 
 mod apply;
 mod cases;
+mod connections;
+mod latency;
 mod load;
 mod measure;
 mod memory;
@@ -46,6 +48,10 @@ enum What {
     /// CPU per proxied request, memory and latency, beside nginx, HAProxy and Envoy.
     #[default]
     Proxy,
+    /// Memory with 1,000 and with 10,000 connections that are open and wait, beside the same proxies.
+    Connections,
+    /// Latency at half of what they can take, beside the same proxies.
+    Latency,
     /// The time from kubectl apply to the first request that follows it, on a real API server.
     Apply,
     /// What the process needs beside 10,000 Services and many ServiceRoutes, on a real API server.
@@ -66,6 +72,8 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             let rows = measure::proxies(&cases, args.rounds, args.seconds)?;
             report::write(&rows, args.rounds, args.seconds)
         }
+        What::Connections => connections::run(args.rounds),
+        What::Latency => latency::run(args.rounds, args.seconds),
         What::Apply => apply::run(args.routes, args.changes),
         What::Memory => memory::run(),
         What::Scale => scale::run(args.million),

@@ -28,7 +28,7 @@ pub(super) fn run(case: &Case, port: u16, seconds: u64, folder: &Path) -> anyhow
     }
 }
 
-fn generator(program: &str, args: &[String]) -> anyhow::Result<String> {
+pub(super) fn generator(program: &str, args: &[String]) -> anyhow::Result<String> {
     let mut command = Command::new("taskset");
     let output = command.args(["-c", "0", program]).args(args).output();
     let output = output.with_context(|| format!("cannot start {program}"))?;

@@ -1,6 +1,5 @@
 //! One measurement: load for some seconds, and what it cost the proxy.
 
-use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -64,7 +63,7 @@ fn measure_all(
     folder: &Path,
 ) -> anyhow::Result<Row> {
     say(&format!("  {}", case.name));
-    let expected = body(&format!("http://127.0.0.1:{origin}{}", case.path))?;
+    let expected = answer(&format!("http://127.0.0.1:{origin}{}", case.path), false)?;
     let peers = || peers.iter().filter(|peer| !(peer.bytes_only && case.tls));
     let named = |peer: &Peer| {
         let version = peer.version.clone();
@@ -102,6 +101,7 @@ fn one(
 ) -> anyhow::Result<Round> {
     let Running { process, port, .. } = running;
     let url = case.url(*port);
+    let body = |url: &str| answer(url, case.http2 && !case.tls);
     if body(&url)? != expected {
         bail!("the answer is not the origin's");
     }
@@ -116,7 +116,9 @@ fn one(
     // One request before the load and one after it.
     let all = load.requests + 2;
     if peer.logs {
-        check_log(folder, all)?;
+        // A worker hands its lines over ten times a second.
+        std::thread::sleep(Duration::from_millis(400));
+        check_count("the log tells", process.lines(), all)?;
     }
     if peer.counts {
         check_count("metrics count", counted(running.status)?, all)?;
@@ -135,20 +137,6 @@ fn one(
     })
 }
 
-/// The log must hold one line for each request: a measurement without it does not count.
-fn check_log(folder: &Path, requests: u64) -> anyhow::Result<()> {
-    std::thread::sleep(Duration::from_millis(400));
-    let mut file = std::fs::File::open(peers::log(folder, "out")?)?;
-    let (mut lines, mut part) = (0, vec![0; 1 << 20]);
-    loop {
-        let read = file.read(&mut part)?;
-        if read == 0 {
-            return check_count("the log tells", lines, requests);
-        }
-        lines += part[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
-    }
-}
-
 /// Requests that the load generator left behind at its end are told too: as many as it had under way,
 /// one for each connection or ten.
 fn check_count(who: &str, told: u64, requests: u64) -> anyhow::Result<()> {
@@ -160,17 +148,20 @@ fn check_count(who: &str, told: u64, requests: u64) -> anyhow::Result<()> {
 
 /// The requests that Fairway's metrics count.
 fn counted(status: u16) -> anyhow::Result<u64> {
-    let text = body(&format!("http://127.0.0.1:{status}/metrics"))?;
+    let text = answer(&format!("http://127.0.0.1:{status}/metrics"), false)?;
     let text = String::from_utf8_lossy(&text);
     let counts = text.lines().filter(|line| line.starts_with("fairway_requests_total{"));
     let counts = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
     Ok(counts.sum())
 }
 
-/// One answer's body.
-fn body(url: &str) -> anyhow::Result<Vec<u8>> {
+/// One answer's body; by HTTP/2 where nothing else is spoken.
+fn answer(url: &str, http2: bool) -> anyhow::Result<Vec<u8>> {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail", "--insecure", "--max-time", "5", url]);
+    if http2 {
+        curl.arg("--http2-prior-knowledge");
+    }
     let output = curl.output().context("cannot start curl")?;
     if !output.status.success() {
         bail!("{url}: {}", String::from_utf8_lossy(&output.stderr).trim());
@@ -204,7 +195,7 @@ fn cpu(id: u32) -> anyhow::Result<Duration> {
 }
 
 /// Resident memory in KiB of a process and its children.
-fn memory(id: u32) -> anyhow::Result<u64> {
+pub(super) fn memory(id: u32) -> anyhow::Result<u64> {
     let mut total = 0;
     for id in family(id) {
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
@@ -218,4 +209,11 @@ fn memory(id: u32) -> anyhow::Result<u64> {
 #[expect(clippy::cast_precision_loss, reason = "memory of a process")]
 pub(super) fn kib_to_mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
+}
+
+/// The middle one of the values of all rounds.
+pub(super) fn median<R>(rounds: &[R], value: impl Fn(&R) -> f64) -> f64 {
+    let mut values: Vec<f64> = rounds.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

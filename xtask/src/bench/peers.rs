@@ -1,9 +1,11 @@
 //! The proxies that are compared, each with one worker and idle connections kept to the origin.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,7 +15,11 @@ use crate::root;
 use crate::steps::{pass, say, step};
 
 /// A process that is ended, with its children, when this is dropped.
-pub(super) struct Process(Child);
+pub(super) struct Process {
+    child: Child,
+    /// Lines that it has written to stdout, which is a pipe, as it is in a container.
+    lines: Arc<AtomicU64>,
+}
 
 impl Process {
     /// Starts a program on some processors, in a process group of its own.
@@ -23,47 +29,65 @@ impl Process {
         args: &[&str],
         folder: &Path,
     ) -> anyhow::Result<Self> {
-        let child = Command::new("taskset")
+        let mut child = Command::new("taskset")
             .args(["-c", cores])
             .arg(program)
             .args(args)
             .current_dir(folder)
             .stdin(Stdio::null())
-            .stdout(std::fs::File::create(log(folder, "out")?)?)
-            .stderr(std::fs::File::create(log(folder, "err")?)?)
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(errors(folder)?)?)
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self(child))
+        let lines = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&lines);
+        let output = child.stdout.take();
+        std::thread::spawn(move || output.map(|output| count(output, &counted)));
+        Ok(Self { child, lines })
     }
 
     pub(super) fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
+    }
+
+    /// How many lines it has written to stdout.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
+    }
+}
+
+/// Reads what a process writes, to its end.
+fn count(mut output: impl Read, lines: &AtomicU64) {
+    let mut part = vec![0; 1 << 16];
+    while let Ok(read @ 1..) = output.read(&mut part) {
+        let ends = part[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines.fetch_add(ends, Ordering::Relaxed);
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         // The whole group: some peers have a master and a worker.
-        let group = format!("-{}", self.0.id());
+        let group = format!("-{}", self.child.id());
         let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
         let patience = Instant::now() + Duration::from_secs(3);
         while Instant::now() < patience {
-            if matches!(self.0.try_wait(), Ok(Some(_))) {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-        let _ = self.0.wait();
+        let _ = self.child.wait();
     }
 }
 
-/// Where a process writes what it says: beside its folder, for that is watched by some.
-pub(super) fn log(folder: &Path, name: &str) -> std::io::Result<PathBuf> {
+/// Where a process writes what is wrong: beside its folder, for that is watched by some.
+fn errors(folder: &Path) -> std::io::Result<PathBuf> {
     let folder = folder.with_extension("logs");
     std::fs::create_dir_all(&folder)?;
-    Ok(folder.join(name))
+    Ok(folder.join("err"))
 }
 
 /// A proxy that can be measured.
@@ -193,7 +217,7 @@ fn wait_for(port: u16, folder: &Path) -> anyhow::Result<()> {
     let patience = Instant::now() + Duration::from_secs(10);
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         if Instant::now() > patience {
-            let said = log(folder, "err").and_then(std::fs::read_to_string);
+            let said = errors(folder).and_then(std::fs::read_to_string);
             let said = said.unwrap_or_default();
             bail!("nothing listens on port {port} after 10 s: {said}");
         }
@@ -216,6 +240,9 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
         let mut build = Command::new(env!("CARGO"));
         pass(build.current_dir(root()).args(["build", "--profile", "dist", "--package", "fairway"]))
     })?;
+    // Reading what they write is done beside the load, and not beside the proxy.
+    let own = std::process::id().to_string();
+    pass(Command::new("taskset").args(["--cpu-list", "--pid", "0", &own]).stdout(Stdio::null()))?;
     let mut peers = vec![fairway("fairway", "true"), fairway("fairway, log off", "false")];
     peers.extend(others());
     Ok(peers)
@@ -237,6 +264,8 @@ fn fairway(name: &'static str, log: &str) -> Peer {
         "{workers}",
         "--drain-delay",
         "0s",
+        "--max-connections",
+        "10100",
     ];
     let mut args: Vec<String> = args.map(str::to_owned).to_vec();
     args.push(format!("--access-log={log}"));

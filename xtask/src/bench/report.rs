@@ -5,24 +5,32 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::measure::{Measured, Round, Row, kib_to_mib};
+use super::measure::{Measured, Row, kib_to_mib, median};
 use crate::root;
 use crate::steps::say;
 
 /// Writes the report.
 pub(super) fn write(rows: &[Row], rounds: usize, seconds: u64) -> anyhow::Result<()> {
-    let date = shell("date", &["-u", "+%Y-%m-%d"]);
-    let text = text(rows, rounds, seconds, &date);
-    say(&text);
+    keep("proxy", &text(rows, rounds, seconds, &today()))
+}
+
+/// Prints a report and keeps it.
+pub(super) fn keep(name: &str, text: &str) -> anyhow::Result<()> {
+    say(text);
     let folder = root().join("bench/results");
     std::fs::create_dir_all(&folder)?;
-    let file = folder.join(format!("{date}-proxy.md"));
+    let file = folder.join(format!("{}-{name}.md", today()));
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// The day in words of ISO 8601.
+pub(super) fn today() -> String {
+    shell("date", &["-u", "+%Y-%m-%d"])
 }
 
 fn text(rows: &[Row], rounds: usize, seconds: u64, date: &str) -> String {
     let mut out = format!(
-        "# Cost per proxied request, {date}\n\n{}. Origin and load on core 0, one proxy at a time on core 1, or on both where it has two workers; {rounds} rounds of {seconds} s in turn. CPU is user and system time of the proxy for each request, median; \"to the better\" is to the better of nginx and HAProxy. Load: wrk with 64 connections, h2load with 16 of 10 streams, `openssl s_time` for handshakes. Each answer was 200, and one before and one after each round had the origin's body; Fairway wrote one log line for each request where its log is on, and its metric counts as many. Peers write no log.\n",
+        "# Cost per proxied request, {date}\n\n{}. Origin and load on core 0, one proxy at a time on core 1, or on both where it has two workers; {rounds} rounds of {seconds} s in turn. CPU is user and system time of the proxy for each request, median; \"to the better\" is to the better of nginx and HAProxy. Load: wrk with 64 connections, h2load with 16 of 10 streams, `openssl s_time` for handshakes. Each answer was 200, and one before and one after each round had the origin's body; Fairway wrote one log line for each request where its log is on, and its metric counts as many. Its stdout is a pipe that is read on core 0, as under a container runtime. Peers write no log.\n",
         machine()
     );
     for row in rows {
@@ -73,12 +81,6 @@ pub(super) fn machine() -> String {
     let model = model.trim_start_matches([' ', '\t', ':']);
     let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
     format!("{cores} cores, {model}, Linux {}", shell("uname", &["-r"]))
-}
-
-fn median(rounds: &[Round], value: impl Fn(&Round) -> f64) -> f64 {
-    let mut values: Vec<f64> = rounds.iter().map(value).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 pub(super) fn shell(program: &str, args: &[&str]) -> String {

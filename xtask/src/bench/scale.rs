@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::Context;
 use serde_json::Value;
 
-use super::report::{machine, shell};
-use crate::steps::{pass, say, step};
+use super::report::{self, machine};
+use crate::steps::{pass, step};
 use crate::{root, target};
 
 const SIZES: [usize; 4] = [1_000, 3_000, 10_000, 100_000];
@@ -29,11 +29,7 @@ pub(super) fn run(million: bool) -> anyhow::Result<()> {
             measured.push(step(&what, || measure(rules, hosts))?);
         }
     }
-    let date = shell("date", &["-u", "+%Y-%m-%d"]);
-    let text = table(&measured, &date);
-    say(&text);
-    let file = root().join(format!("bench/results/{date}-scale.md"));
-    std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+    report::keep("scale", &table(&measured, &report::today()))
 }
 
 fn measure(rules: usize, hosts: &str) -> anyhow::Result<Value> {
