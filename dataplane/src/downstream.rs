@@ -51,6 +51,8 @@ pub(crate) struct Entrance {
     pub(crate) tls: Option<Secured>,
     /// Whether a load balancer says first whose connection it is.
     pub(crate) announced: bool,
+    /// Where it listens: a connection need not be asked where it came to, of which only the port matters.
+    pub(crate) local: SocketAddr,
 }
 
 /// Serves a client until the connection ends.
@@ -60,9 +62,8 @@ pub(crate) async fn serve(
     mut stream: TcpStream,
     peer: SocketAddr,
 ) {
-    let Ok(local) = stream.local_addr() else { return };
-    let _ = stream.set_nodelay(true);
-    let mut whose = Whose { peer, local, trusted: open.config.trust.believes(peer) };
+    let mut whose =
+        Whose { peer, local: entrance.local, trusted: open.config.trust.believes(peer) };
     let mut ahead = Bytes::new();
     if entrance.announced {
         let limit = open.config.client_head;

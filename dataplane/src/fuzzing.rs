@@ -80,10 +80,12 @@ pub fn chunked(parts: &[&[u8]], trailers: Option<&HeaderMap>) -> Vec<u8> {
     let mut output = Output::default();
     let mut written = Vec::new();
     for part in parts {
-        output.chunk(Bytes::copy_from_slice(part));
+        output.begin();
+        output.chunk(Bytes::copy_from_slice(part), false);
         written.extend(output.waiting());
     }
-    output.last_chunk(false, trailers);
+    output.begin();
+    output.last_chunk(trailers);
     written.extend(output.waiting());
     written
 }

@@ -51,6 +51,8 @@ fn socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     // Otherwise connections of the process before us keep the port for a minute.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(reuse_port)?;
+    // Connections have it from their listening socket: a system call less for each.
+    socket.set_tcp_nodelay(true)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_notsent_lowat(UNSENT)?;
     Ok(socket)

@@ -5,7 +5,7 @@ mod accept;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{IpAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,7 +142,7 @@ impl Worker {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Listen(listener, socket, tls, announced)) => {
-                        self.listen(Entrance { listener, tls, announced }, socket);
+                        self.listen(socket, |local| Entrance { listener, tls, announced, local });
                     }
                     Some(Command::Unlisten(name)) => self.unlisten(&name),
                     Some(Command::Drain) => self.draining.set(true),
@@ -169,17 +169,19 @@ impl Worker {
         self.log.flush();
     }
 
-    fn listen(self: &Rc<Self>, entrance: Entrance, socket: StdListener) {
-        let name = &entrance.listener;
-        let listener = match TcpListener::from_std(socket) {
+    fn listen(self: &Rc<Self>, socket: StdListener, entrance: impl FnOnce(SocketAddr) -> Entrance) {
+        let listener = socket.local_addr().and_then(|local| {
+            TcpListener::from_std(socket).map(|listener| (entrance(local), listener))
+        });
+        let (entrance, listener) = match listener {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::error!(%name, %error, "cannot use listener");
+                tracing::error!(%error, "cannot use listener");
                 return;
             }
         };
         let stop = Rc::new(Notify::new());
-        self.listeners.borrow_mut().insert(name.clone(), Rc::clone(&stop));
+        self.listeners.borrow_mut().insert(entrance.listener.clone(), Rc::clone(&stop));
         spawn(accept::accept(Rc::clone(self), Rc::new(entrance), listener, stop));
     }
 

@@ -62,6 +62,36 @@ async fn the_first_part_of_a_request_goes_before_its_last_is_sent() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_there_goes_with_its_head() {
+    const BODY: usize = 16 * 1024;
+    let (sender, mut first) = tokio::sync::mpsc::unbounded_channel();
+    let origin = Raw::start(move |_, mut stream| {
+        let sender = sender.clone();
+        async move {
+            let mut bytes = vec![0; 2 * BODY];
+            while let Ok(mut read @ 1..) = stream.read(&mut bytes).await {
+                sender.send(read).unwrap();
+                while !bytes[..read].ends_with(b"end") {
+                    read += stream.read(&mut bytes[read..]).await.unwrap();
+                }
+                write(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+            }
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&everything_to(origin.address)).await;
+    let mut client = Client::connect(gateway.address()).await;
+    let body = "b".repeat(BODY - 3) + "end";
+    let request = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {BODY}\r\n\r\n{body}");
+    // Two writes are seen as two at least now and then.
+    for _ in 0..50 {
+        assert_eq!(client.ask(&request).await.status, 200);
+        let read = first.recv().await.unwrap();
+        assert!(read > BODY, "{read} bytes came first");
+    }
+}
+
+#[tokio::test]
 async fn large_bodies_pass_whole_and_connections_are_kept() {
     let echo = Echo::start("a").await;
     let gateway = Gateway::start(&everything_to(echo.address)).await;

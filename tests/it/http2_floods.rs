@@ -3,53 +3,15 @@
 
 use std::time::{Duration, Instant};
 
+use fairway_tests::floods::{CALM, FLOODS, flood};
 use fairway_tests::gateway::{Gateway, everything_to};
 use fairway_tests::http::get;
-use fairway_tests::http2::{
-    CONTINUATION, DATA, Frames, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
-    frame, get_fields,
-};
+use fairway_tests::http2::{DATA, Frames, HEADERS, PING, WINDOW_UPDATE, frame, get_fields};
 use fairway_tests::origin::{Echo, Raw};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// PROTOCOL_ERROR and ENHANCE_YOUR_CALM (RFC 9113 section 7).
+/// PROTOCOL_ERROR (RFC 9113 section 7).
 const PROTOCOL_ERROR: u32 = 1;
-const CALM: u32 = 11;
-
-fn flood(name: &str) -> Box<dyn Fn(u32) -> Vec<u8> + Send> {
-    let head = get_fields("/never");
-    match name {
-        "ping" => Box::new(|_| frame(PING, 0, 0, &[0; 8])),
-        "settings" => Box::new(|_| frame(SETTINGS, 0, 0, &[])),
-        "priority" => Box::new(|_| frame(PRIORITY, 0, 1, &[0, 0, 0, 3, 0])),
-        "window updates" => Box::new(|_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
-        "unknown" => Box::new(|_| frame(0x77, 0, 0, &[])),
-        // Each opens a stream and takes it back: the work is ours.
-        "rapid reset" => Box::new(move |count| {
-            let stream = count * 2 + 1;
-            [frame(HEADERS, 0x5, stream, &head), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])]
-                .concat()
-        }),
-        // The same, where it is we who reset, for a window that grows too large.
-        "resets of ours" => Box::new(move |count| {
-            let stream = count * 2 + 1;
-            [
-                frame(HEADERS, 0x4, stream, &head),
-                frame(WINDOW_UPDATE, 0, stream, &[0x7f, 0xff, 0xff, 0xff]),
-            ]
-            .concat()
-        }),
-        "empty data" => Box::new(move |count| {
-            let first = if count == 0 { frame(HEADERS, 0x4, 1, &head) } else { Vec::new() };
-            [first, frame(DATA, 0, 1, &[])].concat()
-        }),
-        "continuation" => Box::new(move |count| {
-            let first = if count == 0 { frame(HEADERS, 0, 1, &head) } else { Vec::new() };
-            [first, frame(CONTINUATION, 0, 1, &[])].concat()
-        }),
-        _ => unreachable!("{name}"),
-    }
-}
 
 #[tokio::test]
 async fn who_floods_is_told_to_be_calm_and_nobody_else_notices() {
@@ -65,17 +27,7 @@ async fn who_floods_is_told_to_be_calm_and_nobody_else_notices() {
         echo.address.port()
     )))
     .await;
-    for name in [
-        "ping",
-        "settings",
-        "priority",
-        "window updates",
-        "unknown",
-        "rapid reset",
-        "resets of ours",
-        "empty data",
-        "continuation",
-    ] {
+    for name in FLOODS {
         let mut attacker = Frames::connect(gateway.address()).await;
         let make = flood(name);
         let began = Instant::now();

@@ -11,6 +11,7 @@
 pub mod dns;
 pub mod eventually;
 pub mod fairway;
+pub mod floods;
 pub mod gateway;
 pub mod grpc;
 pub mod helm;

@@ -2,6 +2,7 @@
 //! machine that is shared.
 
 mod apply;
+mod attacks;
 mod cases;
 mod connections;
 mod latency;
@@ -58,6 +59,8 @@ enum What {
     Memory,
     /// What 1,000, 10,000 and 100,000 rules cost: compile, change, lookup and memory.
     Scale,
+    /// Slow clients and floods of frames, and what others notice of them.
+    Attacks,
     /// Rolling restarts and changes of the certificate at 1,000 requests a second.
     Restarts,
 }
@@ -77,6 +80,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         What::Apply => apply::run(args.routes, args.changes),
         What::Memory => memory::run(),
         What::Scale => scale::run(args.million),
+        What::Attacks => attacks::run(),
         What::Restarts => restarts::run(args.restarts),
     }
 }

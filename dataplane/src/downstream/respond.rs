@@ -154,38 +154,31 @@ impl Answer {
                 Some(Ok(frame)) => Some(frame),
                 Some(Err(_)) => return false,
             };
-            // What was waiting has left while the part was waited for.
-            first &= !output.is_flushed();
             match frame.map(Frame::into_data) {
                 Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) => {
-                    if !first {
-                        output.begin();
-                    }
-                    let mut end: &[u8] = b"";
-                    let mut last = false;
-                    if chunked {
-                        output.with_size(data.len());
-                        last = body.is_end_stream();
-                        end = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
-                    }
-                    output.with(data, end);
+                Some(Ok(data)) if chunked => {
+                    let last = body.is_end_stream();
+                    output.chunk(data, last);
                     if last {
                         return true;
                     }
+                    first = false;
+                }
+                Some(Ok(data)) => {
+                    output.data(data);
                     first = false;
                 }
                 Some(Err(frame)) => {
                     let trailers = frame.into_trailers().ok().filter(|_| chunked);
                     let trailers = trailers.map(strip_trailers);
                     if chunked {
-                        output.last_chunk(first, trailers.as_ref());
+                        output.last_chunk(trailers.as_ref());
                     }
                     return true;
                 }
                 None => {
                     if chunked {
-                        output.last_chunk(first, None);
+                        output.last_chunk(None);
                     }
                     return true;
                 }

@@ -48,7 +48,7 @@ impl Chunked {
                 }
                 Self::End => match input.bytes() {
                     [b'\r', b'\n', ..] => {
-                        input.take(2);
+                        input.skip(2);
                         *self = Self::Size;
                     }
                     [] | [b'\r'] => return Ok(Step::More),
@@ -75,7 +75,7 @@ fn size(input: &mut Input) -> Result<Option<u64>, Malformed> {
     let number = std::str::from_utf8(number).ok().filter(|_| good && digits <= MAX_DIGITS);
     let size = number.and_then(|number| u64::from_str_radix(number, 16).ok());
     let size = size.ok_or(Malformed("a bad size of a chunk"))?;
-    input.take(end + 1);
+    input.skip(end + 1);
     Ok(Some(size))
 }
 
@@ -100,6 +100,6 @@ fn trailers(input: &mut Input) -> Result<Step, Malformed> {
         let (Ok(name), Ok(value)) = (name, value) else { return Err(Malformed("bad trailers")) };
         trailers.append(name, value);
     }
-    input.take(length);
+    input.skip(length);
     Ok(if trailers.is_empty() { Step::End } else { Step::Trailers(Box::new(trailers)) })
 }

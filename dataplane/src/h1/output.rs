@@ -46,37 +46,26 @@ impl Output {
         &mut self.own
     }
 
-    /// Adds a part of a body behind a head that was not written yet.
-    pub(crate) fn with(&mut self, data: Bytes, end: &'static [u8]) {
-        self.data = data;
-        self.end = end;
-    }
-
-    /// Adds the size of a chunk behind a head that was not written yet.
-    pub(crate) fn with_size(&mut self, size: usize) {
-        use std::io::Write;
-        // Writing to memory does not fail.
-        let _ = write!(self.own, "{size:x}\r\n");
-    }
-
-    /// A part of a body that needs no framing of its own.
+    /// A part of a body that needs no framing of its own, behind a head that was not written yet.
     pub(crate) fn data(&mut self, data: Bytes) {
-        self.clear();
+        self.next();
         self.data = data;
     }
 
-    /// A chunk (RFC 9112 section 7.1).
-    pub(crate) fn chunk(&mut self, data: Bytes) {
-        self.clear();
-        self.with_size(data.len());
-        self.with(data, b"\r\n");
+    /// A chunk (RFC 9112 section 7.1), behind a head that was not written yet; with the `last` one of a
+    /// body without trailers comes its end.
+    pub(crate) fn chunk(&mut self, data: Bytes, last: bool) {
+        use std::io::Write;
+        self.next();
+        // Writing to memory does not fail.
+        let _ = write!(self.own, "{:x}\r\n", data.len());
+        self.data = data;
+        self.end = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
     }
 
-    /// The last chunk, with trailers; `behind` a head that was not written yet.
-    pub(crate) fn last_chunk(&mut self, behind: bool, trailers: Option<&HeaderMap>) {
-        if !behind {
-            self.clear();
-        }
+    /// The last chunk, with trailers, behind a head that was not written yet.
+    pub(crate) fn last_chunk(&mut self, trailers: Option<&HeaderMap>) {
+        self.next();
         self.own.extend_from_slice(b"0\r\n");
         for (name, value) in trailers.into_iter().flatten() {
             field(&mut self.own, name, value);
@@ -93,6 +82,13 @@ impl Output {
     pub(crate) fn release(&mut self) {
         if self.own.capacity() > USUAL {
             self.own = Vec::new();
+        }
+    }
+
+    /// What was written is over.
+    fn next(&mut self) {
+        if self.is_flushed() {
+            self.clear();
         }
     }
 

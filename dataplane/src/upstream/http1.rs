@@ -202,7 +202,7 @@ impl ResponseBody {
             return None;
         }
         connection.reused = true;
-        connection.input.rest();
+        connection.input.release();
         Some(connection)
     }
 }

@@ -64,7 +64,7 @@ fn measure_all(
 ) -> anyhow::Result<Row> {
     say(&format!("  {}", case.name));
     let expected = answer(&format!("http://127.0.0.1:{origin}{}", case.path), false)?;
-    let peers = || peers.iter().filter(|peer| !(peer.bytes_only && case.tls));
+    let peers = || peers.iter().filter(|peer| !(peer.bytes_only && (case.tls || case.http2)));
     let named = |peer: &Peer| {
         let version = peer.version.clone();
         Measured { name: peer.name, version, rounds: Vec::new() }

@@ -343,7 +343,7 @@ fn version(program: &str, flag: &str) -> String {
 }
 
 /// Installs Debian packages that are missing, when we may.
-fn packages(wanted: &[(&str, &str)]) -> anyhow::Result<()> {
+pub(super) fn packages(wanted: &[(&str, &str)]) -> anyhow::Result<()> {
     let missing: Vec<&str> = wanted
         .iter()
         .filter(|(_, path)| !Path::new(path).exists())

@@ -190,8 +190,15 @@ fn requests_are_written_with_the_length_that_they_have() {
     );
     upload::head(output.begin(), &request("POST", &[("content-length", "0")]), Framing::Empty);
     assert!(output.waiting().ends_with(b"content-length: 0\r\n\r\n"));
-    output.chunk(Bytes::from_static(b"hello, world, and more"));
+    // Behind a head that was not written yet, in one write; then alone.
+    let part = || Bytes::from_static(b"hello, world, and more");
+    output.chunk(part(), true);
+    let behind = b"content-length: 0\r\n\r\n16\r\nhello, world, and more\r\n0\r\n\r\n";
+    assert!(output.waiting().ends_with(behind));
+    output.begin();
+    output.chunk(part(), false);
     assert_eq!(output.waiting(), b"16\r\nhello, world, and more\r\n");
-    output.last_chunk(false, None);
+    output.begin();
+    output.last_chunk(None);
     assert_eq!(output.waiting(), b"0\r\n\r\n");
 }

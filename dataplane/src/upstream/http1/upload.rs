@@ -21,6 +21,8 @@ pub(super) struct Upload {
     framing: Framing,
     /// What of a known length has not been taken from the client yet.
     left: u64,
+    /// Whether the head waits for what the client has sent with its own, to be written with it.
+    gathers: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +47,13 @@ impl Upload {
         head(output.begin(), request, framing);
         let left = if let Framing::Length(length) = framing { length } else { 0 };
         let state = if body.is_some() { State::Sending } else { State::Ending };
-        Self { state, body, framing, left }
+        Self { state, body, framing, left, gathers: state == State::Sending }
     }
 
     /// Passes on what the client sends of the protocol that was switched to, until it ends.
     pub(super) fn tunnel(client: ClientBody) -> Self {
         let body = Some(RequestBody::Client(client));
-        Self { state: State::Sending, body, framing: Framing::UntilClose, left: 0 }
+        Self { state: State::Sending, body, framing: Framing::UntilClose, left: 0, gathers: false }
     }
 
     /// Whether the other side of a tunnel is gone.
@@ -83,13 +85,16 @@ impl Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ProxyError>> {
         while !self.is_over() {
-            let flushed = output.poll_flush(stream, cx);
-            if let Some(body) = self.body.as_mut().filter(|_| flushed.is_pending()) {
-                body.poll_gather(cx);
-            }
-            if ready!(flushed).is_err() {
-                self.state = State::Broken;
-                break;
+            let gathers = std::mem::take(&mut self.gathers);
+            if !gathers {
+                let flushed = output.poll_flush(stream, cx);
+                if let Some(body) = self.body.as_mut().filter(|_| flushed.is_pending()) {
+                    body.poll_gather(cx);
+                }
+                if ready!(flushed).is_err() {
+                    self.state = State::Broken;
+                    break;
+                }
             }
             if self.state == State::Ending {
                 if self.framing == Framing::UntilClose {
@@ -100,7 +105,11 @@ impl Upload {
                 break;
             }
             let Some(body) = &mut self.body else { break };
-            match ready!(body.poll_frame(cx)) {
+            let frame = match body.poll_frame(cx) {
+                Poll::Pending if gathers => continue,
+                frame => ready!(frame),
+            };
+            match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.part(data, output)?,
                     Err(frame) => self.last(frame.into_trailers().ok(), output)?,
@@ -124,7 +133,7 @@ impl Upload {
         }
         match self.framing {
             Framing::Chunked => {
-                output.chunk(data);
+                output.chunk(data, false);
                 return Ok(());
             }
             Framing::UntilClose => {
@@ -149,7 +158,7 @@ impl Upload {
         }
         if self.framing == Framing::Chunked {
             let trailers = trailers.map(strip_trailers);
-            output.last_chunk(false, trailers.as_ref());
+            output.last_chunk(trailers.as_ref());
         }
         self.state = State::Ending;
         Ok(())
