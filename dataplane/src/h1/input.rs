@@ -17,6 +17,9 @@ const ROOM: usize = 24 * 1024;
 const LEAST: usize = 8 * 1024;
 /// The greatest size of a read. More saves no time: the kernel seldom has more at once.
 const MOST: usize = 128 * 1024;
+/// So many reads in a row must fill their buffers before larger ones are made: what a client does not take
+/// of an answer is held in one of them.
+const FULL: u8 = 4;
 /// What is copied rather than shared, so that a buffer is free again as soon as it was read: a head is
 /// needed for as long as its exchange takes.
 const SMALL: usize = 2 * 1024;
@@ -34,12 +37,15 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Input {
     buffer: BytesMut,
+    /// The size of the next buffer.
     size: usize,
+    /// How many reads in a row have filled theirs.
+    full: u8,
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Self { buffer: BytesMut::new(), size: LEAST }
+        Self { buffer: BytesMut::new(), size: ROOM, full: 0 }
     }
 }
 
@@ -51,21 +57,32 @@ impl Input {
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.buffer.capacity() == 0 {
-            let spare = SPARES.with_borrow_mut(Vec::pop);
-            self.buffer = spare.unwrap_or_else(|| BytesMut::with_capacity(ROOM));
+        if self.buffer.capacity() - self.buffer.len() < LEAST {
+            self.make_room();
         }
-        self.buffer.reserve(self.size);
         let room = self.buffer.capacity() - self.buffer.len();
         let Poll::Ready(read) = pin!(stream.read_buf(&mut self.buffer)).poll(cx) else {
             self.shrink();
             return Poll::Pending;
         };
         let read = read?;
-        if read == room {
-            self.size = (room * 2).min(MOST);
+        self.full = if read == room { self.full + 1 } else { 0 };
+        if self.full == FULL {
+            self.full = 0;
+            self.size = (self.size * 2).min(MOST);
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// Takes another buffer when nothing is left in this one, and else a larger one.
+    fn make_room(&mut self) {
+        if !self.buffer.is_empty() {
+            self.buffer.reserve(self.size);
+            return;
+        }
+        let spare = || SPARES.with_borrow_mut(Vec::pop);
+        let spare = if self.size == ROOM { spare() } else { None };
+        self.buffer = spare.unwrap_or_else(|| BytesMut::with_capacity(self.size));
     }
 
     /// Gives back what is not needed for what was read.
@@ -115,7 +132,7 @@ impl Input {
 
     #[cfg(test)]
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self { buffer: bytes.into(), size: LEAST }
+        Self { buffer: bytes.into(), ..Self::default() }
     }
 
     #[cfg(any(test, feature = "fuzzing"))]

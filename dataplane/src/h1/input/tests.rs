@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{Input, ROOM, SMALL, SPARES};
+use super::{FULL, Input, MOST, ROOM, SMALL, SPARES};
 
 /// Gives one part after the other, and has nothing to read behind them.
 struct Parts(VecDeque<Vec<u8>>);
@@ -85,15 +85,36 @@ fn a_part_that_is_used_keeps_its_buffer() {
     assert_eq!(part, vec![b'p'; SMALL + 1]);
 }
 
+/// Reads once, takes all of it, and says how much it was.
+fn part(input: &mut Input, stream: &mut Parts) -> usize {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(input.poll_fill(stream, &mut cx).is_ready());
+    input.take(usize::MAX).len()
+}
+
 #[test]
 fn reads_grow_with_a_long_body_and_its_memory_goes() {
     let mut input = Input::default();
-    fill(&mut input, &[vec![b'l'; 10 * ROOM]]);
-    assert_eq!(input.bytes().len(), 10 * ROOM);
-    assert!(input.size > ROOM);
-    input.take(usize::MAX);
+    let mut stream = Parts([vec![b'l'; 100 * ROOM], b"end".to_vec()].into());
+    let mut sizes = Vec::new();
+    for _ in 0..13 {
+        sizes.push(part(&mut input, &mut stream));
+    }
+    let expected = [[ROOM; 4], [2 * ROOM; 4], [4 * ROOM; 4]].concat();
+    assert_eq!(sizes[..12], expected);
+    assert_eq!(sizes[12], MOST);
     input.release();
     assert_eq!((input.buffer.capacity(), spares()), (0, 0));
-    fill(&mut input, &[b"next".to_vec()]);
-    assert_eq!(input.bytes(), b"next");
+    assert_eq!(part(&mut input, &mut stream), ROOM);
+}
+
+#[test]
+fn reads_that_are_not_full_do_not_grow() {
+    let mut input = Input::default();
+    for _ in 0..3 * FULL {
+        let mut stream = Parts([vec![b's'; ROOM - 1]].into());
+        assert_eq!(part(&mut input, &mut stream), ROOM - 1);
+    }
+    let mut stream = Parts([vec![b'l'; 2 * ROOM]].into());
+    assert_eq!(part(&mut input, &mut stream), ROOM);
 }
