@@ -1,5 +1,6 @@
 //! Ports that are free, shared and taken.
 
+use std::net::TcpStream;
 use std::num::NonZeroUsize;
 
 use super::{bind, bind_message};
@@ -26,4 +27,13 @@ fn a_port_that_another_gateway_shares_is_noticed() {
         )
     );
     bind(address, NonZeroUsize::MIN, true).unwrap();
+}
+
+#[test]
+fn connections_write_at_once() {
+    let listeners = bind("127.0.0.1:0".parse().unwrap(), NonZeroUsize::MIN, false).unwrap();
+    listeners[0].set_nonblocking(false).unwrap();
+    let client = TcpStream::connect(listeners[0].local_addr().unwrap()).unwrap();
+    assert!(!client.nodelay().unwrap(), "a socket does not, if it is not told");
+    assert!(listeners[0].accept().unwrap().0.nodelay().unwrap());
 }

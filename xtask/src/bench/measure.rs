@@ -71,7 +71,11 @@ fn measure_all(
     };
     let mut results: Vec<Measured> = peers().map(named).collect();
     for round in 0..rounds {
-        for (peer, measured) in peers().zip(&mut results) {
+        // Each begins once: what one leaves behind is not always the same one's to bear.
+        let mut order: Vec<_> = peers().zip(&mut results).collect();
+        let first = round % order.len();
+        order.rotate_left(first);
+        for (peer, measured) in order {
             let name = peer.name.replace([' ', ',', '(', ')'], "-");
             let folder = folder.join(format!("{}-{name}-{round}", case.slug()));
             let running = peers::start(peer, case, origin, &folder)?;
