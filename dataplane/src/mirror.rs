@@ -135,7 +135,7 @@ fn begin(
 ) {
     let body = match &mut request.body {
         Some(RequestBody::Client(body)) => Some(copied(body, &worker.mirrors)),
-        Some(RequestBody::Copy(_)) | None => None,
+        Some(RequestBody::Copy(_) | RequestBody::Unsent(..)) | None => None,
     };
     let queue = body.as_ref().map(CopyBody::queue);
     let head = request.head.clone();

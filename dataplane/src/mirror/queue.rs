@@ -150,7 +150,7 @@ impl Queue {
 
 impl Copies {
     /// Another queue, and the body that empties it; `length` is what the client says of its own.
-    pub(super) fn add(&mut self, load: &Rc<Load>, length: Option<u64>) -> CopyBody {
+    pub(crate) fn add(&mut self, load: &Rc<Load>, length: Option<u64>) -> CopyBody {
         let queue = Queue::new(load);
         self.queues.push(Rc::clone(&queue));
         CopyBody { queue, length }

@@ -51,6 +51,8 @@ pub(crate) enum RequestBody {
     Client(ClientBody),
     /// What a mirror gets of it.
     Copy(CopyBody),
+    /// One of which a part was taken and not sent: that comes first.
+    Unsent(Option<Frame<Bytes>>, Box<Self>),
 }
 
 /// Why a request got no answer over a connection.
@@ -208,6 +210,10 @@ impl RequestBody {
         match self {
             Self::Client(body) => body.length(),
             Self::Copy(body) => body.length(),
+            Self::Unsent(part, rest) => {
+                let part = part.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len);
+                rest.length()?.checked_add(u64::try_from(part).ok()?)
+            }
         }
     }
 
@@ -216,6 +222,7 @@ impl RequestBody {
         match self {
             Self::Client(body) => body.is_end_stream(),
             Self::Copy(body) => body.is_end_stream(),
+            Self::Unsent(part, rest) => part.is_none() && rest.is_end_stream(),
         }
     }
 
@@ -227,6 +234,10 @@ impl RequestBody {
         match self {
             Self::Client(body) => body.poll_frame(cx),
             Self::Copy(body) => body.poll_frame(cx),
+            Self::Unsent(part, rest) => match part.take() {
+                Some(part) => Poll::Ready(Some(Ok(part))),
+                None => rest.poll_frame(cx),
+            },
         }
     }
 
@@ -235,6 +246,7 @@ impl RequestBody {
         match self {
             Self::Client(body) => body.poll_gather(cx),
             Self::Copy(_) => {}
+            Self::Unsent(_, rest) => rest.poll_gather(cx),
         }
     }
 }

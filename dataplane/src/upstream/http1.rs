@@ -59,7 +59,7 @@ pub(super) async fn send(
         Err(error) => {
             let nothing_sent = connection.output.is_untouched();
             if nothing_sent {
-                request.body = upload.into_unread_body();
+                request.body = upload.into_unsent_body();
             }
             let (error, closed) = match error {
                 HeadError::Closed => (ProxyError::UpstreamReset, true),

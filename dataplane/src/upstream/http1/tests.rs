@@ -1,15 +1,23 @@
 //! What is read does not depend on how it was cut into pieces, and what is written is what RFC 9112
 //! asks for.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
-use http::{Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http_body::Frame;
 use proptest::prelude::*;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::response::{Parsed, parse};
 use super::upload;
 use crate::h1::{Decoder, Framing, Input, Malformed, Output, Step};
 use crate::message::RequestHead;
-use crate::upstream::exchange::Outgoing;
+use crate::mirror::{Copies, Load};
+use crate::socket::Socket;
+use crate::upstream::connect::BackendSocket;
+use crate::upstream::exchange::{Outgoing, RequestBody};
 
 /// Status, body and trailers of an answer; or what is wrong with it.
 type Read = Result<(u16, Vec<u8>, Vec<String>), Malformed>;
@@ -201,4 +209,49 @@ fn requests_are_written_with_the_length_that_they_have() {
     output.begin();
     output.last_chunk(None);
     assert_eq!(output.waiting(), b"0\r\n\r\n");
+}
+
+/// A socket to a backend over which nothing can be sent any more.
+async fn closed() -> BackendSocket {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    Socket::Plain(stream)
+}
+
+#[tokio::test]
+async fn a_body_of_which_nothing_was_sent_is_whole_for_the_next_connection() {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-end", HeaderValue::from_static("1"));
+    for parts in [&["first", "second"][..], &["only"], &[]] {
+        let mut copies = Copies::default();
+        let copy = copies.add(&Rc::new(Load::default()), None);
+        for part in parts {
+            copies.push(&Frame::data(Bytes::from_static(part.as_bytes())), false);
+        }
+        copies.push(&Frame::trailers(trailers.clone()), true);
+        let mut body = Some(RequestBody::Copy(copy));
+        // It may be tried more than once.
+        for _ in 0..2 {
+            let mut output = Output::default();
+            let mut outgoing = Outgoing { body: body.take(), ..request("POST", &[]) };
+            let mut upload = upload::Upload::begin(&mut outgoing, &mut output);
+            let mut stream = closed().await;
+            std::future::poll_fn(|cx| upload.poll(&mut output, &mut stream, cx)).await.unwrap();
+            assert!(output.is_untouched());
+            body = upload.into_unsent_body();
+        }
+        let mut body = body.unwrap();
+        let mut read = Vec::new();
+        while let Some(frame) = std::future::poll_fn(|cx| body.poll_frame(cx)).await {
+            match frame.unwrap().into_data() {
+                Ok(data) => read.push(String::from_utf8(data.to_vec()).unwrap()),
+                Err(frame) => {
+                    assert_eq!(frame.into_trailers().unwrap(), trailers);
+                    read.push("trailers".to_owned());
+                }
+            }
+        }
+        assert_eq!(read, [parts, &["trailers"]].concat());
+    }
 }

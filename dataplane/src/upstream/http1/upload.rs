@@ -3,7 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::HeaderMap;
+use http_body::Frame;
 use tokio::io::AsyncWrite;
 
 use crate::body::ClientBody;
@@ -23,6 +25,8 @@ pub(super) struct Upload {
     left: u64,
     /// Whether the head waits for what the client has sent with its own, to be written with it.
     gathers: bool,
+    /// What was taken so: as long as nothing was sent, another connection may need it.
+    gathered: Option<Frame<Bytes>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +51,21 @@ impl Upload {
         head(output.begin(), request, framing);
         let left = if let Framing::Length(length) = framing { length } else { 0 };
         let state = if body.is_some() { State::Sending } else { State::Ending };
-        Self { state, body, framing, left, gathers: state == State::Sending }
+        let gathers = state == State::Sending;
+        Self { state, body, framing, left, gathers, gathered: None }
     }
 
     /// Passes on what the client sends of the protocol that was switched to, until it ends.
     pub(super) fn tunnel(client: ClientBody) -> Self {
         let body = Some(RequestBody::Client(client));
-        Self { state: State::Sending, body, framing: Framing::UntilClose, left: 0, gathers: false }
+        Self {
+            state: State::Sending,
+            body,
+            framing: Framing::UntilClose,
+            left: 0,
+            gathers: false,
+            gathered: None,
+        }
     }
 
     /// Whether the other side of a tunnel is gone.
@@ -61,9 +73,14 @@ impl Upload {
         self.framing == Framing::UntilClose && self.state == State::Broken
     }
 
-    /// The body, when nothing of it was taken.
-    pub(super) fn into_unread_body(self) -> Option<RequestBody> {
-        self.body
+    /// The whole body, when nothing was sent.
+    pub(super) fn into_unsent_body(self) -> Option<RequestBody> {
+        let Self { body, gathered, .. } = self;
+        let body = body?;
+        Some(match gathered {
+            None => body,
+            gathered => RequestBody::Unsent(gathered, Box::new(body)),
+        })
     }
 
     /// Whether everything was sent.
@@ -95,6 +112,7 @@ impl Upload {
                     self.state = State::Broken;
                     break;
                 }
+                self.gathered = None;
             }
             if self.state == State::Ending {
                 if self.framing == Framing::UntilClose {
@@ -109,6 +127,9 @@ impl Upload {
                 Poll::Pending if gathers => continue,
                 frame => ready!(frame),
             };
+            if let Some(Ok(frame)) = frame.as_ref().filter(|_| gathers) {
+                self.gathered = Some(copied(frame));
+            }
             match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.part(data, output)?,
@@ -126,7 +147,7 @@ impl Upload {
         Poll::Ready(Ok(()))
     }
 
-    fn part(&mut self, data: bytes::Bytes, output: &mut Output) -> Result<(), ProxyError> {
+    fn part(&mut self, data: Bytes, output: &mut Output) -> Result<(), ProxyError> {
         // An empty chunk would end the body.
         if data.is_empty() {
             return Ok(());
@@ -168,6 +189,14 @@ impl Upload {
     fn wrong_length(&mut self) -> ProxyError {
         self.state = State::Broken;
         ProxyError::RequestBodyError
+    }
+}
+
+/// The same frame; its data is shared.
+fn copied(frame: &Frame<Bytes>) -> Frame<Bytes> {
+    match frame.data_ref() {
+        Some(data) => Frame::data(data.clone()),
+        None => Frame::trailers(frame.trailers_ref().cloned().unwrap_or_default()),
     }
 }
 
