@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::config::{Applied, Config, ListenerFailure};
+use crate::downstream::Entrance;
 use crate::listener::{bind, bind_message, certificate_message};
 use crate::rules::RuleRuntime;
 use crate::telemetry::metrics::Metrics;
@@ -142,9 +143,10 @@ impl Applier {
             let Some(settings) = snapshot.listeners.get(&name) else { continue };
             let tls = self.certificates.of(&name).filter(|_| has_tls(settings));
             let announced = settings.proxy_protocol;
+            let local = self.bound.get(&name).map_or(settings.bind, |binding| binding.actual);
+            let entrance = Entrance { listener: name, tls, announced, local };
             for (worker, listener) in self.workers.iter().zip(listeners) {
-                let tls = tls.clone();
-                let _ = worker.send(Command::Listen(name.clone(), listener, tls, announced));
+                let _ = worker.send(Command::Listen(entrance.clone(), listener));
             }
         }
         self.unbind(snapshot);

@@ -46,6 +46,7 @@ use wire::{End, Wire, WireBody};
 const HANDSHAKE: u8 = 22;
 
 /// How connections of a listener begin.
+#[derive(Clone, Debug)]
 pub(crate) struct Entrance {
     pub(crate) listener: ListenerName,
     pub(crate) tls: Option<Secured>,

@@ -1,5 +1,5 @@
-//! Timers, and how to wait for a moment that moves. Some go from request to request: setting a timer of the runtime, and taking it back, costs
-//! more than looking at the clock when one fires too early.
+//! Timers, and how to wait for a moment that moves. Some go from request to request: setting a timer of
+//! the runtime, and taking it back, costs more than looking at the clock when one fires too early.
 
 use std::cell::RefCell;
 use std::pin::Pin;

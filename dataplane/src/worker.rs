@@ -5,7 +5,7 @@ mod accept;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,6 @@ use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::clock::Date;
 use crate::telemetry::metrics::WorkerMetrics;
 use crate::timers::Timers;
-use crate::tls::Secured;
 use crate::upstream::pool::Pool;
 
 /// How often log lines are handed over and idle connections looked through.
@@ -65,9 +64,8 @@ pub(crate) struct Worker {
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Accept connections, with TLS where there are settings for it, and behind the PROXY protocol where that
-    /// is wanted.
-    Listen(ListenerName, StdListener, Option<Secured>, bool),
+    /// Accept connections.
+    Listen(Entrance, StdListener),
     /// Stop accepting; what waits in the queue is still taken.
     Unlisten(ListenerName),
     /// Ask clients to close their connections; go on accepting.
@@ -141,9 +139,7 @@ impl Worker {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Listen(listener, socket, tls, announced)) => {
-                        self.listen(socket, |local| Entrance { listener, tls, announced, local });
-                    }
+                    Some(Command::Listen(entrance, socket)) => self.listen(entrance, socket),
                     Some(Command::Unlisten(name)) => self.unlisten(&name),
                     Some(Command::Drain) => self.draining.set(true),
                     Some(Command::Close(limit)) => return self.close(limit, tick).await,
@@ -169,19 +165,17 @@ impl Worker {
         self.log.flush();
     }
 
-    fn listen(self: &Rc<Self>, socket: StdListener, entrance: impl FnOnce(SocketAddr) -> Entrance) {
-        let listener = socket.local_addr().and_then(|local| {
-            TcpListener::from_std(socket).map(|listener| (entrance(local), listener))
-        });
-        let (entrance, listener) = match listener {
+    fn listen(self: &Rc<Self>, entrance: Entrance, socket: StdListener) {
+        let name = &entrance.listener;
+        let listener = match TcpListener::from_std(socket) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::error!(%error, "cannot use listener");
+                tracing::error!(%name, %error, "cannot use listener");
                 return;
             }
         };
         let stop = Rc::new(Notify::new());
-        self.listeners.borrow_mut().insert(entrance.listener.clone(), Rc::clone(&stop));
+        self.listeners.borrow_mut().insert(name.clone(), Rc::clone(&stop));
         spawn(accept::accept(Rc::clone(self), Rc::new(entrance), listener, stop));
     }
 

@@ -14,7 +14,12 @@ mod report;
 mod restarts;
 mod scale;
 
+use std::process::Command;
+
 use clap::{Args, ValueEnum};
+
+use crate::root;
+use crate::steps::{pass, step};
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -83,4 +88,15 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         What::Attacks => attacks::run(),
         What::Restarts => restarts::run(args.restarts),
     }
+}
+
+/// Builds the gateway, and a measurement that lives beside the tests because it needs their clients.
+fn build(measurement: &str) -> anyhow::Result<()> {
+    let cargo = || {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(root()).args(["build", "--release", "--package"]);
+        command
+    };
+    step("build fairway", || pass(cargo().arg("fairway")))?;
+    step("build the measurement", || pass(cargo().args(["fairway-tests", "--bin", measurement])))
 }

@@ -6,17 +6,9 @@ use std::process::Command;
 use crate::root;
 use crate::steps::{pass, say, step};
 
-/// Runs the measurement, which lives beside the tests because it needs their clients.
+/// Runs the measurement.
 pub(super) fn run(restarts: usize) -> anyhow::Result<()> {
-    let cargo = || {
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(root()).args(["build", "--release", "--package"]);
-        command
-    };
-    step("build fairway", || pass(cargo().arg("fairway")))?;
-    step("build the measurement", || {
-        pass(cargo().args(["fairway-tests", "--bin", "bench-restarts"]))
-    })?;
+    super::build("bench-restarts")?;
     measure(1, restarts, 20)?;
     // What it costs where the kernel does not: told, and no failure.
     if let Err(error) = measure(0, restarts.div_ceil(5), 0) {
