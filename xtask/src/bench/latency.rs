@@ -1,19 +1,22 @@
 //! `cargo xtask bench latency`: how long requests take when they come at half of what the proxies can
-//! take, and when they come to the origin alone.
+//! take, when they come to the origin alone, and when a few come beside a download without end.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::cases::ALL;
+use super::cases::{ALL, Case};
 use super::measure::median;
-use super::peers::{self, Peer};
+use super::peers::{self, Peer, Process};
 use super::{load, report};
 use crate::steps::say;
 
 /// Connections of the load generator.
 const CONNECTIONS: usize = 64;
+
+/// Requests a second beside the download: few, so that it has the rest of the proxy.
+const BESIDE: u64 = 640;
 
 /// Latency of one round, in microseconds.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +29,12 @@ struct Round {
 pub(super) fn run(rounds: usize, seconds: u64) -> anyhow::Result<()> {
     let peers: Vec<Peer> = peers::all()?.into_iter().filter(|peer| !peer.bytes_only).collect();
     let folder = std::env::temp_dir().join(format!("fairway-bench-{}", std::process::id()));
-    let result = measure(&peers, (rounds, seconds), &folder);
+    let result = measure(&peers, (rounds, seconds), &folder).and_then(|(rate, all)| {
+        let beside = measure_beside(&peers, (rounds, seconds), &folder)?;
+        Ok(format!("{}\n{}", text(rate, &all, rounds, seconds), text_beside(&beside)))
+    });
     let _ = std::fs::remove_dir_all(&folder);
-    let (rate, all) = result?;
-    report::keep("latency", &text(rate, &all, rounds, seconds))
+    report::keep("latency", &result?)
 }
 
 type Measured = Vec<(&'static str, Vec<Round>)>;
@@ -72,6 +77,36 @@ fn measure(
     Ok((rate, all))
 }
 
+/// The same beside one connection that takes a body without end as fast as it comes.
+fn measure_beside(
+    peers: &[Peer],
+    (rounds, seconds): (usize, u64),
+    folder: &Path,
+) -> anyhow::Result<Measured> {
+    let (_origin, origin) = peers::start_origin(&folder.join("origin"))?;
+    let mut all: Measured = peers.iter().map(|peer| (peer.name, Vec::new())).collect();
+    for round in 0..rounds {
+        for (peer, (name, rounds)) in peers.iter().zip(&mut all) {
+            let own = format!("{}-beside-{round}", name.replace([' ', ','], "-"));
+            let running = peers::start(peer, &ALL[0], origin, &folder.join(own))?;
+            let long = Case { path: "/long", ..ALL[0] }.url(running.port);
+            let args = ["--silent", "--fail", "--output", "/dev/null", &long];
+            let mut download = Process::start("0", Path::new("curl"), &args, folder)?;
+            let told = one(running.port, BESIDE, seconds, folder).context(*name)?;
+            if !download.is_running() {
+                bail!("{name}: the download has ended");
+            }
+            let Round { p50, p99 } = told;
+            say(&format!(
+                "    beside, round {} {name:<18} p50 {p50:.0} us, p99 {p99:.0} us",
+                round + 1
+            ));
+            rounds.push(told);
+        }
+    }
+    Ok(all)
+}
+
 /// Requests at a rate, with the time that each took.
 fn one(port: u16, rate: u64, seconds: u64, folder: &Path) -> anyhow::Result<Round> {
     let log = folder.join("times");
@@ -112,8 +147,6 @@ fn text(rate: u64, all: &Measured, rounds: usize, seconds: u64) -> String {
         report::today(),
         report::machine()
     );
-    let middle =
-        |rounds: &[Round]| (median(rounds, |round| round.p50), median(rounds, |round| round.p99));
     let alone = all.first().map(|(_, rounds)| middle(rounds)).unwrap_or_default();
     for (name, rounds) in all {
         let (p50, p99) = middle(rounds);
@@ -121,4 +154,19 @@ fn text(rate: u64, all: &Measured, rounds: usize, seconds: u64) -> String {
         let _ = writeln!(out, "| {name} | {p50:.0} | {p99:.0} | {more50:.0} | {more99:.0} |");
     }
     out
+}
+
+fn text_beside(all: &Measured) -> String {
+    let mut out = format!(
+        "## Beside a download without end\n\nOne connection takes a body as fast as the proxy passes it on; {CONNECTIONS} others ask {BESIDE} times a second in all.\n\n| | p50 | p99 |\n|---|---|---|\n"
+    );
+    for (name, rounds) in all {
+        let (p50, p99) = middle(rounds);
+        let _ = writeln!(out, "| {name} | {p50:.0} | {p99:.0} |");
+    }
+    out
+}
+
+fn middle(rounds: &[Round]) -> (f64, f64) {
+    (median(rounds, |round| round.p50), median(rounds, |round| round.p99))
 }

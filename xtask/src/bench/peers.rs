@@ -47,6 +47,11 @@ impl Process {
         Ok(Self { child, lines })
     }
 
+    /// Whether it has not ended by itself.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -196,13 +201,15 @@ fn certificate(folder: &Path) -> anyhow::Result<()> {
     std::fs::write(folder.join("both.pem"), [chain?, key?].concat()).context("cannot write")
 }
 
-/// The backend of all of them: answers of three sizes.
+/// The backend of all of them: answers of four sizes.
 pub(super) fn start_origin(folder: &Path) -> anyhow::Result<(Process, u16)> {
     let port = crate::free_port()?;
     std::fs::create_dir_all(folder)?;
     for (name, kib) in [("16k", 16), ("1m", 1024)] {
         std::fs::write(folder.join(name), "0123456789abcdef".repeat(64 * kib))?;
     }
+    // More than any proxy passes on while it is measured. It takes no room: nothing is written to it.
+    std::fs::File::create(folder.join("long"))?.set_len(1 << 40)?;
     let prefix = folder.display().to_string();
     let text = ORIGIN.replace("{port}", &port.to_string()).replace("{folder}", &prefix);
     std::fs::write(folder.join("origin.conf"), text)?;
