@@ -4,21 +4,19 @@
 mod tests;
 
 use http::Version;
-use smallvec::SmallVec;
 
 use crate::error::ProxyError;
 use crate::fields::Known;
 use crate::message::RequestHead;
 
 /// The host in lower case, without port and final dot.
-pub(crate) struct Host(SmallVec<[u8; 64]>);
+pub(crate) struct Host(String);
 
 impl std::ops::Deref for Host {
     type Target = str;
 
     fn deref(&self) -> &str {
-        // Only visible ASCII gets in.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 
@@ -34,7 +32,7 @@ pub(crate) fn host(head: &mut RequestHead) -> Result<Host, ProxyError> {
         return Err(ProxyError::NoHost);
     }
     let Some(authority) = head.target.authority() else {
-        return Ok(host.unwrap_or_else(|| Host(SmallVec::new())));
+        return Ok(host.unwrap_or_else(|| Host(String::new())));
     };
     let authority = authority.as_str().as_bytes();
     if field.is_some_and(|field| !field.eq_ignore_ascii_case(authority)) {
@@ -73,6 +71,7 @@ fn parse(field: &[u8]) -> Result<Host, ProxyError> {
     if !name_ok || !port_ok || (name.is_empty() && !port.is_empty()) {
         return Err(ProxyError::BadHost);
     }
-    let name = name.strip_suffix(b".").unwrap_or(name);
-    Ok(Host(name.iter().map(u8::to_ascii_lowercase).collect()))
+    let mut name = name.strip_suffix(b".").unwrap_or(name).to_vec();
+    name.make_ascii_lowercase();
+    String::from_utf8(name).map(Host).map_err(|_| ProxyError::BadHost)
 }

@@ -21,6 +21,15 @@ pub(crate) use noted::Noted;
 const OWN: usize = 384;
 /// Room for fields that are added to those that came.
 const MORE: usize = 8;
+/// Fields of which hardly two messages have the same value. The codec of HTTP/2 would remember each value,
+/// look through all that it remembers for the next one, and forget for them what does come again.
+const ONCE: u64 = Known::set(&[
+    Known::Forwarded,
+    Known::ServerTiming,
+    Known::XForwardedFor,
+    Known::XProcessTime,
+    Known::XRequestId,
+]);
 
 /// The fields of a head, in their order.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +105,7 @@ impl Fields {
     /// The same with the bytes that they were found in.
     pub(crate) fn over(mut self, came: Bytes) -> Self {
         self.came = came;
-        self.own.reserve(OWN);
+        self.own = Vec::with_capacity(OWN);
         self
     }
 
@@ -207,10 +216,14 @@ impl Fields {
         out.extend_from_slice(self.bytes(own).get(from..to).unwrap_or_default());
     }
 
-    /// The same as HTTP/2 has them: names in small letters. Values stay parts of what came.
-    pub(crate) fn to_map(&self) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(self.list.len());
+    /// The same as HTTP/2 has them, with room for a few more: names in small letters. Values stay parts of
+    /// what came.
+    pub(crate) fn to_map(&self, without: u64) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(self.list.len() + MORE);
         for field in &self.list {
+            if field.known.is_some_and(|known| known.bit() & without != 0) {
+                continue;
+            }
             let value = field.value as usize;
             let value = match field.own {
                 false if field.value_length > 0 => {
@@ -219,8 +232,13 @@ impl Fields {
                 }
                 _ => HeaderValue::from_bytes(self.value(field)),
             };
+            let name = match field.known {
+                Some(known) => Ok(known.name().clone()),
+                None => HeaderName::from_bytes(self.name(field)),
+            };
             // Both were checked when they came, or are of ours.
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(self.name(field)), value) {
+            if let (Ok(name), Ok(mut value)) = (name, value) {
+                value.set_sensitive(field.known.is_some_and(|known| known.bit() & ONCE != 0));
                 map.append(name, value);
             }
         }

@@ -6,18 +6,21 @@ mod tests;
 mod told;
 
 use std::cell::RefCell;
-use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderValue;
 use smallvec::SmallVec;
 
+use crate::address::IpText;
 use crate::fields::{Fields, Known};
 pub(crate) use told::Told;
 pub use told::Trust;
 
 /// A host that is kept while the fields change.
 type Text = SmallVec<[u8; 64]>;
+
+/// Room for a usual element of `Forwarded`, in bytes.
+const ELEMENT: usize = 128;
 
 /// What is made anew for every request.
 const OURS: [Known; 5] = [
@@ -32,12 +35,10 @@ const OURS: [Known; 5] = [
 #[derive(Debug)]
 pub(crate) struct Forwarded {
     peer: IpAddr,
-    address: String,
-    port: String,
+    /// The port that the client came to.
+    port: u16,
     /// Whether the client came by TLS.
     https: bool,
-    /// `for=` as RFC 7239 writes it: an IPv6 address in brackets and quotes.
-    node: String,
     /// The last host and the `Forwarded` made from it: a client seldom changes it.
     last: RefCell<(Vec<u8>, String)>,
 }
@@ -45,15 +46,7 @@ pub(crate) struct Forwarded {
 impl Forwarded {
     /// For a client at `peer` that came to `local`, by TLS or without.
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr, https: bool) -> Self {
-        let peer = peer.ip().to_canonical();
-        Self {
-            peer,
-            address: peer.to_string(),
-            port: local.port().to_string(),
-            https,
-            node: node(peer),
-            last: RefCell::default(),
-        }
+        Self { peer: peer.ip().to_canonical(), port: local.port(), https, last: RefCell::default() }
     }
 
     /// Whether the client came by HTTPS, to us or to a trusted peer.
@@ -77,12 +70,8 @@ impl Forwarded {
         headers.add(Known::Forwarded, forwarded.as_bytes());
         headers.add(Known::XForwardedFor, list.as_bytes());
         headers.add(Known::XForwardedProto, scheme.as_bytes());
-        match told.port.or(usual) {
-            Some(port) => {
-                headers.add(Known::XForwardedPort, itoa::Buffer::new().format(port).as_bytes());
-            }
-            None => headers.add(Known::XForwardedPort, self.port.as_bytes()),
-        }
+        let port = told.port.or(usual).unwrap_or(self.port);
+        headers.add(Known::XForwardedPort, itoa::Buffer::new().format(port).as_bytes());
         if let Some(host) = host {
             headers.add(Known::XForwardedHost, &host);
         }
@@ -94,14 +83,14 @@ impl Forwarded {
         let mut last = self.last.borrow_mut();
         let host = headers.get(Known::Host);
         if last.1.is_empty() || last.0 != host.unwrap_or_default() {
-            let forwarded = element(&self.node, host, scheme);
+            let forwarded = element(self.peer, host, scheme);
             *last = (host.unwrap_or_default().to_vec(), forwarded);
         }
         let named = host.is_some();
         headers.add(Known::Forwarded, last.1.as_bytes());
-        headers.add(Known::XForwardedFor, self.address.as_bytes());
+        headers.add(Known::XForwardedFor, IpText::from(self.peer).as_bytes());
         headers.add(Known::XForwardedProto, scheme.as_bytes());
-        headers.add(Known::XForwardedPort, self.port.as_bytes());
+        headers.add(Known::XForwardedPort, itoa::Buffer::new().format(self.port).as_bytes());
         if named {
             headers.add(Known::XForwardedHost, &last.0);
         }
@@ -111,35 +100,45 @@ impl Forwarded {
     fn chain(&self, told: &Told, host: Option<&[u8]>, scheme: &str) -> (String, String) {
         let (mut list, mut forwarded) = (String::new(), String::new());
         for (index, address) in told.chain().iter().chain([&self.peer]).enumerate() {
-            let between = if index == 0 { "" } else { ", " };
-            // Writing to memory does not fail.
-            let _ = write!(list, "{between}{address}");
-            let _ = match index {
-                0 => write!(forwarded, "{}", element(&node(*address), host, scheme)),
-                _ => write!(forwarded, "{between}for={}", node(*address)),
-            };
+            let text = IpText::from(*address);
+            if index == 0 {
+                forwarded = element(*address, host, scheme);
+                list.push_str(text.as_str());
+            } else {
+                forwarded.push_str(", ");
+                push_node(&mut forwarded, *address);
+                list.push_str(", ");
+                list.push_str(text.as_str());
+            }
         }
         (forwarded, list)
     }
 }
 
 /// What is said of the client itself.
-fn element(node: &str, host: Option<&[u8]>, scheme: &str) -> String {
-    let Some(host) = host else { return format!("for={node};proto={scheme}") };
-    // A host is checked before it comes here: it holds no quote. A colon needs quotes.
-    let host = String::from_utf8_lossy(host);
-    format!("for={node};host=\"{host}\";proto={scheme}")
+fn element(address: IpAddr, host: Option<&[u8]>, scheme: &str) -> String {
+    let mut text = String::with_capacity(ELEMENT);
+    push_node(&mut text, address);
+    if let Some(host) = host {
+        // A host is checked before it comes here: it holds no quote. A colon needs quotes.
+        for part in [";host=\"", &String::from_utf8_lossy(host), "\""] {
+            text.push_str(part);
+        }
+    }
+    text.push_str(";proto=");
+    text.push_str(scheme);
+    text
 }
 
 const fn scheme(https: bool) -> &'static str {
     if https { "https" } else { "http" }
 }
 
-/// An address as RFC 7239 section 6 writes it.
-fn node(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
+/// An address as RFC 7239 section 6 writes it: one of IPv6 in brackets and quotes.
+fn push_node(text: &mut String, address: IpAddr) {
+    let (before, after) = if address.is_ipv6() { ("for=\"[", "]\"") } else { ("for=", "") };
+    for part in [before, IpText::from(address).as_str(), after] {
+        text.push_str(part);
     }
 }
 

@@ -116,7 +116,7 @@ impl Received {
             method: head.method,
             target: head.target,
             version: head.version,
-            headers: head.headers.to_map(),
+            headers: head.headers.to_map(0),
             keep_alive: parsed.keep_alive,
             body: Body(parsed.decoder),
         }))
@@ -138,7 +138,7 @@ impl Received {
             response::Parsed::Interim(head) => Answer::Interim(head.status),
             response::Parsed::Final(parsed) => Answer::Final(Response {
                 status: parsed.head.status,
-                headers: parsed.head.headers.to_map(),
+                headers: parsed.head.headers.to_map(0),
                 keep_alive: parsed.keep_alive,
                 switched: parsed.switched,
                 body: Body(parsed.decoder),

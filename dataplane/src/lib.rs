@@ -10,6 +10,7 @@ pub mod telemetry;
 pub mod upgrade;
 mod upstream;
 
+mod address;
 mod admin;
 mod apply;
 mod attempt;
@@ -22,6 +23,7 @@ mod error;
 mod fields;
 mod filters;
 mod forwarded;
+mod gather;
 mod h1;
 mod headers;
 mod listener;
@@ -37,6 +39,7 @@ mod rules;
 mod timers;
 mod timing;
 mod tls;
+mod turn;
 mod versions;
 mod worker;
 

@@ -22,6 +22,7 @@ use tokio::time::Sleep;
 use super::stream::ClientStream;
 use super::{ClientConnection, State};
 use crate::error::{MessageProblem, ProxyError};
+use crate::gather::Gather;
 use crate::message::RequestHead;
 use crate::proxy;
 use crate::worker::{Worker, spawn};
@@ -46,6 +47,8 @@ const OWN_RESETS: usize = 200;
 const HEAD_MARGIN: usize = 16 * 1024;
 /// How long what was said last may take to reach the client.
 const LINGER: Duration = Duration::from_secs(1);
+/// How much it may send meanwhile.
+const LINGER_BYTES: usize = 256 * 1024;
 /// GOAWAY with PROTOCOL_ERROR, before any stream (RFC 9113 section 6.8).
 const WRONG_PREFACE: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
@@ -94,7 +97,7 @@ pub(super) async fn serve(
         // It is counted and told; the client has been told by a frame.
         drop(proxy::refuse(worker, connection, &RequestHead::unreadable(), error));
     }
-    linger(&mut io).await;
+    linger(&mut io.socket).await;
 }
 
 fn builder(worker: &Worker) -> Builder {
@@ -116,14 +119,20 @@ fn builder(worker: &Worker) -> Builder {
 }
 
 /// Closes our side, and waits for the client to close its own: what it has sent and nobody reads would
-/// reset the connection, and what we said last with it.
-async fn linger(io: &mut Io) {
-    if io.shutdown().await.is_err() {
+/// reset the connection, and what we said last with it. Who floods is not listened to for long.
+async fn linger(socket: &mut Gather<ClientStream>) {
+    if socket.shutdown().await.is_err() {
         return;
     }
     let rest = async {
         let mut scratch = [0; 4096];
-        while io.read(&mut scratch).await.is_ok_and(|read| read > 0) {}
+        let mut heard = 0;
+        while heard < LINGER_BYTES {
+            match socket.read(&mut scratch).await {
+                Ok(read @ 1..) => heard += read,
+                Ok(_) | Err(_) => break,
+            }
+        }
     };
     let _ = tokio::time::timeout(LINGER, rest).await;
 }
@@ -145,13 +154,20 @@ impl Connection {
         .await
     }
 
+    /// One turn: what the codec says in it goes out in one piece.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<ProxyError>> {
+        let socket = self.io.socket.clone();
+        socket.poll_turn(cx, |cx| self.poll_streams(cx))
+    }
+
+    fn poll_streams(&mut self, cx: &mut Context<'_>) -> Poll<Option<ProxyError>> {
         loop {
             match self.codec.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, answer)))) => {
                     let worker = Rc::clone(&self.worker);
                     let connection = Rc::clone(&self.connection);
-                    spawn(respond::exchange(worker, connection, request, answer));
+                    // A task is moved several times before it has its place, and this one is large.
+                    spawn(Box::pin(respond::exchange(worker, connection, request, answer)));
                     // Streams that the client has opened before it hears of it are served too.
                     if self.connection.takes_last() || self.worker.draining.get() {
                         self.close();

@@ -19,6 +19,11 @@ impl ClientStream {
         }
     }
 
+    /// Whether its end needs no word of a protocol.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     /// How many bytes the socket took.
     pub(super) fn written(&self) -> u64 {
         match self {

@@ -225,12 +225,14 @@ impl Wire {
     /// time to read our answer: closing a socket with unread bytes resets the connection, and the
     /// answer with it (RFC 9112 section 9.6).
     pub(super) async fn close(&self) {
-        if self.gone.get() {
+        let lingers = self.connection.linger.get();
+        // Dropping the socket says the same, where nobody has to be waited for.
+        if self.gone.get() || (!lingers && self.stream.borrow().is_plain()) {
             return;
         }
         let shut =
             std::future::poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx));
-        if shut.await.is_err() || !self.connection.linger.get() {
+        if shut.await.is_err() || !lingers {
             return;
         }
         let mut bytes = 0;

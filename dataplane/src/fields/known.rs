@@ -1,5 +1,7 @@
 //! The names that the gateway speaks of itself.
 
+use http::HeaderName;
+
 /// Gives each name its number and its text, which is written in small letters as HTTP/2 has it.
 macro_rules! known {
     ($($name:ident $text:literal)*) => {
@@ -15,6 +17,16 @@ macro_rules! known {
             /// The name in small letters.
             pub(crate) const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text),* }
+            }
+
+            /// The same as HTTP/2 has it.
+            pub(super) fn name(self) -> &'static HeaderName {
+                match self {
+                    $(Self::$name => {
+                        static NAME: HeaderName = HeaderName::from_static($text);
+                        &NAME
+                    })*
+                }
             }
         }
     };

@@ -91,10 +91,27 @@ fn what_came_is_written_as_it_came_and_odd_blanks_are_not() {
     assert_eq!(fields.only("X-EMPTY"), None);
     assert_eq!(fields.only("x-odd"), Some(&b"1"[..]));
     assert_eq!(fields.all("x-empty").count(), 2);
-    let map = fields.to_map();
+    let map = fields.to_map(0);
     assert_eq!(map.get_all("x-empty").iter().count(), 2);
     assert_eq!(map["x-wide"], "2");
-    assert_eq!(Fields::from(&map).to_map(), map);
+    assert_eq!(Fields::from(&map).to_map(0), map);
+}
+
+#[test]
+fn http2_is_told_which_values_hardly_come_twice() {
+    let fields = [("x-request-id", "1"), ("host", "a"), ("date", "now"), ("x-a", "2")];
+    let map: Fields = fields.into_iter().collect();
+    let map = map.to_map(Known::Host.bit());
+    assert!(!map.contains_key("host"));
+    assert!(map["x-request-id"].is_sensitive());
+    assert!(!map["date"].is_sensitive() && !map["x-a"].is_sensitive());
+}
+
+#[test]
+fn known_names_are_the_same_in_http2() {
+    for known in Known::ALL {
+        assert_eq!(known.name().as_str(), known.text());
+    }
 }
 
 #[test]

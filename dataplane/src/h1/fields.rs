@@ -5,9 +5,10 @@ use crate::fields::{Fields, Known};
 
 /// `1*DIGIT` (RFC 9110 section 8.6).
 pub(crate) fn content_length(text: &[u8]) -> Result<u64, Malformed> {
-    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(text).ok().filter(|_| digits);
-    number.and_then(|text| text.parse().ok()).ok_or(Malformed("a bad length of the body"))
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let add = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
+    let number = text.iter().try_fold(0, add).filter(|_| !text.is_empty());
+    number.ok_or(Malformed("a bad length of the body"))
 }
 
 /// The length of a request's body; none that some readers could not hold.
@@ -38,7 +39,49 @@ pub(crate) fn stays_open(headers: &Fields, usual: bool) -> bool {
 /// Whether CR and LF stand together wherever one of them stands, as at the end of a line: some readers
 /// take one alone for the end of a line, and some do not (RFC 9112 section 2.2).
 pub(crate) fn lines_end_well(head: &[u8]) -> bool {
-    let feeds = memchr::memchr_iter(b'\n', head);
-    let returns = memchr::memchr_iter(b'\r', head);
-    feeds.eq(returns.map(|at| at + 1))
+    // Without an early end, so that many bytes are looked at in one step.
+    let pairs = head.iter().zip(head.iter().skip(1));
+    let alone =
+        pairs.fold(false, |found, (one, next)| found | ((*one == b'\r') != (*next == b'\n')));
+    !alone && head.first() != Some(&b'\n') && head.last() != Some(&b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    //! What is looked at in many bytes at once, against what it means.
+
+    use proptest::prelude::{prop, prop_assert_eq, proptest};
+
+    use super::{content_length, lines_end_well};
+
+    #[test]
+    fn a_length_has_an_end() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("99999999999999999999", None),
+            ("", None),
+            ("+1", None),
+            ("1 ", None),
+            ("1,1", None),
+        ] {
+            assert_eq!(content_length(text.as_bytes()).ok(), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_end_well_where_no_cr_and_no_lf_stands_alone(text in "[a\r\n]{0,40}") {
+            let rest = text.replace("\r\n", "");
+            prop_assert_eq!(lines_end_well(text.as_bytes()), !rest.contains(['\r', '\n']));
+        }
+
+        #[test]
+        fn a_length_is_a_number(digits in prop::collection::vec(b'0'..=b'9', 1..24)) {
+            let text = String::from_utf8(digits).unwrap();
+            prop_assert_eq!(content_length(text.as_bytes()).ok(), text.parse().ok());
+        }
+    }
 }

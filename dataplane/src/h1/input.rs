@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::turn;
+
 /// The size of a buffer to begin with: most messages fit, with a body of 16 KiB.
 const ROOM: usize = 24 * 1024;
 /// The least room for a read.
@@ -66,6 +68,7 @@ impl Input {
             return Poll::Pending;
         };
         let read = read?;
+        turn::spend(read, turn::BODY, cx);
         self.full = if read == room { self.full + 1 } else { 0 };
         if self.full == FULL {
             self.full = 0;

@@ -12,6 +12,10 @@ use tokio::io::AsyncWrite;
 /// The bytes of a usual head.
 const USUAL: usize = 1024;
 
+/// A part of a body of at most so many bytes is copied behind the head that it goes with: the system
+/// takes one piece in less time than two.
+const SMALL: usize = 1024;
+
 /// How a body is framed (RFC 9112 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -49,7 +53,11 @@ impl Output {
     /// A part of a body that needs no framing of its own, behind a head that was not written yet.
     pub(crate) fn data(&mut self, data: Bytes) {
         self.next();
-        self.data = data;
+        if self.own.is_empty() || data.len() > SMALL {
+            self.data = data;
+        } else {
+            self.own.extend_from_slice(&data);
+        }
     }
 
     /// A chunk (RFC 9112 section 7.1), behind a head that was not written yet; with the `last` one of a
@@ -59,8 +67,13 @@ impl Output {
         self.next();
         // Writing to memory does not fail.
         let _ = write!(self.own, "{:x}\r\n", data.len());
-        self.data = data;
-        self.end = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+        let end: &[u8] = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+        if data.len() > SMALL {
+            (self.data, self.end) = (data, end);
+        } else {
+            self.own.extend_from_slice(&data);
+            self.own.extend_from_slice(end);
+        }
     }
 
     /// The last chunk, with trailers, behind a head that was not written yet.

@@ -15,7 +15,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Error, Reason, RecvStream};
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::Frame;
@@ -24,7 +24,8 @@ use super::connect::BackendSocket;
 use super::exchange::{Interims, Outgoing, RequestBody, SendError};
 use super::tls::BackendTls;
 use crate::error::{ProxyError, TlsProblem};
-use crate::fields::Fields;
+use crate::fields::{Fields, Known};
+use crate::gather::Gather;
 use crate::h1::content_length;
 use crate::message::ResponseHead;
 use crate::streams::{StreamBody, has_outer_blanks};
@@ -110,7 +111,8 @@ pub(super) async fn handshake(
             (error, _) => error,
         }
     };
-    let shaken = builder.handshake(stream).await;
+    let socket = Gather::new(stream);
+    let shaken = builder.handshake(socket.clone()).await;
     let (sender, mut codec) = shaken.map_err(|error| ended(Some(error)))?;
     std::future::poll_fn(|cx| match Pin::new(&mut codec).poll(cx) {
         Poll::Ready(closed) => Poll::Ready(Err(ended(closed.err()))),
@@ -132,7 +134,8 @@ pub(super) async fn handshake(
     // The task must not keep what keeps it: it ends when the last handle is gone.
     let held = Rc::downgrade(&connection);
     spawn(async move {
-        let ended = codec.await;
+        let mut turn = |cx: &mut Context<'_>| Pin::new(&mut codec).poll(cx);
+        let ended = std::future::poll_fn(|cx| socket.poll_turn(cx, &mut turn)).await;
         if let Some(connection) = held.upgrade() {
             connection.closed.set(true);
         }
@@ -181,15 +184,17 @@ pub(super) async fn send(
 
 /// The head of a request as HTTP/2 has it (section 8.3.1).
 fn head(request: &Outgoing, secured: bool) -> Result<Request<()>, ProxyError> {
-    let mut headers = request.head.headers.to_map();
-    let host = headers.remove(HOST);
+    let length = request.body.as_ref().and_then(RequestBody::length);
+    let replaced = Known::Host.bit() | length.map_or(0, |_| Known::ContentLength.bit());
+    let host = request.head.headers.get(Known::Host);
+    let mut headers = request.head.headers.to_map(replaced);
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(if secured { Scheme::HTTPS } else { Scheme::HTTP });
-    let authority = host.and_then(|host| host.as_bytes().try_into().ok());
+    let authority = host.and_then(|host| host.try_into().ok());
     parts.authority = Some(authority.ok_or(ProxyError::BadHost)?);
     let path = request.head.target.path_and_query().cloned();
     parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-    if let Some(length) = request.body.as_ref().and_then(RequestBody::length) {
+    if let Some(length) = length {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if request.expects {

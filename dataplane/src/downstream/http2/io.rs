@@ -13,15 +13,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::meter::{Kind, Meter};
 use crate::downstream::stream::ClientStream;
+use crate::gather::Gather;
 
 /// A socket with what was read from it before, and with a count of what comes.
 #[derive(Clone, Debug)]
-pub(super) struct Io(Rc<Inner>);
+pub(super) struct Io {
+    pub(super) socket: Gather<ClientStream>,
+    seen: Rc<Seen>,
+}
 
 #[derive(Debug)]
-struct Inner {
+struct Seen {
     before: RefCell<Bytes>,
-    stream: RefCell<ClientStream>,
     meter: RefCell<Meter>,
 }
 
@@ -29,32 +32,34 @@ impl Io {
     pub(super) fn new(stream: ClientStream, before: Bytes) -> Self {
         let mut meter = Meter::new(Instant::now());
         meter.see(&before, Instant::now());
-        Self(Rc::new(Inner {
-            before: RefCell::new(before),
-            stream: RefCell::new(stream),
-            meter: RefCell::new(meter),
-        }))
+        let seen = Seen { before: RefCell::new(before), meter: RefCell::new(meter) };
+        Self { socket: Gather::new(stream), seen: Rc::new(seen) }
     }
 
     /// What came too often.
     pub(super) fn flood(&self) -> Option<Kind> {
-        self.0.meter.borrow().flood()
+        self.seen.meter.borrow().flood()
     }
 
     fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let bytes = ready!(written)?;
-        self.0.meter.borrow_mut().sent(bytes);
+        self.seen.meter.borrow_mut().sent(bytes);
         Poll::Ready(Ok(bytes))
     }
 }
 
 impl AsyncRead for Io {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut before = self.0.before.borrow_mut();
+        let Self { socket, seen } = &mut *self;
+        if seen.meter.borrow().flood().is_some() {
+            // Whatever else it sends, nobody reads it: the codec need only say so.
+            return Poll::Pending;
+        }
+        let mut before = seen.before.borrow_mut();
         if !before.is_empty() {
             let length = before.len().min(buffer.remaining());
             let part = before.split_to(length);
@@ -62,28 +67,28 @@ impl AsyncRead for Io {
             return Poll::Ready(Ok(()));
         }
         let known = buffer.filled().len();
-        ready!(Pin::new(&mut *self.0.stream.borrow_mut()).poll_read(cx, buffer))?;
-        self.0.meter.borrow_mut().see(&buffer.filled()[known..], Instant::now());
+        ready!(Pin::new(socket).poll_read(cx, buffer))?;
+        seen.meter.borrow_mut().see(&buffer.filled()[known..], Instant::now());
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Io {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, bytes);
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
         self.wrote(written)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut *self.0.stream.borrow_mut()).poll_write_vectored(cx, slices);
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
         self.wrote(written)
     }
 
@@ -91,11 +96,11 @@ impl AsyncWrite for Io {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.stream.borrow_mut()).poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.stream.borrow_mut()).poll_shutdown(cx)
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Frame;
 use tokio::time::Sleep;
@@ -16,14 +16,13 @@ use super::request::{Opened, Refused, open};
 use crate::body::Body;
 use crate::context::Exchange;
 use crate::downstream::{ClientConnection, ClientSource};
+use crate::fields::Known;
 use crate::headers::strip_trailers;
 use crate::message::{ResponseHead, has_no_body};
 use crate::proxy::{self, Incoming, Tunnel};
 use crate::streams::poll_send;
 use crate::timers::poll_deadline;
 use crate::worker::Worker;
-
-const SEC_WEBSOCKET_ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
 
 /// What of a request decides how its answer is written.
 struct Asked {
@@ -83,7 +82,7 @@ impl Asked {
     fn tell(&self, answer: &mut SendResponse<Bytes>) {
         for head in self.exchange.interim.borrow_mut().drain(..) {
             // There is no switch inside of HTTP/2, and what cannot be sent is not missed.
-            let _ = answer.send_informational(response(head.status, head.headers.to_map()));
+            let _ = answer.send_informational(response(head.status, head.headers.to_map(0)));
         }
     }
 
@@ -108,29 +107,25 @@ impl Asked {
     /// The head as HTTP/2 has it, and whether nothing follows.
     fn head(&self, worker: &Worker, head: ResponseHead, body: &Body) -> (Response<()>, bool) {
         let ResponseHead { status, headers, .. } = head;
-        let mut headers = headers.to_map();
         let switched = status == StatusCode::SWITCHING_PROTOCOLS;
-        // What belongs to a connection of HTTP/1 (RFC 9113 section 8.2.2).
-        headers.remove(CONNECTION);
-        if switched {
-            headers.remove(UPGRADE);
-            headers.remove(SEC_WEBSOCKET_ACCEPT);
-        }
         let status = if switched { StatusCode::OK } else { status };
         let no_body = has_no_body(status);
-        match body.remaining() {
-            _ if status == StatusCode::NO_CONTENT => {
-                headers.remove(CONTENT_LENGTH);
-            }
-            _ if self.head_only || no_body => {}
-            Some(length) => {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-            }
-            None => {
-                headers.remove(CONTENT_LENGTH);
-            }
+        // What a HEAD or a 304 says of a body that does not come is left as it is.
+        let told = (self.head_only || no_body) && status != StatusCode::NO_CONTENT;
+        // What belongs to a connection of HTTP/1 (RFC 9113 section 8.2.2).
+        let mut without = Known::Connection.bit();
+        if switched {
+            without |= Known::Upgrade.bit() | Known::SecWebsocketAccept.bit();
         }
-        if !headers.contains_key(DATE) {
+        if !told {
+            without |= Known::ContentLength.bit();
+        }
+        let dated = headers.contains(Known::Date);
+        let mut headers = headers.to_map(without);
+        if let Some(length) = body.remaining().filter(|_| !told && !no_body) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if !dated {
             headers.insert(DATE, worker.date.value());
         }
         let bodiless = self.head_only || no_body || body.is_end_stream();

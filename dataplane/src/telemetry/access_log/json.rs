@@ -1,10 +1,11 @@
 //! A line of JSON, written straight into a buffer.
 
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fairway_snapshot::redaction::REDACTED;
+
+use crate::address::IpText;
 
 /// What stands before a value under this name.
 macro_rules! key {
@@ -119,43 +120,19 @@ impl<'o> Line<'o> {
 
     /// An address alone.
     pub(super) fn ip(&mut self, key: &str, address: IpAddr) {
-        self.key(key);
-        // Writing to memory does not fail.
-        let _ = write!(self.out, "{address}\"");
+        self.plain(key, IpText::from(address).as_str());
     }
 
-    /// An address with its port. The usual one is written by hand, since formatting it the
-    /// general way costs more than the rest of the line's numbers.
+    /// An address with its port.
     pub(super) fn address(&mut self, key: &str, address: SocketAddr) {
         self.key(key);
-        match address.ip().to_canonical() {
-            IpAddr::V4(ip) => {
-                for (index, octet) in ip.octets().into_iter().enumerate() {
-                    if index > 0 {
-                        self.out.push(b'.');
-                    }
-                    self.octet(octet);
-                }
-            }
-            // Writing to memory does not fail.
-            IpAddr::V6(ip) => drop(write!(self.out, "[{ip}]")),
+        let ip = address.ip().to_canonical();
+        let text = IpText::from(ip);
+        let (before, after) = if ip.is_ipv6() { ("[", "]:") } else { ("", ":") };
+        let mut port = itoa::Buffer::new();
+        for part in [before, text.as_str(), after, port.format(address.port()), "\""] {
+            self.out.extend_from_slice(part.as_bytes());
         }
-        self.out.push(b':');
-        self.digits(u64::from(address.port()));
-        self.out.push(b'"');
-    }
-
-    /// A number of at most three digits.
-    fn octet(&mut self, octet: u8) {
-        let digits = [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
-        let from = if octet > 99 {
-            0
-        } else if octet > 9 {
-            1
-        } else {
-            2
-        };
-        self.out.extend_from_slice(&digits[from..]);
     }
 
     pub(super) fn end(self) {

@@ -209,6 +209,17 @@ fn requests_are_written_with_the_length_that_they_have() {
     output.begin();
     output.last_chunk(None);
     assert_eq!(output.waiting(), b"0\r\n\r\n");
+    // What is large is not copied, and comes in its place all the same.
+    for length in [1, 1024, 1025] {
+        let large = Bytes::from(vec![b'x'; length]);
+        output.begin().extend_from_slice(b"head ");
+        output.data(large.clone());
+        assert_eq!(output.waiting(), [b"head ", &large[..]].concat());
+        output.begin().extend_from_slice(b"head ");
+        output.chunk(large.clone(), true);
+        let size = format!("head {length:x}\r\n");
+        assert_eq!(output.waiting(), [size.as_bytes(), &large, b"\r\n0\r\n\r\n"].concat());
+    }
 }
 
 /// A socket to a backend over which nothing can be sent any more.
