@@ -1,7 +1,7 @@
 //! One attempt: a connection to an endpoint, the request over it, and the wait for the head of
 //! the response within every limit that applies.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -53,26 +53,29 @@ pub(crate) async fn attempt(
     let exchange = Rc::clone(&context.exchange);
     let worker = Rc::clone(&context.worker);
     exchange.sending.set(false);
-    let answer = async {
-        let wants = Wants { fresh, http1: request.upgrade.is_some() };
-        let connection = connection(context, upstream, wants).await;
-        let connection = connection.map_err(|error| Failed {
-            error,
-            nothing_sent: true,
-            stale: false,
-            dropped: false,
-        })?;
-        let reused = connection.is_reused();
-        exchange.moved.set(Instant::now());
-        exchange.sending.set(true);
-        let sent = send(connection, request, Some(&exchange.interim)).await;
-        sent.map_err(|SendError { error, nothing_sent, closed }| {
-            // What the client did wrong with its body is not the backend's fault.
-            let error = exchange.broken.get().unwrap_or(error);
-            Failed { error, nothing_sent, stale: closed && reused, dropped: closed && !reused }
-        })
+    let answer = {
+        // Pinned where it stands: it is large.
+        let answer = pin!(async {
+            let wants = Wants { fresh, http1: request.upgrade.is_some() };
+            let connection = connection(context, upstream, wants).await;
+            let connection = connection.map_err(|error| Failed {
+                error,
+                nothing_sent: true,
+                stale: false,
+                dropped: false,
+            })?;
+            let reused = connection.is_reused();
+            exchange.moved.set(Instant::now());
+            exchange.sending.set(true);
+            let sent = send(connection, request, Some(&exchange.interim)).await;
+            sent.map_err(|SendError { error, nothing_sent, closed }| {
+                // What the client did wrong with its body is not the backend's fault.
+                let error = exchange.broken.get().unwrap_or(error);
+                Failed { error, nothing_sent, stale: closed && reused, dropped: closed && !reused }
+            })
+        });
+        within(&worker.timers, &exchange, limits, began, answer).await
     };
-    let answer = within(&worker.timers, &exchange, limits, began, answer).await;
     let answer = answer
         .map_err(|error| Failed { error, nothing_sent: false, stale: false, dropped: false })
         .flatten()?;
@@ -108,9 +111,8 @@ async fn within<T>(
     exchange: &Exchange,
     limits: HeadLimits,
     began: Instant,
-    answer: impl Future<Output = T>,
+    mut answer: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, ProxyError> {
-    let mut answer = pin!(answer);
     let Some(first) = limits.next(exchange, began, began)? else {
         return Ok(answer.await);
     };

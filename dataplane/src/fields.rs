@@ -258,9 +258,11 @@ impl Fields {
         let value_at = at + length + 2;
         let field = Field::new(name.known, true, (at, length), (value_at, value.len())).ok()?;
         self.note(name);
-        for part in [name.text, b": ", value, b"\r\n"] {
-            self.own.extend_from_slice(part);
-        }
+        // One by one: in a loop the short ones would be copied as the long ones are.
+        self.own.extend_from_slice(name.text);
+        self.own.extend_from_slice(b": ");
+        self.own.extend_from_slice(value);
+        self.own.extend_from_slice(b"\r\n");
         Some(field)
     }
 

@@ -51,13 +51,6 @@ pub(crate) struct Tunnel {
     pub(crate) only: bool,
 }
 
-/// The same on its way to a backend.
-struct Parts {
-    body: Option<ClientBody>,
-    expects: bool,
-    upgrade: Option<Upgrade>,
-}
-
 /// Answers one request.
 pub(crate) async fn serve(
     worker: &Rc<Worker>,
@@ -69,10 +62,11 @@ pub(crate) async fn serve(
     let client = |body: ClientSource| ClientBody::new(body, Rc::clone(&exchange));
     let only = tunnel.as_ref().is_some_and(|tunnel| tunnel.only);
     let upgrade = tunnel.map(|tunnel| Upgrade::new(tunnel.protocol, client(tunnel.client)));
-    let mut outgoing = Parts { body: body.map(client), expects, upgrade };
+    let body = body.map(client).map(RequestBody::Client);
+    let mut request = Outgoing { head, body, expects, upgrade };
     // The guard: from here on the request is counted, and its end is told.
-    let mut context = RequestContext::begin(worker, connection, &head, exchange);
-    let answer = forward(&mut context, head, &mut outgoing).await;
+    let mut context = RequestContext::begin(worker, connection, &request.head, exchange);
+    let answer = forward(&mut context, &mut request).await;
     let answer = answer.and_then(|(head, body)| match head.status {
         // The client would take it for the switch.
         status if only && status.is_success() => Err(ProxyError::UpstreamProtocolError.into()),
@@ -87,7 +81,8 @@ pub(crate) async fn serve(
         }
         Err(reply) => {
             // Who waits to be told to go on has not sent its body, and is not asked for it in vain.
-            if let Some(body) = outgoing.body.as_mut().filter(|_| !expects) {
+            let body = request.body.as_mut().filter(|_| !expects);
+            if let Some(body) = body.and_then(RequestBody::of_client) {
                 body.skip().await;
             }
             local_reply(context, reply)
@@ -111,32 +106,32 @@ pub(crate) fn refuse(
 /// Finds the rule and sends the request to one of its backends.
 async fn forward(
     context: &mut RequestContext,
-    mut head: RequestHead,
-    parts: &mut Parts,
+    request: &mut Outgoing,
 ) -> Result<crate::attempt::Answer, Reply> {
     if context.worker.is_overloaded() {
         return Err(ProxyError::Overloaded.into());
     }
-    check_request(&head)?;
-    let (rule, Taken { path, made, version }) = route(context, &mut head)?;
+    let head = &mut request.head;
+    check_request(head)?;
+    let (rule, Taken { path, made, version }) = route(context, head)?;
     context.rule = Some(Arc::clone(&rule));
     context.made = made;
     context.version_served = version.served;
-    if let Some(reply) = rule.to_https(&head).filter(|_| !context.is_https()) {
+    if let Some(reply) = rule.to_https(head).filter(|_| !context.is_https()) {
         return Err(reply);
     }
     let path = path.map_err(ProxyError::Path)?;
     if version.unknown {
         check_version(context, &rule)?;
     }
-    take_body(&rule, &mut parts.body)?;
-    if let Some(reply) = rule.reply(&head, path.as_deref(), context.is_https()) {
+    take_body(&rule, request.body.as_mut().and_then(RequestBody::of_client))?;
+    if let Some(reply) = rule.reply(head, path.as_deref(), context.is_https()) {
         return Err(reply);
     }
     // The filters take the field off; HTTP/2 has none.
-    let asks = parts.upgrade.is_some() || head.headers.contains(Known::Upgrade);
+    let asks = request.upgrade.is_some() || head.headers.contains(Known::Upgrade);
     let upgrade = !rule.mirrors.is_empty() && asks;
-    filters::request(context, &rule.rule, &mut head, path)?;
+    filters::request(context, &rule.rule, head, path)?;
     let (backend, upstream) = rule.pick().map_err(|(backend, error)| {
         context.backend = backend;
         error
@@ -147,10 +142,7 @@ async fn forward(
         head.headers.add(Known::Host, upstream.authority.as_bytes());
     }
     let limits = head_limits(context, &rule);
-    let Parts { body, expects, upgrade: switch } = parts;
-    let body = body.take().map(RequestBody::Client);
-    let mut request = Outgoing { head, body, expects: *expects, upgrade: switch.take() };
-    mirror::mirror(&context.worker, &rule, &mut request, upgrade);
+    mirror::mirror(&context.worker, &rule, request, upgrade);
     Ok(retry::send(context, upstream, request, limits).await?)
 }
 
@@ -168,7 +160,7 @@ fn check_version(context: &RequestContext, rule: &RuleRuntime) -> Result<(), Pro
 
 /// Holds a body against its limit: one that says too much is refused before it is read, one that
 /// says nothing when it comes to be too much.
-fn take_body(rule: &RuleRuntime, body: &mut Option<ClientBody>) -> Result<(), ProxyError> {
+fn take_body(rule: &RuleRuntime, body: Option<&mut ClientBody>) -> Result<(), ProxyError> {
     let limits = &rule.rule.policy.limits;
     let (Some(body), Some(most)) = (body, limits.body_bytes.value) else { return Ok(()) };
     let enforced = limits.mode.value == Mode::Enforce;

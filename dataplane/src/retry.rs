@@ -32,14 +32,14 @@ const PAUSES: [Duration; 4] = [
 pub(crate) async fn send(
     context: &mut RequestContext,
     upstream: &UpstreamRuntime,
-    mut request: Outgoing,
+    request: &mut Outgoing,
     limits: HeadLimits,
 ) -> Result<Answer, ProxyError> {
-    let mut safety = Safety::of(&request);
+    let mut safety = Safety::of(request);
     let mut pauses = PAUSES.iter();
     let mut fresh = false;
     loop {
-        let failed = match attempt(context, upstream, &mut request, limits, fresh).await {
+        let failed = match attempt(context, upstream, request, limits, fresh).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };

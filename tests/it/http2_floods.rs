@@ -49,6 +49,18 @@ async fn who_floods_is_told_to_be_calm_and_nobody_else_notices() {
 }
 
 #[tokio::test]
+async fn who_floods_with_its_first_bytes_is_told_too() {
+    let echo = Echo::start("a").await;
+    let gateway = Gateway::start(&everything_to(echo.address)).await;
+    for name in FLOODS {
+        let make = flood(name);
+        let bytes: Vec<u8> = (0..3000).flat_map(make).collect();
+        let mut attacker = Frames::connect_with(gateway.address(), &bytes).await;
+        assert_eq!(attacker.goaway().await, Some(CALM), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_busy_client_sends_is_no_flood() {
     let echo = Echo::start("a").await;
     let gateway = Gateway::start(&everything_to(echo.address)).await;

@@ -183,9 +183,14 @@ pub struct Frames {
 impl Frames {
     /// Connects, and says preface and settings.
     pub async fn connect(address: SocketAddr) -> Self {
+        Self::connect_with(address, &[]).await
+    }
+
+    /// The same, with more in the same piece.
+    pub async fn connect_with(address: SocketAddr, more: &[u8]) -> Self {
         let mut frames = Self { stream: TcpStream::connect(address).await.unwrap() };
-        let begin =
-            [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, 0, &[])].concat();
+        let settings = frame(SETTINGS, 0, 0, &[]);
+        let begin = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings, more].concat();
         assert!(frames.send(&begin).await);
         frames
     }

@@ -138,7 +138,7 @@ pub(crate) async fn send(
     match connection {
         Connection::Http1(connection) => {
             let (head, body) = http1::send(connection, request, interims).await?;
-            Ok((head, ResponseBody::Http1(Box::new(body))))
+            Ok((head, ResponseBody::Http1(body)))
         }
         Connection::Http2(connection) => {
             let (head, body) = http2::send(connection, request, interims).await?;
@@ -205,6 +205,15 @@ impl Connection {
 // === impl RequestBody ===
 
 impl RequestBody {
+    /// What a client sends of it, unless it is a copy.
+    pub(crate) fn of_client(&mut self) -> Option<&mut ClientBody> {
+        match self {
+            Self::Client(body) => Some(body),
+            Self::Copy(_) => None,
+            Self::Unsent(_, rest) => rest.of_client(),
+        }
+    }
+
     /// Its length, when the client said it.
     pub(super) fn length(&self) -> Option<u64> {
         match self {

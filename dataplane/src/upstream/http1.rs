@@ -41,7 +41,7 @@ pub(super) async fn send(
     mut connection: Box<UpstreamConnection>,
     request: &mut Outgoing,
     interims: Interims<'_>,
-) -> Result<(ResponseHead, ResponseBody), SendError> {
+) -> Result<(ResponseHead, Box<ResponseBody>), SendError> {
     let mut upload = Upload::begin(request, &mut connection.output);
     let mut wait = Wait {
         method: request.head.method.clone(),
@@ -54,7 +54,7 @@ pub(super) async fn send(
             if let Some(upgrade) = request.upgrade.take_if(|_| switched) {
                 upload = Upload::tunnel(upgrade.open());
             }
-            Ok((head, ResponseBody { connection, upload, decoder, keep_alive }))
+            Ok((head, Box::new(ResponseBody { connection, upload, decoder, keep_alive })))
         }
         Err(error) => {
             let nothing_sent = connection.output.is_untouched();
@@ -194,13 +194,13 @@ impl ResponseBody {
     }
 
     /// The connection, when another request can be sent over it.
-    pub(crate) fn into_reusable(self) -> Option<Box<UpstreamConnection>> {
-        let Self { mut connection, upload, decoder, keep_alive } = self;
+    pub(crate) fn into_reusable(self: Box<Self>) -> Option<Box<UpstreamConnection>> {
         // What came behind the response belongs to no request.
-        let clean = decoder.is_done() && upload.is_complete() && connection.input.is_empty();
-        if !keep_alive || !clean {
+        let empty = self.connection.input.is_empty();
+        if !self.keep_alive || !self.decoder.is_done() || !self.upload.is_complete() || !empty {
             return None;
         }
+        let Self { mut connection, .. } = *self;
         connection.reused = true;
         connection.input.release();
         Some(connection)

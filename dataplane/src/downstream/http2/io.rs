@@ -55,16 +55,16 @@ impl AsyncRead for Io {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let Self { socket, seen } = &mut *self;
-        if seen.meter.borrow().flood().is_some() {
-            // Whatever else it sends, nobody reads it: the codec need only say so.
-            return Poll::Pending;
-        }
         let mut before = seen.before.borrow_mut();
         if !before.is_empty() {
             let length = before.len().min(buffer.remaining());
             let part = before.split_to(length);
             buffer.put_slice(&part);
             return Poll::Ready(Ok(()));
+        }
+        if seen.meter.borrow().flood().is_some() {
+            // Whatever else it sends, nobody reads it: the codec need only say so.
+            return Poll::Pending;
         }
         let known = buffer.filled().len();
         ready!(Pin::new(socket).poll_read(cx, buffer))?;

@@ -128,11 +128,16 @@ impl<'o> Line<'o> {
         self.key(key);
         let ip = address.ip().to_canonical();
         let text = IpText::from(ip);
-        let (before, after) = if ip.is_ipv6() { ("[", "]:") } else { ("", ":") };
-        let mut port = itoa::Buffer::new();
-        for part in [before, text.as_str(), after, port.format(address.port()), "\""] {
-            self.out.extend_from_slice(part.as_bytes());
+        if ip.is_ipv6() {
+            self.out.push(b'[');
         }
+        self.out.extend_from_slice(text.as_bytes());
+        if ip.is_ipv6() {
+            self.out.push(b']');
+        }
+        self.out.push(b':');
+        self.digits(u64::from(address.port()));
+        self.out.push(b'"');
     }
 
     pub(super) fn end(self) {
