@@ -20,8 +20,9 @@ const LEAST: usize = 8 * 1024;
 /// The greatest size of a read. More saves no time: the kernel seldom has more at once.
 const MOST: usize = 128 * 1024;
 /// So many reads in a row must fill their buffers before larger ones are made: what a client does not take
-/// of an answer is held in one of them.
-const FULL: u8 = 4;
+/// of an answer is held in one of them, and one that takes nothing is to stop before. The kernel takes
+/// less than so many for it.
+const FULL: u8 = 8;
 /// What is copied rather than shared, so that a buffer is free again as soon as it was read: a head is
 /// needed for as long as its exchange takes.
 const SMALL: usize = 2 * 1024;
@@ -69,10 +70,9 @@ impl Input {
         };
         let read = read?;
         turn::spend(read, turn::BODY, cx);
-        self.full = if read == room { self.full + 1 } else { 0 };
+        self.full = if read == room { self.full.saturating_add(1) } else { 0 };
         if self.full == FULL {
-            self.full = 0;
-            self.size = (self.size * 2).min(MOST);
+            self.size = MOST;
         }
         Poll::Ready(Ok(read))
     }

@@ -97,12 +97,11 @@ fn reads_grow_with_a_long_body_and_its_memory_goes() {
     let mut input = Input::default();
     let mut stream = Parts([vec![b'l'; 100 * ROOM], b"end".to_vec()].into());
     let mut sizes = Vec::new();
-    for _ in 0..13 {
+    for _ in 0..10 {
         sizes.push(part(&mut input, &mut stream));
     }
-    let expected = [[ROOM; 4], [2 * ROOM; 4], [4 * ROOM; 4]].concat();
-    assert_eq!(sizes[..12], expected);
-    assert_eq!(sizes[12], MOST);
+    assert_eq!(sizes[..8], [ROOM; 8]);
+    assert_eq!(sizes[8..], [MOST; 2]);
     input.release();
     assert_eq!((input.buffer.capacity(), spares()), (0, 0));
     assert_eq!(part(&mut input, &mut stream), ROOM);
