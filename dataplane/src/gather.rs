@@ -49,19 +49,24 @@ impl<S: AsyncWrite + Unpin> Gather<S> {
     }
 
     /// Does what a codec does in one turn, and sends what it said in it. What goes wrong then the codec is
-    /// told in another turn, by its next read or write.
+    /// told in another turn, by its next read or write; what was not sent is lost with the connection.
     pub(crate) fn poll_turn<T>(
         &self,
         cx: &mut Context<'_>,
         mut turn: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
+        let mut told = false;
         loop {
             self.0.borrow_mut().holds = true;
             let done = turn(cx);
             let mut inner = self.0.borrow_mut();
             inner.holds = false;
             match inner.poll_send(cx) {
-                Poll::Ready(Err(error)) if done.is_pending() => inner.failed = Some(error),
+                Poll::Ready(Err(error)) if done.is_pending() && !told => {
+                    inner.failed = Some(error);
+                    inner.clear();
+                    told = true;
+                }
                 // Whether all was sent or not: the codec has more to wait for, or closes the socket.
                 _ => return done,
             }
@@ -82,13 +87,18 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// The socket has taken so much of what waits. A connection that says nothing keeps no room for it.
+    /// The socket has taken so much of what waits.
     fn took(&mut self, bytes: usize) {
         self.taken += bytes;
         if self.taken >= self.kept.len() {
-            self.kept = Vec::new();
-            self.taken = 0;
+            self.clear();
         }
+    }
+
+    /// Nothing waits. A connection that says nothing keeps no room for it.
+    fn clear(&mut self) {
+        self.kept = Vec::new();
+        self.taken = 0;
     }
 
     /// Keeps `slices` when they have room beside what waits.

@@ -185,6 +185,29 @@ fn a_codec_that_waits_is_told_what_went_wrong_behind_its_turn() {
     assert_eq!(turns, 2);
 }
 
+#[test]
+fn a_codec_that_does_not_ask_is_not_told_for_ever() {
+    let peer = Peer::default();
+    peer.0.borrow_mut().broken = true;
+    let socket = Gather::new(peer);
+    let mut codec = socket.clone();
+    let mut turns = 0;
+    for expected in [2, 3] {
+        let ended = socket.poll_turn(&mut context(), |_| {
+            turns += 1;
+            if turns == 1 {
+                assert_eq!(write(&mut codec, &[b"hello"]), Poll::Ready(5));
+            }
+            Poll::<()>::Pending
+        });
+        assert!(ended.is_pending());
+        assert_eq!(turns, expected);
+    }
+    let mut byte = [0];
+    let read = Pin::new(&mut codec).poll_read(&mut context(), &mut ReadBuf::new(&mut byte));
+    assert!(matches!(read, Poll::Ready(Err(_))));
+}
+
 proptest! {
     #[test]
     fn whatever_the_socket_takes_the_bytes_arrive_in_order(
