@@ -22,18 +22,24 @@ pub(crate) fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether the connection stays open behind a message; `usual` where nothing is said of it, as its version
-/// has it. Who says close goes, whatever else it says (RFC 9112 section 9.3).
+/// has it. Who says close goes, whatever else it says (RFC 9112 section 9.3), and so does who says what is no
+/// list of options: some readers then see none of them, and end the message's connection where others go on.
 pub(crate) fn stays_open(headers: &Fields, usual: bool) -> bool {
     let mut keep_alive = usual;
     for value in headers.all(Known::Connection) {
         for option in options(value) {
-            if option.eq_ignore_ascii_case(b"close") {
+            if option.eq_ignore_ascii_case(b"close") || !option.iter().all(is_of_token) {
                 return false;
             }
             keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
         }
     }
     keep_alive
+}
+
+/// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
+fn is_of_token(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
 }
 
 /// Whether CR and LF stand together wherever one of them stands, as at the end of a line: some readers
@@ -52,7 +58,29 @@ mod tests {
 
     use proptest::prelude::{prop, prop_assert_eq, proptest};
 
-    use super::{content_length, lines_end_well};
+    use super::{content_length, lines_end_well, stays_open};
+    use crate::fields::Fields;
+
+    #[test]
+    fn a_connection_stays_open_where_everybody_reads_that_it_does() {
+        for (values, of_11, of_10) in [
+            (&[][..], true, false),
+            (&["keep-alive"], true, true),
+            (&["Keep-Alive, x"], true, true),
+            (&["x,, ", "", "KEEP-ALIVE"], true, true),
+            (&["close"], false, false),
+            (&["keep-alive, Close"], false, false),
+            (&["keep-alive", "x, close"], false, false),
+            // No options: some readers see none of the others either.
+            (&["\u{ff}x, keep-alive"], false, false),
+            (&["keep-alive, x y"], false, false),
+            (&["\"keep-alive\""], false, false),
+        ] {
+            let fields: Fields = values.iter().map(|value| ("connection", *value)).collect();
+            assert_eq!(stays_open(&fields, true), of_11, "{values:?}");
+            assert_eq!(stays_open(&fields, false), of_10, "{values:?}");
+        }
+    }
 
     #[test]
     fn a_length_has_an_end() {
