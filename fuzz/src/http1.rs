@@ -124,12 +124,20 @@ fn read_body(
     }
 }
 
+/// The options of the connection.
+fn options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(CONNECTION).iter();
+    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
 /// Whether an option of the connection is named.
 fn names(headers: &HeaderMap, option: &[u8]) -> bool {
-    let values = headers.get_all(CONNECTION).iter();
-    values
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .any(|named| named.trim_ascii().eq_ignore_ascii_case(option))
+    options(headers).any(|named| named.eq_ignore_ascii_case(option))
+}
+
+/// Whether each option of the connection can be the name of a field, as it has to be.
+fn names_well(headers: &HeaderMap) -> bool {
+    options(headers).all(|named| named.is_empty() || HeaderName::from_bytes(named).is_ok())
 }
 
 /// Fields without some of them.

@@ -5,7 +5,7 @@ use fairway_dataplane::fuzzing::Received;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Uri, Version};
 
-use super::{End, Pieces, ReadBody, check_body, names, read_body, second, show};
+use super::{End, Pieces, ReadBody, check_body, names, names_well, read_body, second, show};
 
 /// The longest head that is taken, in bytes: short, so that the limit is met.
 const MOST: usize = 1024;
@@ -91,8 +91,9 @@ fn read(mut pieces: Pieces<'_>) -> Conversation {
 /// What the RFC says of a request that was taken.
 fn check_message(message: &Message, shown: &dyn Fn() -> String) {
     let headers = &message.headers;
-    // Who says close goes, whatever else is said (RFC 9112 section 9.3).
-    let stays = !names(headers, b"close")
+    // Who says close goes, whatever else is said (RFC 9112 section 9.3), and who says what is no list.
+    let stays = names_well(headers)
+        && !names(headers, b"close")
         && (message.version == Version::HTTP_11 || names(headers, b"keep-alive"));
     assert_eq!(message.keep_alive, stays, "{}", shown());
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
