@@ -4,7 +4,9 @@ use fairway_dataplane::fuzzing::{Answer, Received};
 use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::{End, Pieces, ReadBody, check_body, names, names_well, read_body, second, show, without};
+use super::{
+    End, Pieces, ReadBody, check_body, names, names_well, read_body, second, show, without,
+};
 
 /// The greatest head, in bytes.
 const MOST: usize = 64 * 1024;
