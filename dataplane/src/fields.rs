@@ -195,7 +195,7 @@ impl Fields {
     pub(crate) fn write(&self, out: &mut Vec<u8>, without: u64) {
         let (mut own, mut from, mut to) = (false, 0, 0);
         for field in &self.list {
-            if field.known.is_some_and(|known| known.bit() & without != 0) {
+            if field.is_in(without) {
                 continue;
             }
             if field.plain {
@@ -221,7 +221,7 @@ impl Fields {
     pub(crate) fn to_map(&self, without: u64) -> HeaderMap {
         let mut map = HeaderMap::with_capacity(self.list.len() + MORE);
         for field in &self.list {
-            if field.known.is_some_and(|known| known.bit() & without != 0) {
+            if field.is_in(without) {
                 continue;
             }
             let value = field.value as usize;
@@ -238,7 +238,7 @@ impl Fields {
             };
             // Both were checked when they came, or are of ours.
             if let (Ok(name), Ok(mut value)) = (name, value) {
-                value.set_sensitive(field.known.is_some_and(|known| known.bit() & ONCE != 0));
+                value.set_sensitive(field.is_in(ONCE));
                 map.append(name, value);
             }
         }
@@ -307,6 +307,11 @@ impl Fields {
 }
 
 impl Field {
+    /// Whether its name stands in a set of [`Known::bit`].
+    fn is_in(&self, set: u64) -> bool {
+        self.known.is_some_and(|known| known.bit() & set != 0)
+    }
+
     /// Whether its line in these bytes is just as it will be written.
     fn is_plain(&self, bytes: &[u8]) -> bool {
         let colon = self.name as usize + usize::from(self.name_length);

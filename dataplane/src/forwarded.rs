@@ -35,6 +35,7 @@ const OURS: [Known; 5] = [
 #[derive(Debug)]
 pub(crate) struct Forwarded {
     peer: IpAddr,
+    address: IpText,
     /// The port that the client came to.
     port: u16,
     /// Whether the client came by TLS.
@@ -46,7 +47,8 @@ pub(crate) struct Forwarded {
 impl Forwarded {
     /// For a client at `peer` that came to `local`, by TLS or without.
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr, https: bool) -> Self {
-        Self { peer: peer.ip().to_canonical(), port: local.port(), https, last: RefCell::default() }
+        let (peer, port) = (peer.ip().to_canonical(), local.port());
+        Self { peer, address: peer.into(), port, https, last: RefCell::default() }
     }
 
     /// Whether the client came by HTTPS, to us or to a trusted peer.
@@ -88,7 +90,7 @@ impl Forwarded {
         }
         let named = host.is_some();
         headers.add(Known::Forwarded, last.1.as_bytes());
-        headers.add(Known::XForwardedFor, IpText::from(self.peer).as_bytes());
+        headers.add(Known::XForwardedFor, self.address.as_bytes());
         headers.add(Known::XForwardedProto, scheme.as_bytes());
         headers.add(Known::XForwardedPort, itoa::Buffer::new().format(self.port).as_bytes());
         if named {

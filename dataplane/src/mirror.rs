@@ -133,10 +133,8 @@ fn begin(
     upstream: Arc<UpstreamRuntime>,
     request: &mut Outgoing,
 ) {
-    let body = match &mut request.body {
-        Some(RequestBody::Client(body)) => Some(copied(body, &worker.mirrors)),
-        Some(RequestBody::Copy(_) | RequestBody::Unsent(..)) | None => None,
-    };
+    let body = request.body.as_mut().and_then(RequestBody::of_client);
+    let body = body.map(|body| copied(body, &worker.mirrors));
     let queue = body.as_ref().map(CopyBody::queue);
     let head = request.head.clone();
     let body = body.map(RequestBody::Copy);

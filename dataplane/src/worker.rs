@@ -85,9 +85,10 @@ pub(crate) struct WorkerParts {
     pub(crate) gate: Arc<Gate>,
 }
 
-/// Runs a task on the worker of the current thread.
+/// Runs a task on the worker of the current thread. The runtime moves a task several times before it has
+/// its place: it has one from the beginning, since most are large.
 pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
-    tokio::task::spawn_local(task);
+    tokio::task::spawn_local(Box::pin(task));
 }
 
 impl WorkerParts {

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::server::{Builder, Connection as Codec};
 use h2::{Error, Reason};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 
-use super::stream::ClientStream;
+use super::stream::{ClientStream, poll_discard};
 use super::{ClientConnection, State};
 use crate::error::{MessageProblem, ProxyError};
 use crate::gather::Gather;
@@ -124,16 +124,8 @@ async fn linger(socket: &mut Gather<ClientStream>) {
     if socket.shutdown().await.is_err() {
         return;
     }
-    let rest = async {
-        let mut scratch = [0; 4096];
-        let mut heard = 0;
-        while heard < LINGER_BYTES {
-            match socket.read(&mut scratch).await {
-                Ok(read @ 1..) => heard += read,
-                Ok(_) | Err(_) => break,
-            }
-        }
-    };
+    let mut left = LINGER_BYTES;
+    let rest = std::future::poll_fn(|cx| poll_discard(socket, &mut left, cx));
     let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
@@ -166,8 +158,7 @@ impl Connection {
                 Poll::Ready(Some(Ok((request, answer)))) => {
                     let worker = Rc::clone(&self.worker);
                     let connection = Rc::clone(&self.connection);
-                    // A task is moved several times before it has its place, and this one is large.
-                    spawn(Box::pin(respond::exchange(worker, connection, request, answer)));
+                    spawn(respond::exchange(worker, connection, request, answer));
                     // Streams that the client has opened before it hears of it are served too.
                     if self.connection.takes_last() || self.worker.draining.get() {
                         self.close();

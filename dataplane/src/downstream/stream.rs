@@ -1,7 +1,9 @@
 //! A client's socket, with TLS or without.
 
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::socket::ClientSocket;
@@ -40,4 +42,23 @@ impl ClientStream {
             Self::Tls(_) => Poll::Ready(()),
         }
     }
+}
+
+/// Reads what nobody needs, until the connection ends or `left` bytes have come.
+pub(super) fn poll_discard<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    left: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    let mut scratch = [0; 4096];
+    while *left > 0 {
+        let mut buffer = ReadBuf::new(&mut scratch);
+        match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)) {
+            Ok(()) if !buffer.filled().is_empty() => {
+                *left = left.saturating_sub(buffer.filled().len());
+            }
+            Ok(()) | Err(_) => break,
+        }
+    }
+    Poll::Ready(())
 }

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 use super::http2::meter::PREFACE;
 use super::request::{Request, parse};
 use super::source::Broken;
-use super::stream::ClientStream;
+use super::stream::{ClientStream, poll_discard};
 use super::{ClientConnection, State};
 use crate::context::Exchange;
 use crate::error::ProxyError;
@@ -235,19 +235,9 @@ impl Wire {
         if shut.await.is_err() || !lingers {
             return;
         }
-        let mut bytes = 0;
-        let mut scratch = [0; 4096];
-        let rest = std::future::poll_fn(|cx| {
-            let mut stream = self.stream.borrow_mut();
-            while bytes < LINGER_BYTES {
-                let mut buffer = ReadBuf::new(&mut scratch);
-                match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)) {
-                    Ok(()) if !buffer.filled().is_empty() => bytes += buffer.filled().len(),
-                    Ok(()) | Err(_) => break,
-                }
-            }
-            Poll::Ready(())
-        });
+        let mut left = LINGER_BYTES;
+        let rest =
+            std::future::poll_fn(|cx| poll_discard(&mut *self.stream.borrow_mut(), &mut left, cx));
         let _ = tokio::time::timeout(LINGER, rest).await;
     }
 }

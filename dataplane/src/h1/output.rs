@@ -53,11 +53,7 @@ impl Output {
     /// A part of a body that needs no framing of its own, behind a head that was not written yet.
     pub(crate) fn data(&mut self, data: Bytes) {
         self.next();
-        if self.own.is_empty() || data.len() > SMALL {
-            self.data = data;
-        } else {
-            self.own.extend_from_slice(&data);
-        }
+        self.part(data, b"");
     }
 
     /// A chunk (RFC 9112 section 7.1), behind a head that was not written yet; with the `last` one of a
@@ -67,8 +63,12 @@ impl Output {
         self.next();
         // Writing to memory does not fail.
         let _ = write!(self.own, "{:x}\r\n", data.len());
-        let end: &[u8] = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
-        if data.len() > SMALL {
+        self.part(data, if last { b"\r\n0\r\n\r\n" } else { b"\r\n" });
+    }
+
+    /// Puts a part behind our own bytes, and its end behind it.
+    fn part(&mut self, data: Bytes, end: &'static [u8]) {
+        if self.own.is_empty() || data.len() > SMALL {
             (self.data, self.end) = (data, end);
         } else {
             self.own.extend_from_slice(&data);

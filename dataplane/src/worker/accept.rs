@@ -80,8 +80,7 @@ fn begin(worker: &Rc<Worker>, entrance: &Rc<Entrance>, stream: TcpStream, peer: 
     match admitted {
         Ok(admitted) => {
             let connection = OpenConnection::new(worker, admitted);
-            // A task is moved several times before it has its place, and this one is large.
-            spawn(Box::pin(downstream::serve(connection, Rc::clone(entrance), stream, peer)));
+            spawn(downstream::serve(connection, Rc::clone(entrance), stream, peer));
         }
         Err(full) => {
             worker.metrics.connection_refused(full);
