@@ -18,7 +18,7 @@ const BACKLOG: i32 = 4096;
 /// socket. More would be memory for clients that take little, and would hide how little: the kernel asks
 /// for more once half of it is sent.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 * 1024;
+const UNSENT: u32 = 64 * 1024;
 
 /// Binds `address` once for each worker. Port 0 becomes one free port for all.
 ///

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use fairway_tests::fairway::Fairway;
 use fairway_tests::floods::{CALM, FLOODS, flood};
 use fairway_tests::http::Client;
@@ -24,7 +25,7 @@ const RATE: &str = "2000";
 /// What the gateway gives a head, and how far a body may be behind.
 const LIMIT: Duration = Duration::from_secs(10);
 /// How long a flood goes on, over one connection after the other.
-const FLOODED: Duration = Duration::from_secs(5);
+const FLOODED: Duration = Duration::from_secs(10);
 /// An attacker that is sent away comes again after so long; and then at once, which takes a processor of
 /// its own.
 const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::ZERO];
@@ -37,22 +38,27 @@ const LARGE: usize = 256 * 1024;
 
 /// Answers in one write, takes every body, and never answers `/never`.
 async fn backend() -> Raw {
-    Raw::start(|_, mut stream| async move {
-        loop {
-            let head = read_head(&mut stream).await;
-            let large = head.starts_with("GET /large ");
-            if head.is_empty() {
-                return;
-            }
-            if head.starts_with("GET /never ") || head.starts_with("POST ") {
-                let mut rest = Vec::new();
-                let _ = stream.read_to_end(&mut rest).await;
-                return;
-            }
-            let body = vec![b'x'; if large { LARGE } else { 2 }];
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-            if stream.write_all(&[head.into_bytes(), body].concat()).await.is_err() {
-                return;
+    let [small, large] = [2, LARGE].map(|length| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        Bytes::from([head.into_bytes(), vec![b'x'; length]].concat())
+    });
+    Raw::start(move |_, mut stream| {
+        let (small, large) = (small.clone(), large.clone());
+        async move {
+            loop {
+                let head = read_head(&mut stream).await;
+                if head.is_empty() {
+                    return;
+                }
+                if head.starts_with("GET /never ") || head.starts_with("POST ") {
+                    let mut rest = Vec::new();
+                    let _ = stream.read_to_end(&mut rest).await;
+                    return;
+                }
+                let answer = if head.starts_with("GET /large ") { &large } else { &small };
+                if stream.write_all(answer).await.is_err() {
+                    return;
+                }
             }
         }
     })
@@ -215,16 +221,19 @@ fn mib(kib: u64) -> f64 {
 
 /// A flood over one connection after the other; says whether nobody else noticed.
 async fn floods(name: &str, again: Duration, fairway: &Fairway, quiet: (f64, f64)) -> bool {
-    let others = Others::start(fairway.address);
+    // Made before it begins: the attacker's work is not what others are to notice.
     let make = flood(name);
+    let batches: Vec<Vec<u8>> = (0..100)
+        .map(|batch| (0..100).flat_map(|count| make(batch * 100 + count)).collect())
+        .collect();
+    let others = Others::start(fairway.address);
     let began = Instant::now();
     let (mut ended, mut slowest, mut calm) = (0, Duration::ZERO, true);
     while began.elapsed() < FLOODED {
         let mut attacker = Frames::connect(fairway.address).await;
         let first = Instant::now();
-        for batch in 0..100 {
-            let bytes: Vec<u8> = (0..100).flat_map(|count| make(batch * 100 + count)).collect();
-            if !attacker.send(&bytes).await {
+        for batch in &batches {
+            if !attacker.send(batch).await {
                 break;
             }
         }
