@@ -65,7 +65,8 @@ pub(crate) async fn attempt(
                 dropped: false,
             })?;
             let reused = connection.is_reused();
-            exchange.moved.set(Instant::now());
+            // One that was there took no time.
+            exchange.moved.set(if reused { began } else { Instant::now() });
             exchange.sending.set(true);
             let sent = send(connection, request, Some(&exchange.interim)).await;
             sent.map_err(|SendError { error, nothing_sent, closed }| {

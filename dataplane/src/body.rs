@@ -51,6 +51,8 @@ pub(crate) struct UpstreamBody {
     context: Box<RequestContext>,
     limits: BodyLimits,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the head has come just now, and nobody has waited since.
+    at_head: bool,
 }
 
 /// How long the body of a response may take.
@@ -202,9 +204,9 @@ impl UpstreamBody {
         context: Box<RequestContext>,
         limits: BodyLimits,
     ) -> Self {
-        let mut body = Self { body: Some(body), context, limits, timer: None };
+        let mut body = Self { body: Some(body), context, limits, timer: None, at_head: true };
         if body.is_end_stream() {
-            body.end(Instant::now());
+            body.end(body.context.exchange.moved.get());
         }
         body
     }
@@ -245,6 +247,7 @@ impl UpstreamBody {
             return Poll::Ready(Some(Err(BodyError(error))));
         }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let at_head = std::mem::take(&mut self.at_head);
         let Poll::Ready(next) = body.poll_frame(cx) else {
             return match self.poll_limits(cx) {
                 Poll::Ready(error) => self.fail(error, cx),
@@ -256,8 +259,9 @@ impl UpstreamBody {
                 if let Some(data) = frame.data_ref() {
                     self.context.sent += u64::try_from(data.len()).unwrap_or_default();
                 }
-                let now = Instant::now();
-                self.context.exchange.moved.set(now);
+                let moved = &self.context.exchange.moved;
+                let now = if at_head { moved.get() } else { Instant::now() };
+                moved.set(now);
                 if self.is_end_stream() {
                     self.end(now);
                 }

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, Uri, Version};
 
@@ -28,7 +28,8 @@ pub(crate) struct RequestContext {
     pub(crate) worker: Rc<Worker>,
     pub(crate) connection: Rc<ClientConnection>,
     pub(crate) started: Instant,
-    time: SystemTime,
+    /// The same as the time of day, since 1970.
+    time: Duration,
     pub(crate) id: RequestId,
     /// What a trusted peer says of the client.
     pub(crate) told: Option<Box<Told>>,
@@ -159,9 +160,8 @@ impl RequestContext {
         exchange: Rc<Exchange>,
     ) -> Box<Self> {
         let started = exchange.moved.get();
-        let time = SystemTime::now();
-        let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let milliseconds = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
+        let time = worker.time.at(started);
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or_default();
         let trust = connection.trusted.then_some(&worker.config.trust);
         let told = trust.map(|trust| Box::new(trust.read(&head.headers)));
         let given = told.as_ref().and_then(|told| told.id());
@@ -261,12 +261,10 @@ impl Drop for RequestContext {
             Some(rule) => rule.metrics.record(self.worker.index, status.as_u16(), duration),
             None => self.worker.metrics.unrouted(status.as_u16(), error),
         }
-        let rule = self.rule.as_deref();
-        let backend = rule.zip(self.backend).map(|(rule, index)| rule.backend_reference(index));
         self.worker.log.write(&Record {
             time: self.time,
-            request_id: self.id.as_str(),
-            peer: self.connection.peer,
+            request_id: self.id.bytes(),
+            peer: self.connection.forwarded.peer(),
             client: self.told.as_ref().and_then(|told| told.client()),
             listener: self.connection.listener.as_str(),
             method: self.method.as_str(),
@@ -276,8 +274,7 @@ impl Drop for RequestContext {
             version: self.version,
             status: status.as_u16(),
             error,
-            rule: rule.map(|rule| &rule.rule.id),
-            backend,
+            target: self.rule.as_ref().map_or(&[], |rule| rule.told(self.backend)),
             endpoint: self.endpoint,
             attempts: self.attempts,
             bytes_received: self.exchange.received.get(),

@@ -5,7 +5,9 @@
 //! Names that the gateway itself speaks of have a number ([`Known`]), so that looking for one that is
 //! not there costs a look at one word, and for one that is there no comparison of text.
 
+mod block;
 mod known;
+mod name;
 mod noted;
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,9 @@ use bytes::Bytes;
 use fairway_snapshot::HeaderFields;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+pub(crate) use block::Block;
 pub(crate) use known::Known;
+pub(crate) use name::Name;
 pub(crate) use noted::Noted;
 
 /// Room for what is set here of a usual head, in bytes.
@@ -56,13 +60,6 @@ struct Field {
     name: u32,
     value: u32,
     value_length: u32,
-}
-
-/// A name to look for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Name<'n> {
-    known: Option<Known>,
-    text: &'n [u8],
 }
 
 /// A field as it is seen.
@@ -155,7 +152,8 @@ impl Fields {
         let name = name.into();
         let first = self.may_hold(name).then(|| self.position(name)).flatten();
         let Some(first) = first else { return self.add(name, value) };
-        let Some(made) = self.make(name, value) else { return };
+        let made = self.make(name, |own| own.extend_from_slice(value));
+        let Some(made) = made else { return };
         let mut rest = self.list.split_off(first + 1);
         rest.retain(|field| !self.is(field, name));
         self.list[first] = made;
@@ -164,7 +162,16 @@ impl Fields {
 
     /// Puts a value behind all others.
     pub(crate) fn add<'n>(&mut self, name: impl Into<Name<'n>>, value: &[u8]) {
-        if let Some(field) = self.make(name.into(), value) {
+        self.add_written(name, |own| own.extend_from_slice(value));
+    }
+
+    /// The same for a value that is written where it will stand.
+    pub(crate) fn add_written<'n>(
+        &mut self,
+        name: impl Into<Name<'n>>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if let Some(field) = self.make(name.into(), write) {
             self.list.push(field);
         }
     }
@@ -172,14 +179,19 @@ impl Fields {
     /// Takes every value under a name off.
     pub(crate) fn remove<'n>(&mut self, name: impl Into<Name<'n>>) {
         let name = name.into();
-        if !self.may_hold(name) {
-            return;
+        if let Some(known) = name.known {
+            return self.remove_set(known.bit());
         }
         let mut list = std::mem::take(&mut self.list);
         list.retain(|field| !self.is(field, name));
         self.list = list;
-        if let Some(known) = name.known {
-            self.known &= !known.bit();
+    }
+
+    /// Takes every value under a set of names off, of [`Known::bit`].
+    pub(crate) fn remove_set(&mut self, set: u64) {
+        if self.known & set != 0 {
+            self.list.retain(|field| !field.is_in(set));
+            self.known &= !set;
         }
     }
 
@@ -253,16 +265,17 @@ impl Fields {
     }
 
     /// A field of our own; none when all of them together are longer than 4 GiB.
-    fn make(&mut self, name: Name<'_>, value: &[u8]) -> Option<Field> {
+    fn make(&mut self, name: Name<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Option<Field> {
         let (at, length) = (self.own.len(), name.text.len());
-        let value_at = at + length + 2;
-        let field = Field::new(name.known, true, (at, length), (value_at, value.len())).ok()?;
-        self.note(name);
         // One by one: in a loop the short ones would be copied as the long ones are.
         self.own.extend_from_slice(name.text);
         self.own.extend_from_slice(b": ");
-        self.own.extend_from_slice(value);
+        let value = self.own.len();
+        write(&mut self.own);
+        let value = (value, self.own.len() - value);
         self.own.extend_from_slice(b"\r\n");
+        let field = Field::new(name.known, true, (at, length), value).ok()?;
+        self.note(name);
         Some(field)
     }
 
@@ -338,30 +351,6 @@ impl Field {
             value: short(value)?,
             value_length: short(value_length)?,
         })
-    }
-}
-
-impl From<Known> for Name<'static> {
-    fn from(known: Known) -> Self {
-        Self { known: Some(known), text: known.text().as_bytes() }
-    }
-}
-
-impl<'n> From<&'n HeaderName> for Name<'n> {
-    fn from(name: &'n HeaderName) -> Self {
-        name.as_str().as_bytes().into()
-    }
-}
-
-impl<'n> From<&'n str> for Name<'n> {
-    fn from(name: &'n str) -> Self {
-        name.as_bytes().into()
-    }
-}
-
-impl<'n> From<&'n [u8]> for Name<'n> {
-    fn from(text: &'n [u8]) -> Self {
-        Self { known: Known::of(text), text }
     }
 }
 

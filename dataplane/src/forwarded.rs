@@ -11,8 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderValue;
 use smallvec::SmallVec;
 
-use crate::address::IpText;
-use crate::fields::{Fields, Known};
+use crate::address::{AddressText, IpText};
+use crate::fields::{Block, Fields, Known};
 pub(crate) use told::Told;
 pub use told::Trust;
 
@@ -23,32 +23,37 @@ type Text = SmallVec<[u8; 64]>;
 const ELEMENT: usize = 128;
 
 /// What is made anew for every request.
-const OURS: [Known; 5] = [
+const OURS: u64 = Known::set(&[
     Known::Forwarded,
     Known::XForwardedFor,
     Known::XForwardedProto,
     Known::XForwardedPort,
     Known::XForwardedHost,
-];
+]);
 
 /// The values that are the same for every request of a client's connection.
 #[derive(Debug)]
 pub(crate) struct Forwarded {
     peer: IpAddr,
-    address: IpText,
+    address: AddressText,
     /// The port that the client came to.
     port: u16,
     /// Whether the client came by TLS.
     https: bool,
-    /// The last host and the `Forwarded` made from it: a client seldom changes it.
-    last: RefCell<(Vec<u8>, String)>,
+    /// What was made for the last host, which a client seldom changes.
+    last: RefCell<Option<Block>>,
 }
 
 impl Forwarded {
     /// For a client at `peer` that came to `local`, by TLS or without.
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr, https: bool) -> Self {
-        let (peer, port) = (peer.ip().to_canonical(), local.port());
-        Self { peer, address: peer.into(), port, https, last: RefCell::default() }
+        let (address, port) = (peer.into(), local.port());
+        Self { peer: peer.ip().to_canonical(), address, port, https, last: RefCell::default() }
+    }
+
+    /// The peer's address with its port.
+    pub(crate) fn peer(&self) -> &[u8] {
+        self.address.as_bytes()
     }
 
     /// Whether the client came by HTTPS, to us or to a trusted peer.
@@ -59,9 +64,7 @@ impl Forwarded {
     /// Sets the headers on a request whose `Host` is in `headers`; `told` is what a trusted peer says.
     pub(crate) fn apply(&self, headers: &mut Fields, told: Option<&Told>) {
         // The five stand together as if they had come so, which they mostly did not.
-        for name in OURS {
-            headers.remove(name);
-        }
+        headers.remove_set(OURS);
         let Some(told) = told else { return self.peer_alone(headers) };
         let host = told.host.as_ref().map(HeaderValue::as_bytes);
         let host = host.or_else(|| headers.get(Known::Host)).map(Text::from_slice);
@@ -81,21 +84,24 @@ impl Forwarded {
 
     /// The same where the peer is the client.
     fn peer_alone(&self, headers: &mut Fields) {
-        let scheme = scheme(self.https);
         let mut last = self.last.borrow_mut();
         let host = headers.get(Known::Host);
-        if last.1.is_empty() || last.0 != host.unwrap_or_default() {
-            let forwarded = element(self.peer, host, scheme);
-            *last = (host.unwrap_or_default().to_vec(), forwarded);
+        if let Some(block) = &*last
+            && block.get(Known::XForwardedHost) == host
+        {
+            return headers.extend(block);
         }
-        let named = host.is_some();
-        headers.add(Known::Forwarded, last.1.as_bytes());
-        headers.add(Known::XForwardedFor, self.address.as_bytes());
+        let host = host.map(Text::from_slice);
+        let scheme = scheme(self.https);
+        let mark = headers.mark();
+        headers.add(Known::Forwarded, element(self.peer, host.as_deref(), scheme).as_bytes());
+        headers.add(Known::XForwardedFor, self.address.ip());
         headers.add(Known::XForwardedProto, scheme.as_bytes());
         headers.add(Known::XForwardedPort, itoa::Buffer::new().format(self.port).as_bytes());
-        if named {
-            headers.add(Known::XForwardedHost, &last.0);
+        if let Some(host) = host {
+            headers.add(Known::XForwardedHost, &host);
         }
+        *last = Some(headers.since(mark));
     }
 
     /// `Forwarded` and `X-Forwarded-For` with the client that stands behind our peer.

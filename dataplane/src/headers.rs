@@ -13,16 +13,16 @@ use crate::h1::options;
 use crate::message::RequestHead;
 
 /// What belongs to one connection, whatever `Connection` names.
-const OF_A_CONNECTION: [Known; 5] = [
+const OF_A_CONNECTION: u64 = Known::set(&[
     Known::Connection,
     Known::KeepAlive,
     Known::ProxyConnection,
     Known::TransferEncoding,
     Known::Upgrade,
-];
+]);
 /// What a request says to its peer alone. A field `Proxy` becomes `HTTP_PROXY` in CGI programs; no
 /// client has a reason to send it (CVE-2016-5385).
-const TO_A_PEER: [Known; 3] = [Known::Expect, Known::Proxy, Known::ProxyAuthorization];
+const TO_A_PEER: u64 = Known::set(&[Known::Expect, Known::Proxy, Known::ProxyAuthorization]);
 
 /// Refuses what cannot be passed on as it was meant: a tunnel.
 pub(crate) fn check_request(head: &RequestHead) -> Result<(), ProxyError> {
@@ -51,9 +51,7 @@ pub(crate) fn strip_request(headers: &mut Fields) {
     if headers.has_ambiguous() {
         headers.retain(|field| !field.name.contains(&b'_'));
     }
-    for name in TO_A_PEER {
-        headers.remove(name);
-    }
+    headers.remove_set(TO_A_PEER);
 }
 
 /// Takes off a response what belongs to the backend's connection.
@@ -76,9 +74,7 @@ fn strip_connection(headers: &mut Fields) {
     if headers.contains(Known::Connection) {
         strip_named(headers);
     }
-    for name in OF_A_CONNECTION {
-        headers.remove(name);
-    }
+    headers.remove_set(OF_A_CONNECTION);
 }
 
 /// Removes every field that `Connection` names. Those that frame or route the message stay, for

@@ -12,6 +12,7 @@ use crate::fields::{Fields, Known};
 use crate::message::RequestHead;
 use crate::mirror::Mirror;
 use crate::reply::Reply;
+use crate::telemetry::access_log;
 use crate::telemetry::rule_metrics::RuleMetrics;
 use crate::upstream::{UpstreamRegistry, UpstreamRuntime};
 
@@ -25,6 +26,8 @@ pub(crate) struct RuleRuntime {
     pub(crate) mirrors: Box<[Mirror]>,
     /// Sum of all weights.
     total: u32,
+    /// What the log tells of the rule where no backend was picked.
+    told: Box<[u8]>,
     /// `Strict-Transport-Security`, as clients that come by HTTPS get it.
     pub(crate) hsts: Option<Box<[u8]>>,
     /// The fixed answer of the rule.
@@ -57,7 +60,8 @@ type NoBackend = (Option<usize>, ProxyError);
 #[derive(Debug)]
 struct Choice {
     until: u32,
-    reference: Arc<str>,
+    /// What the log tells of it, and of its rule.
+    told: Box<[u8]>,
     target: Result<Arc<UpstreamRuntime>, InvalidReason>,
 }
 
@@ -89,13 +93,15 @@ impl RuleRuntime {
                     }
                     Backend::Invalid { reason, .. } => Err(*reason),
                 };
-                Choice { until: total, reference: Arc::clone(backend.reference()), target }
+                let told = access_log::target(&rule.id, Some(backend.reference()));
+                Choice { until: total, told, target }
             })
             .collect();
         let mirrors = &rule.policy.mirror.value;
         let mirrors = mirrors.iter().map(|mirror| Mirror::new(mirror, upstreams)).collect();
         let hsts = rule.policy.hsts.value().map(|value| value.into_bytes().into());
-        Self { rule: Arc::clone(rule), metrics, backends, mirrors, total, hsts, answer }
+        let told = access_log::target(&rule.id, None);
+        Self { rule: Arc::clone(rule), metrics, backends, mirrors, total, told, hsts, answer }
     }
 
     /// What clients are answered that did not come by HTTPS, where the rule is for those alone.
@@ -152,9 +158,9 @@ impl RuleRuntime {
         }
     }
 
-    /// The backend as the user wrote it.
-    pub(crate) fn backend_reference(&self, index: usize) -> &str {
-        &self.backends[index].reference
+    /// What the log tells of the rule, and of the backend that was picked, if one was.
+    pub(crate) fn told(&self, backend: Option<usize>) -> &[u8] {
+        backend.map_or(&self.told, |index| &self.backends[index].told)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::downstream::Entrance;
 use crate::mirror;
 use crate::overload::{Admitted, Gate};
 use crate::telemetry::access_log::AccessLog;
-use crate::telemetry::clock::Date;
+use crate::telemetry::clock::{Date, TimeOfDay};
 use crate::telemetry::metrics::WorkerMetrics;
 use crate::timers::Timers;
 use crate::upstream::pool::Pool;
@@ -42,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) log: AccessLog,
     /// What answers without a date are dated with.
     pub(crate) date: Date,
+    /// When requests began, for the log and their ids.
+    pub(crate) time: TimeOfDay,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) mirrors: Rc<mirror::Load>,
     /// Whether answers ask clients to close their connections.
@@ -111,6 +113,7 @@ impl WorkerParts {
             log: AccessLog::new(self.log, self.config.redaction.clone()),
             config: self.config,
             date: Date::default(),
+            time: TimeOfDay::default(),
             metrics: self.metrics,
             mirrors: Rc::default(),
             draining: Cell::new(false),
@@ -147,6 +150,7 @@ impl Worker {
                     None => return self.close(Duration::ZERO, tick).await,
                 },
                 _ = tick.tick() => {
+                    self.time.set();
                     self.flush();
                     ticks = ticks.wrapping_add(1);
                     if ticks.is_multiple_of(10) {
@@ -201,7 +205,10 @@ impl Worker {
                 tokio::select! {
                     () = self.emptied.notified() => {}
                     // Whoever ends us may have less patience than we do.
-                    _ = tick.tick() => self.flush(),
+                    _ = tick.tick() => {
+                        self.time.set();
+                        self.flush();
+                    }
                 }
             }
         };

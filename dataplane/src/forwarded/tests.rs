@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::{Forwarded, Trust, request_id};
-use crate::fields::Fields;
+use crate::fields::{Fields, Known};
 
 fn apply(peer: &str, given: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers: Fields = given.iter().copied().collect();
@@ -47,13 +47,27 @@ fn a_mapped_address_is_told_as_version_4() {
 fn a_second_host_on_one_connection_is_told_too() {
     let forwarded =
         Forwarded::new("192.0.2.7:1".parse().unwrap(), "10.0.0.1:80".parse().unwrap(), false);
-    for host in ["a.example", "b.example", "a.example"] {
-        let mut headers = [("host", host)].into_iter().collect();
+    for host in ["a.example", "a.example", "b.example", "", "a.example"] {
+        let mut headers: Fields =
+            [("host", host)].into_iter().filter(|(_, host)| !host.is_empty()).collect();
         forwarded.apply(&mut headers, None);
-        assert_eq!(
-            headers.to_map(0)["forwarded"].to_str().unwrap(),
-            format!("for=192.0.2.7;host=\"{host}\";proto=http")
-        );
+        headers.add("x-behind", b"1");
+        let named = if host.is_empty() { String::new() } else { format!(";host=\"{host}\"") };
+        let mut expected = vec![
+            ("forwarded", format!("for=192.0.2.7{named};proto=http")),
+            ("x-forwarded-for", "192.0.2.7".to_owned()),
+            ("x-forwarded-proto", "http".to_owned()),
+            ("x-forwarded-port", "80".to_owned()),
+        ];
+        if !host.is_empty() {
+            expected.insert(0, ("host", host.to_owned()));
+            expected.push(("x-forwarded-host", host.to_owned()));
+        }
+        expected.push(("x-behind", "1".to_owned()));
+        let told = headers.iter().map(|field| (field.name, field.value));
+        assert!(told.eq(expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))));
+        // What was taken over is found by its number too.
+        assert_eq!(headers.contains(Known::XForwardedHost), !host.is_empty());
     }
 }
 

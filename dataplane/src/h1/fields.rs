@@ -28,10 +28,11 @@ pub(crate) fn stays_open(headers: &Fields, usual: bool) -> bool {
     let mut keep_alive = usual;
     for value in headers.all(Known::Connection) {
         for option in options(value) {
-            if option.eq_ignore_ascii_case(b"close") || !option.iter().all(is_of_token) {
+            if option.eq_ignore_ascii_case(b"keep-alive") {
+                keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"close") || !option.iter().all(is_of_token) {
                 return false;
             }
-            keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
         }
     }
     keep_alive

@@ -2,10 +2,38 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::HeaderValue;
+
+/// The time of day of moments, for which the system is asked once for many of them.
+#[derive(Debug)]
+pub(crate) struct TimeOfDay(Cell<(Instant, Duration)>);
+
+impl Default for TimeOfDay {
+    fn default() -> Self {
+        Self(Cell::new(Self::now()))
+    }
+}
+
+impl TimeOfDay {
+    /// Asks the system. Whoever sets its clock is followed from here on.
+    pub(crate) fn set(&self) {
+        self.0.set(Self::now());
+    }
+
+    /// What the clock shows at a moment, since 1970; a moment before the system was asked is that one.
+    pub(crate) fn at(&self, moment: Instant) -> Duration {
+        let (known, time) = self.0.get();
+        time.saturating_add(moment.saturating_duration_since(known))
+    }
+
+    fn now() -> (Instant, Duration) {
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        (Instant::now(), time.unwrap_or_default())
+    }
+}
 
 /// Remembers the last second as text.
 #[derive(Debug, Default)]
@@ -15,9 +43,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Writes `time` as `2026-11-24T11:23:05.042Z`.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, time: SystemTime) {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    /// Writes a time since 1970 as `2026-11-24T11:23:05.042Z`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, since: Duration) {
         let mut text = self.text.borrow_mut();
         if self.second.get() != since.as_secs() || text.is_empty() {
             self.second.set(since.as_secs());
@@ -84,9 +111,24 @@ fn digit(value: u32) -> u8 {
 mod tests {
     //! Dates that calendars get wrong.
 
-    use std::time::{Duration, SystemTime};
+    use std::cell::Cell;
+    use std::time::{Duration, Instant, SystemTime};
 
-    use super::{Clock, Date};
+    use super::{Clock, Date, TimeOfDay};
+
+    #[test]
+    fn moments_behind_a_known_one_have_their_time() {
+        let (now, noon) = (Instant::now(), Duration::from_hours(12));
+        let time = TimeOfDay(Cell::new((now, noon)));
+        let second = Duration::from_secs(1);
+        for (moment, expected) in [(now, noon), (now + second, noon + second), (now - second, noon)]
+        {
+            assert_eq!(time.at(moment), expected);
+        }
+        time.set();
+        let shown = SystemTime::UNIX_EPOCH + time.at(Instant::now());
+        assert!(shown.elapsed().unwrap() < Duration::from_mins(1));
+    }
 
     #[test]
     fn known_moments_are_written() {
@@ -100,7 +142,7 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             let mut out = Vec::new();
-            clock.write(&mut out, SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+            clock.write(&mut out, Duration::from_millis(millis));
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }

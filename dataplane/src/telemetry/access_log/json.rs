@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fairway_snapshot::redaction::REDACTED;
 
-use crate::address::IpText;
+use crate::address::{AddressText, IpText};
 
 /// What stands before a value under this name.
 macro_rules! key {
@@ -30,6 +30,11 @@ pub(super) struct Line<'o> {
 }
 
 impl<'o> Line<'o> {
+    /// Writes some fields, for a line or for many.
+    pub(super) fn fields(out: &'o mut Vec<u8>) -> Self {
+        Self { out }
+    }
+
     /// Begins a line; the value of its first field comes next, through [`Self::raw`].
     pub(super) fn begin(out: &'o mut Vec<u8>, first: &str) -> Self {
         out.extend_from_slice(first.as_bytes());
@@ -49,14 +54,19 @@ impl<'o> Line<'o> {
 
     /// Text of our own or of Kubernetes names, which never needs escaping.
     #[inline]
-    pub(super) fn plain(&mut self, key: &str, text: &str) {
+    pub(super) fn plain(&mut self, key: &str, text: impl AsRef<[u8]>) {
         self.key(key);
-        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(text.as_ref());
         self.out.push(b'"');
     }
 
-    /// `namespace/name`.
+    /// Fields that were written before.
     #[inline]
+    pub(super) fn made(&mut self, fields: &[u8]) {
+        self.out.extend_from_slice(fields);
+    }
+
+    /// `namespace/name`.
     pub(super) fn object(&mut self, key: &str, namespace: &str, name: &str) {
         self.key(key);
         self.out.extend_from_slice(namespace.as_bytes());
@@ -120,24 +130,12 @@ impl<'o> Line<'o> {
 
     /// An address alone.
     pub(super) fn ip(&mut self, key: &str, address: IpAddr) {
-        self.plain(key, IpText::from(address).as_str());
+        self.plain(key, IpText::from(address).as_bytes());
     }
 
     /// An address with its port.
     pub(super) fn address(&mut self, key: &str, address: SocketAddr) {
-        self.key(key);
-        let ip = address.ip().to_canonical();
-        let text = IpText::from(ip);
-        if ip.is_ipv6() {
-            self.out.push(b'[');
-        }
-        self.out.extend_from_slice(text.as_bytes());
-        if ip.is_ipv6() {
-            self.out.push(b']');
-        }
-        self.out.push(b':');
-        self.digits(u64::from(address.port()));
-        self.out.push(b'"');
+        self.plain(key, AddressText::from(address).as_bytes());
     }
 
     pub(super) fn end(self) {

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use crate::telemetry::metrics::Metrics;
 
 /// Batches that may wait to be written, over all workers: about 8 MiB.
-const WAITING: usize = 256;
+const WAITING: usize = 128;
 /// Empty buffers that are kept for reuse.
 const SPARE: usize = 16;
 
