@@ -53,30 +53,15 @@ pub(crate) async fn attempt(
     let exchange = Rc::clone(&context.exchange);
     let worker = Rc::clone(&context.worker);
     exchange.sending.set(false);
-    let answer = {
-        // Pinned where it stands: it is large.
-        let answer = pin!(async {
-            let wants = Wants { fresh, http1: request.upgrade.is_some() };
-            let connection = connection(context, upstream, wants).await;
-            let connection = connection.map_err(|error| Failed {
-                error,
-                nothing_sent: true,
-                stale: false,
-                dropped: false,
-            })?;
-            let reused = connection.is_reused();
-            // One that was there took no time.
-            exchange.moved.set(if reused { began } else { Instant::now() });
-            exchange.sending.set(true);
-            let sent = send(connection, request, Some(&exchange.interim)).await;
-            sent.map_err(|SendError { error, nothing_sent, closed }| {
-                // What the client did wrong with its body is not the backend's fault.
-                let error = exchange.broken.get().unwrap_or(error);
-                Failed { error, nothing_sent, stale: closed && reused, dropped: closed && !reused }
-            })
-        });
-        within(&worker.timers, &exchange, limits, began, answer).await
-    };
+    // Pinned where it stands: it is large.
+    let answer = within(
+        &worker.timers,
+        &exchange,
+        limits,
+        began,
+        pin!(once(context, upstream, request, began, fresh)),
+    )
+    .await;
     let answer = answer
         .map_err(|error| Failed { error, nothing_sent: false, stale: false, dropped: false })
         .flatten()?;
@@ -85,6 +70,34 @@ pub(crate) async fn attempt(
     // The head is a movement: the wait for it does not count against the body.
     exchange.moved.set(now);
     Ok(answer)
+}
+
+/// The attempt itself, for as long as it takes.
+async fn once(
+    context: &mut RequestContext,
+    upstream: &UpstreamRuntime,
+    request: &mut Outgoing,
+    began: Instant,
+    fresh: bool,
+) -> Result<Answer, Failed> {
+    let exchange = Rc::clone(&context.exchange);
+    let wants = Wants { fresh, http1: request.upgrade.is_some() };
+    let connection = connection(context, upstream, wants).await.map_err(|error| Failed {
+        error,
+        nothing_sent: true,
+        stale: false,
+        dropped: false,
+    })?;
+    let reused = connection.is_reused();
+    // One that was there took no time.
+    exchange.moved.set(if reused { began } else { Instant::now() });
+    exchange.sending.set(true);
+    let sent = send(connection, request, Some(&exchange.interim)).await;
+    sent.map_err(|SendError { error, nothing_sent, closed }| {
+        // What the client did wrong with its body is not the backend's fault.
+        let error = exchange.broken.get().unwrap_or(error);
+        Failed { error, nothing_sent, stale: closed && reused, dropped: closed && !reused }
+    })
 }
 
 /// An idle connection to one of the upstream's endpoints, or a new one.

@@ -19,9 +19,6 @@ pub use told::Trust;
 /// A host that is kept while the fields change.
 type Text = SmallVec<[u8; 64]>;
 
-/// Room for a usual element of `Forwarded`, in bytes.
-const ELEMENT: usize = 128;
-
 /// What is made anew for every request.
 const OURS: u64 = Known::set(&[
     Known::Forwarded,
@@ -72,8 +69,8 @@ impl Forwarded {
         let (forwarded, list) = self.chain(told, host.as_deref(), scheme);
         // Whoever names the scheme and no port means the usual one.
         let usual = told.https.map(|https| if https { 443 } else { 80_u16 });
-        headers.add(Known::Forwarded, forwarded.as_bytes());
-        headers.add(Known::XForwardedFor, list.as_bytes());
+        headers.add(Known::Forwarded, &forwarded);
+        headers.add(Known::XForwardedFor, &list);
         headers.add(Known::XForwardedProto, scheme.as_bytes());
         let port = told.port.or(usual).unwrap_or(self.port);
         headers.add(Known::XForwardedPort, itoa::Buffer::new().format(port).as_bytes());
@@ -94,8 +91,9 @@ impl Forwarded {
         let host = host.map(Text::from_slice);
         let scheme = scheme(self.https);
         let mark = headers.mark();
-        headers.add(Known::Forwarded, element(self.peer, host.as_deref(), scheme).as_bytes());
-        headers.add(Known::XForwardedFor, self.address.ip());
+        let ip = self.address.ip();
+        headers.add_written(Known::Forwarded, |text| element(text, ip, host.as_deref(), scheme));
+        headers.add(Known::XForwardedFor, ip);
         headers.add(Known::XForwardedProto, scheme.as_bytes());
         headers.add(Known::XForwardedPort, itoa::Buffer::new().format(self.port).as_bytes());
         if let Some(host) = host {
@@ -105,48 +103,49 @@ impl Forwarded {
     }
 
     /// `Forwarded` and `X-Forwarded-For` with the client that stands behind our peer.
-    fn chain(&self, told: &Told, host: Option<&[u8]>, scheme: &str) -> (String, String) {
-        let (mut list, mut forwarded) = (String::new(), String::new());
+    fn chain(&self, told: &Told, host: Option<&[u8]>, scheme: &str) -> (Vec<u8>, Vec<u8>) {
+        let (mut list, mut forwarded) = (Vec::new(), Vec::new());
         for (index, address) in told.chain().iter().chain([&self.peer]).enumerate() {
             let text = IpText::from(*address);
             if index == 0 {
-                forwarded = element(*address, host, scheme);
-                list.push_str(text.as_str());
+                element(&mut forwarded, text.as_bytes(), host, scheme);
             } else {
-                forwarded.push_str(", ");
-                push_node(&mut forwarded, *address);
-                list.push_str(", ");
-                list.push_str(text.as_str());
+                forwarded.extend_from_slice(b", ");
+                node(&mut forwarded, text.as_bytes());
+                list.extend_from_slice(b", ");
             }
+            list.extend_from_slice(text.as_bytes());
         }
         (forwarded, list)
     }
 }
 
 /// What is said of the client itself.
-fn element(address: IpAddr, host: Option<&[u8]>, scheme: &str) -> String {
-    let mut text = String::with_capacity(ELEMENT);
-    push_node(&mut text, address);
+fn element(text: &mut Vec<u8>, address: &[u8], host: Option<&[u8]>, scheme: &str) {
+    node(text, address);
     if let Some(host) = host {
         // A host is checked before it comes here: it holds no quote. A colon needs quotes.
-        for part in [";host=\"", &String::from_utf8_lossy(host), "\""] {
-            text.push_str(part);
+        for part in [b";host=\"", host, b"\""] {
+            text.extend_from_slice(part);
         }
     }
-    text.push_str(";proto=");
-    text.push_str(scheme);
-    text
+    text.extend_from_slice(b";proto=");
+    text.extend_from_slice(scheme.as_bytes());
 }
 
 const fn scheme(https: bool) -> &'static str {
     if https { "https" } else { "http" }
 }
 
-/// An address as RFC 7239 section 6 writes it: one of IPv6 in brackets and quotes.
-fn push_node(text: &mut String, address: IpAddr) {
-    let (before, after) = if address.is_ipv6() { ("for=\"[", "]\"") } else { ("for=", "") };
-    for part in [before, IpText::from(address).as_str(), after] {
-        text.push_str(part);
+/// An address as RFC 7239 section 6 writes it: one of IPv6, which has colons, in brackets and quotes.
+fn node(text: &mut Vec<u8>, address: &[u8]) {
+    let (before, after) = if address.contains(&b':') {
+        (&b"for=\"["[..], &b"]\""[..])
+    } else {
+        (&b"for="[..], &b""[..])
+    };
+    for part in [before, address, after] {
+        text.extend_from_slice(part);
     }
 }
 

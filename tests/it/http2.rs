@@ -82,7 +82,7 @@ async fn says(answer: &'static str) -> (Raw, Gateway) {
 #[tokio::test]
 async fn answers_arrive_as_the_backend_sends_them() {
     let (_backend, gateway) = says(
-        "HTTP/1.1 203 Odd\r\nConnection: x-gone\r\nX-Gone: 1\r\nKeep-Alive: 1\r\nX-A: 1\r\nX-A: 2\r\nTransfer-Encoding: chunked\r\n\r\n\
+        "HTTP/1.1 203 Odd\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nConnection: x-gone\r\nX-Gone: 1\r\nKeep-Alive: 1\r\nX-A: 1\r\nX-A: 2\r\nTransfer-Encoding: chunked\r\n\r\n\
          5\r\nhello\r\n0\r\nContent-Length: 9\r\nX-End: 1\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\n",
     )
     .await;
@@ -90,6 +90,7 @@ async fn answers_arrive_as_the_backend_sends_them() {
     let answer = client.get("/").await;
     assert_eq!((answer.status, answer.body.as_slice()), (203, &b"hello"[..]));
     assert_eq!(answer.values("x-a"), ["1", "2"]);
+    assert_eq!(answer.values("date"), ["Thu, 01 Jan 1970 00:00:00 GMT"]);
     assert_eq!(answer.trailers, [("x-end".to_owned(), "1".to_owned())]);
     for gone in ["connection", "x-gone", "keep-alive", "transfer-encoding", "content-length"] {
         assert_eq!(answer.header(gone), None, "{gone}");
@@ -104,6 +105,7 @@ async fn answers_arrive_as_the_backend_sends_them() {
         let (_backend, gateway) = says(answer).await;
         let answer = Http2::connect(gateway.address()).await.get("/").await;
         assert_eq!((answer.status, answer.header("content-length")), (status, length));
+        assert_eq!(answer.values("date").len(), 1, "a date is added where there is none");
         assert_eq!(answer.body, b"");
     }
     let (_backend, gateway) = says("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n").await;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::cases::Case;
-use crate::root;
+use crate::image::{ENVIRONMENT, static_binary};
 use crate::steps::{pass, say, step};
 
 /// A process that is ended, with its children, when this is dropped.
@@ -34,6 +34,8 @@ impl Process {
             .arg(program)
             .args(args)
             .current_dir(folder)
+            // As the image has it; nobody else knows of it.
+            .envs(ENVIRONMENT)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(errors(folder)?)?)
@@ -243,20 +245,18 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
         ("openssl", "/usr/bin/openssl"),
         ("curl", "/usr/bin/curl"),
     ])?;
-    step("build fairway as it ships", || {
-        let mut build = Command::new(env!("CARGO"));
-        pass(build.current_dir(root()).args(["build", "--profile", "dist", "--package", "fairway"]))
-    })?;
+    let ours = step("build fairway as it ships", || static_binary("fairway", "dist"))?;
     // Reading what they write is done beside the load, and not beside the proxy.
     let own = std::process::id().to_string();
     pass(Command::new("taskset").args(["--cpu-list", "--pid", "0", &own]).stdout(Stdio::null()))?;
-    let mut peers = vec![fairway("fairway", "true"), fairway("fairway, log off", "false")];
+    let mut peers =
+        vec![fairway("fairway", &ours, "true"), fairway("fairway, log off", &ours, "false")];
     peers.extend(others());
     Ok(peers)
 }
 
 /// Fairway as it ships, with its log on or off.
-fn fairway(name: &'static str, log: &str) -> Peer {
+fn fairway(name: &'static str, program: &Path, log: &str) -> Peer {
     let args = [
         "run",
         "--manifests",
@@ -279,7 +279,7 @@ fn fairway(name: &'static str, log: &str) -> Peer {
     Peer {
         name,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        program: root().join("target/dist/fairway"),
+        program: program.to_owned(),
         settings: Some(("fairway.yaml", FAIRWAY)),
         args,
         bytes_only: false,

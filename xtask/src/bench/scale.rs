@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::report::{self, machine};
+use crate::image::ENVIRONMENT;
 use crate::steps::{pass, step};
 use crate::{root, target};
 
@@ -35,7 +36,7 @@ pub(super) fn run(million: bool) -> anyhow::Result<()> {
 fn measure(rules: usize, hosts: &str) -> anyhow::Result<Value> {
     let output = Command::new(target().join("release/bench-scale"))
         .args([&rules.to_string(), &format!("--hosts={hosts}")])
-        .env("MIMALLOC_PURGE_DELAY", "0")
+        .envs(ENVIRONMENT)
         .output()
         .context("cannot start the measurement")?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -15,7 +15,7 @@ pub(crate) struct Image<'a> {
     /// What is started, with its first arguments.
     pub(crate) command: &'a [&'a str],
     /// Its environment: `NAME=value`.
-    pub(crate) environment: &'a [&'a str],
+    pub(crate) environment: &'a [String],
     /// Who starts it.
     pub(crate) user: u32,
     /// Its files.

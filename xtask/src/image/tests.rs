@@ -17,7 +17,7 @@ fn image(output: &std::path::Path) -> String {
     let image = Image {
         name: "localhost/fairway:1",
         command: &["/fairway"],
-        environment: &["A=b"],
+        environment: &["A=b".to_owned()],
         user: 65_532,
         entries,
     };

@@ -2,9 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
+use super::io::Io;
 use super::meter::{Kind, Meter, PREFACE};
+use crate::downstream::socket::ClientSocket;
+use crate::downstream::stream::ClientStream;
 
 /// A frame with a payload of zeros.
 fn frame(kind: u8, flags: u8, length: usize) -> Vec<u8> {
@@ -83,5 +89,26 @@ proptest! {
         let frames: Vec<_> = kinds.iter().map(|(kind, flags, length)| frame(*kind, *flags, *length)).collect();
         let frames = vec![frames; repeat].concat();
         prop_assert_eq!(flood(&frames, piece), flood(&frames, usize::MAX));
+    }
+}
+
+#[tokio::test]
+async fn what_comes_behind_a_flood_is_read_by_nobody() {
+    for (pings, reads_on) in [(1, true), (2000, false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        client.write_all(b"more").await.unwrap();
+        accepted.readable().await.unwrap();
+        let before = [PREFACE, &frame(6, 0, 8).repeat(pings)].concat();
+        let socket = ClientStream::Plain(ClientSocket::new(accepted, Bytes::new()));
+        let mut io = Io::new(socket, before.clone().into());
+        // What was read before it was known is handed over all the same.
+        let mut read = vec![0; before.len()];
+        io.read_exact(&mut read).await.unwrap();
+        assert!(read == before);
+        let mut more = [0; 4];
+        let next = tokio::time::timeout(Duration::from_millis(50), io.read(&mut more)).await;
+        assert_eq!(next.is_ok(), reads_on, "{pings}");
     }
 }
