@@ -26,8 +26,8 @@ pub(crate) struct RuleRuntime {
     pub(crate) mirrors: Box<[Mirror]>,
     /// Sum of all weights.
     total: u32,
-    /// What the log tells of the rule where no backend was picked.
-    told: Box<[u8]>,
+    /// What the log tells of the rule.
+    pub(crate) told: Box<[u8]>,
     /// `Strict-Transport-Security`, as clients that come by HTTPS get it.
     pub(crate) hsts: Option<Box<[u8]>>,
     /// The fixed answer of the rule.
@@ -60,7 +60,7 @@ type NoBackend = (Option<usize>, ProxyError);
 #[derive(Debug)]
 struct Choice {
     until: u32,
-    /// What the log tells of it, and of its rule.
+    /// What the log tells of it.
     told: Box<[u8]>,
     target: Result<Arc<UpstreamRuntime>, InvalidReason>,
 }
@@ -93,14 +93,14 @@ impl RuleRuntime {
                     }
                     Backend::Invalid { reason, .. } => Err(*reason),
                 };
-                let told = access_log::target(&rule.id, Some(backend.reference()));
+                let told = access_log::backend(backend.reference());
                 Choice { until: total, told, target }
             })
             .collect();
         let mirrors = &rule.policy.mirror.value;
         let mirrors = mirrors.iter().map(|mirror| Mirror::new(mirror, upstreams)).collect();
         let hsts = rule.policy.hsts.value().map(|value| value.into_bytes().into());
-        let told = access_log::target(&rule.id, None);
+        let told = access_log::rule(&rule.id);
         Self { rule: Arc::clone(rule), metrics, backends, mirrors, total, told, hsts, answer }
     }
 
@@ -158,9 +158,9 @@ impl RuleRuntime {
         }
     }
 
-    /// What the log tells of the rule, and of the backend that was picked, if one was.
-    pub(crate) fn told(&self, backend: Option<usize>) -> &[u8] {
-        backend.map_or(&self.told, |index| &self.backends[index].told)
+    /// What the log tells of the backend that was picked, if one was.
+    pub(crate) fn backend_told(&self, backend: Option<usize>) -> &[u8] {
+        backend.map_or(&[], |index| &self.backends[index].told)
     }
 }
 

@@ -54,8 +54,10 @@ pub struct Record<'a> {
     pub status: u16,
     /// What went wrong.
     pub error: Option<ProxyError>,
-    /// The rule that took the request, and the backend that was picked, as [`target`] writes them.
-    pub target: &'a [u8],
+    /// The rule that took the request, as [`rule`] writes it.
+    pub rule: &'a [u8],
+    /// The backend that was picked, as [`backend`] writes it.
+    pub backend: &'a [u8],
     /// The address of the last attempt.
     pub endpoint: Option<SocketAddr>,
     /// How many attempts were made.
@@ -144,7 +146,8 @@ impl Record<'_> {
                 line.plain(quoted!("cause"), problem.as_str());
             }
         }
-        line.made(self.target);
+        line.made(self.rule);
+        line.made(self.backend);
         if let Some(endpoint) = self.endpoint {
             line.address(quoted!("endpoint"), endpoint);
         }
@@ -164,16 +167,21 @@ impl Record<'_> {
     }
 }
 
-/// What lines tell of a rule, and of its backend as the user wrote it: the same for each request.
+/// What lines tell of a rule: the same for each request.
 #[must_use]
-pub fn target(rule: &RuleId, backend: Option<&str>) -> Box<[u8]> {
+pub fn rule(rule: &RuleId) -> Box<[u8]> {
     let mut out = Vec::new();
     let mut line = Line::fields(&mut out);
     line.object(quoted!("route"), &rule.object.namespace, &rule.object.name);
     line.plain(quoted!("rule"), &*rule.name);
-    if let Some(backend) = backend {
-        line.text(quoted!("backend"), backend.as_bytes());
-    }
+    out.into()
+}
+
+/// The same of a backend, by what the user wrote.
+#[must_use]
+pub fn backend(reference: &str) -> Box<[u8]> {
+    let mut out = Vec::new();
+    Line::fields(&mut out).text(quoted!("backend"), reference.as_bytes());
     out.into()
 }
 

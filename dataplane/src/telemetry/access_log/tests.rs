@@ -8,7 +8,7 @@ use fairway_snapshot::{ObjectId, Redaction, RuleId};
 use http::Version;
 use serde_json::Value;
 
-use super::{AccessLog, LogWriter, Record, target};
+use super::{AccessLog, LogWriter, Record, backend, rule};
 use crate::error::ProxyError;
 use crate::telemetry::metrics::Metrics;
 
@@ -26,7 +26,7 @@ impl Write for Output {
     }
 }
 
-fn record<'a>(path: &'a str, agent: &'a [u8], target: &'a [u8]) -> Record<'a> {
+fn record<'a>(path: &'a str, agent: &'a [u8]) -> Record<'a> {
     Record {
         time: Duration::from_millis(1_709_251_199_042),
         request_id: b"id",
@@ -40,7 +40,8 @@ fn record<'a>(path: &'a str, agent: &'a [u8], target: &'a [u8]) -> Record<'a> {
         version: Version::HTTP_11,
         status: 502,
         error: Some(ProxyError::UpstreamReset),
-        target,
+        rule: b"",
+        backend: b"",
         endpoint: Some("[2001:db8::1]:80".parse().unwrap()),
         attempts: 2,
         bytes_received: 3,
@@ -67,9 +68,10 @@ fn lines(write: impl FnOnce(&AccessLog)) -> Vec<Value> {
 #[test]
 fn a_line_tells_everything() {
     let object = Arc::new(ObjectId::new("market", "finance"));
-    let rule = RuleId { object, index: 0, name: "quotes".into() };
-    let target = target(&rule, Some("market/finance:http"));
-    let lines = lines(|log| log.write(&record("/e/fin", b"curl/8", &target)));
+    let id = RuleId { object, index: 0, name: "quotes".into() };
+    let (rule, backend) = (rule(&id), backend("market/finance:http"));
+    let record = Record { rule: &rule, backend: &backend, ..record("/e/fin", b"curl/8") };
+    let lines = lines(|log| log.write(&record));
     let expected = serde_json::json!({
         "time": "2024-02-29T23:59:59.042Z", "request_id": "id", "client": "192.0.2.7:4711",
         "listener": "http", "method": "GET", "host": "a.example", "path": "/e/fin", "query": "x=1",
@@ -85,7 +87,7 @@ fn a_line_tells_everything() {
 #[test]
 fn a_client_behind_a_trusted_peer_is_told_beside_it() {
     let client = "203.0.113.7".parse().ok();
-    let lines = lines(|log| log.write(&Record { client, ..record("/", b"", b"") }));
+    let lines = lines(|log| log.write(&Record { client, ..record("/", b"") }));
     assert_eq!(lines[0]["client"], "203.0.113.7");
     assert_eq!(lines[0]["peer"], "192.0.2.7:4711");
 }
@@ -94,7 +96,7 @@ fn a_client_behind_a_trusted_peer_is_told_beside_it() {
 fn bytes_from_outside_never_break_a_line() {
     for byte in 0..=255u8 {
         let agent = [b'a', byte, b'"', b'\\', b'b'];
-        let lines = lines(|log| log.write(&record("/주\u{1}\"", &agent, b"")));
+        let lines = lines(|log| log.write(&record("/주\u{1}\"", &agent)));
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0]["path"], "/주\u{1}\"");
         let agent = lines[0]["user_agent"].as_str().unwrap();
@@ -121,7 +123,7 @@ fn credentials_are_not_told() {
         ),
     ] {
         let lines = lines(|log| {
-            log.write(&Record { query, host: host.as_bytes(), ..record(path, b"", b"") });
+            log.write(&Record { query, host: host.as_bytes(), ..record(path, b"") });
         });
         assert_eq!(["path", "query", "host"].map(|key| lines[0][key].as_str().unwrap()), told);
     }
@@ -131,7 +133,7 @@ fn credentials_are_not_told() {
 fn many_lines_all_arrive_in_order() {
     let lines = lines(|log| {
         for number in 0..5_000 {
-            log.write(&record(&format!("/{number}"), b"", b""));
+            log.write(&record(&format!("/{number}"), b""));
         }
     });
     assert_eq!(lines.len(), 5_000);
