@@ -19,7 +19,7 @@ pub use told::Trust;
 /// A host that is kept while the fields change.
 type Text = SmallVec<[u8; 64]>;
 
-/// What is made anew for every request.
+/// What is ours to say, whatever came in it.
 const OURS: u64 = Known::set(&[
     Known::Forwarded,
     Known::XForwardedFor,

@@ -130,7 +130,7 @@ impl WorkerParts {
         runtime.block_on(Rc::clone(&worker).main(commands));
         // Dropping the tasks ends the requests that are left; their lines come before the flush.
         drop(runtime);
-        worker.flush();
+        worker.log.flush();
         Ok(())
     }
 }
@@ -150,8 +150,7 @@ impl Worker {
                     None => return self.close(Duration::ZERO, tick).await,
                 },
                 _ = tick.tick() => {
-                    self.time.set();
-                    self.flush();
+                    self.tick();
                     ticks = ticks.wrapping_add(1);
                     if ticks.is_multiple_of(10) {
                         self.pool.sweep();
@@ -166,7 +165,9 @@ impl Worker {
         self.metrics.in_flight() > self.most_in_flight || self.gate.is_short()
     }
 
-    fn flush(&self) {
+    /// What is done several times a second, also while it closes.
+    fn tick(&self) {
+        self.time.set();
         self.log.flush();
     }
 
@@ -205,10 +206,7 @@ impl Worker {
                 tokio::select! {
                     () = self.emptied.notified() => {}
                     // Whoever ends us may have less patience than we do.
-                    _ = tick.tick() => {
-                        self.time.set();
-                        self.flush();
-                    }
+                    _ = tick.tick() => self.tick(),
                 }
             }
         };
